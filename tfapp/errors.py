@@ -113,8 +113,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
         '; did you mean "epochs"?'
     """
     options = sorted(choices)
-    near = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
-    if near:
-        return f'; did you mean "{near[0]}"?'
+    matches = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    if matches:
+        return f'; did you mean "{matches[0]}"?'
     names = ", ".join(options[:_SHOWN]) + (f" and {len(options) - _SHOWN} more" if len(options) > _SHOWN else "")
     return f"; known: {names}" if options else ""

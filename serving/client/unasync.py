@@ -56,7 +56,7 @@ def generate(name: str) -> str:
 def main(arguments: list[str]) -> int:
     """Writes the plain modules, or compares them; returns the exit status."""
     check = "--check" in arguments
-    sources = {PACKAGE / plain: generate(name) for name, plain in FILES.items()}
+    sources = {PACKAGE / name_of_sync: generate(name) for name, name_of_sync in FILES.items()}
     stale = [path for path, source in sources.items() if not path.exists() or path.read_text("utf-8") != source]
     for path in stale:
         if check:

@@ -133,7 +133,7 @@ def require(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset]
     asset = find(name, kind, entries=entries)
     if asset is None:
         assets = (catalogue() if entries is None else entries).values()
-        near = did_you_mean(name, [entry.name for entry in assets if kind in (None, entry.kind)])
+        hint = did_you_mean(name, [entry.name for entry in assets if kind in (None, entry.kind)])
         what = {"preset": "preset", "dataset": "data set", None: "preset or data set"}[kind]
-        raise AssetError(f'no {what} is called "{name}"{near}')
+        raise AssetError(f'no {what} is called "{name}"{hint}')
     return asset

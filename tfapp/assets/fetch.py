@@ -63,9 +63,9 @@ def pull(
             )
             _prepare(asset, archive, folder)
             assets = (catalogue() if entries is None else entries).values()
-            sharing = [entry for entry in assets if entry.archive.sha256 == asset.archive.sha256]
+            others = [entry for entry in assets if entry.archive.sha256 == asset.archive.sha256]
             # An archive is of no use once everything that comes out of it is prepared.
-            if all(is_ready(folder_of(entry, root)) for entry in sharing):
+            if all(is_ready(folder_of(entry, root)) for entry in others):
                 archive.unlink(missing_ok=True)
     return folder
 

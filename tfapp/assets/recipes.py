@@ -36,10 +36,12 @@ def hugging_face_folder(archive: Path, folder: Path, options: Mapping[str, Any])
     """
     with open_members(archive) as members:
         names = {name.removeprefix(f"{options['folder']}/"): name for name in members.under(options["folder"])}
-        checksums = {short: members.copy(name, folder / short) for short, name in names.items()}
-    for short, expected in options["sha256"].items():
-        if checksums.get(short) != expected:
-            raise AssetError(f"{archive.name}: {short}: expected sha256 {expected}, received {checksums.get(short)}")
+        checksums = {file_name: members.copy(name, folder / file_name) for file_name, name in names.items()}
+    for file_name, expected in options["sha256"].items():
+        if checksums.get(file_name) != expected:
+            raise AssetError(
+                f"{archive.name}: {file_name}: expected sha256 {expected}, received {checksums.get(file_name)}"
+            )
 
 
 def bbc_news(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:

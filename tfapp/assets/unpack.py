@@ -105,7 +105,7 @@ def _zip_members(source: Path | IO[bytes], name: str, limit: int) -> Iterator[Me
         infos = [info for info in file.infolist() if not info.is_dir()]
         # The upper half holds the Unix mode; archives made elsewhere have no file type there.
         regular = (stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) for info in infos)
-        entries = ((info.filename, info.file_size, plain) for info, plain in zip(infos, regular, strict=True))
+        entries = ((info.filename, info.file_size, is_regular) for info, is_regular in zip(infos, regular, strict=True))
         sizes = _check_sizes(entries, name, limit)
         yield Members(name, sizes, file.open)
 

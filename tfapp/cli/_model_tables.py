@@ -165,10 +165,10 @@ def print_table(headings: tuple[str, ...], rows: list[list[str]], *, names: bool
 
 def print_unchecked(models: Iterable[CatalogueEntry]) -> None:
     """Prints which versions end TensorFlow Serving at some requests, and what to do."""
-    unsafe = {
+    reasons = {
         model.name: [str(version.version) for version in model.versions if not _is_safe(version)] for model in models
     }
-    names = "; ".join(f"{name} {', '.join(numbers)}" for name, numbers in unsafe.items() if numbers)
+    names = "; ".join(f"{name} {', '.join(numbers)}" for name, numbers in reasons.items() if numbers)
     if names:
         terminal.error_console().print(
             f"{_UNCHECKED} exported before graphs checked the shapes of their inputs: {names}. `tfapp serve` checks "

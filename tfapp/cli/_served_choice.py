@@ -65,5 +65,5 @@ class ServedChoice:
             # It was good a moment ago: whoever follows the file tells what it has become.
             return []
         settings, of_folder = server.settings, self.folder is not None
-        again = settings.file_system_poll_wait_seconds if of_folder else settings.model_config_file_poll_wait_seconds
-        return lines if again > 0 else [f"{line} (this server reads the file at its start alone)" for line in lines]
+        interval = settings.file_system_poll_wait_seconds if of_folder else settings.model_config_file_poll_wait_seconds
+        return lines if interval > 0 else [f"{line} (this server reads the file at its start alone)" for line in lines]

@@ -68,8 +68,8 @@ def _print_ready(server: ModelServer) -> None:
     _print_pages(server)
     tls_note = ", TLS" if server.settings.tls else ""
     scheme = "https" if server.settings.rest_tls else "http"
-    rest = f" and {scheme}://{server.rest_address} (REST)" if server.rest_address else ""
-    out.print(f"serving on {server.address} (gRPC{tls_note}){rest}; stop with Ctrl-C.", end="", soft_wrap=True)
+    rest_note = f" and {scheme}://{server.rest_address} (REST)" if server.rest_address else ""
+    out.print(f"serving on {server.address} (gRPC{tls_note}){rest_note}; stop with Ctrl-C.", end="", soft_wrap=True)
     out.print(" To call it from Python:", soft_wrap=True)
     out.print(_hint(server, first), soft_wrap=True)
     out.file.flush()

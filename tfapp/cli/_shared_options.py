@@ -18,14 +18,17 @@ def add_options(command: Callable[..., None], argument: str, reader: Callable[..
         argument: The name of that argument.
         reader: Has the options as keywords.
     """
-    own, extra = (inspect.signature(function, eval_str=True) for function in (command, reader))
-    parameters = [*(item for name, item in own.parameters.items() if name != argument), *extra.parameters.values()]
+    signature, extra = (inspect.signature(function, eval_str=True) for function in (command, reader))
+    parameters = [
+        *(item for name, item in signature.parameters.items() if name != argument),
+        *extra.parameters.values(),
+    ]
 
     @functools.wraps(command)
     def call(**values: Any) -> None:
         value = reader(**{name: values.pop(name) for name in extra.parameters})
         command(**values, **{argument: value})
 
-    call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {item.name: item.annotation for item in parameters}
     return call

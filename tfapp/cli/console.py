@@ -59,12 +59,12 @@ def console(
     log_to_stderr()
     tls = _both(tls_certificate, tls_key)
     access = Access(host, port, _password(password_file), tuple(name or ()), tls)
-    listening = listen(access)
+    listener = listen(access)
     for line in access.security_warnings:
         logging.getLogger(__name__).warning(line)
-    access = replace(access, port=listening.getsockname()[1])
+    access = replace(access, port=listener.getsockname()[1])
     app = make_app(ConsoleState(home, models=models, server=server, database=database), access)
-    run(app, access, listening, ready=lambda: _say_ready(access))
+    run(app, access, listener, on_ready=lambda: _say_ready(access))
 
 
 def _say_ready(access: Access) -> None:

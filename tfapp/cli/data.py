@@ -89,9 +89,9 @@ def tables(description: Description) -> list[Table]:
     lengths = _table("lengths", "", "mean", "median", "95 %", "99 %", "max", f"over {description.max_length}")
     for name, stats in (("characters", description.characters), ("tokens", description.tokens)):
         if stats:
-            over = "" if stats.over_limit is None else f"{stats.over_limit:.1%}"
+            share = "" if stats.over_limit is None else f"{stats.over_limit:.1%}"
             cells = (stats.mean, stats.median, stats.p95, stats.p99, stats.max)
-            lengths.add_row(name, *(f"{value:.0f}" for value in cells), over)
+            lengths.add_row(name, *(f"{value:.0f}" for value in cells), share)
     findings = _table("findings", "kind", "rows", "what")
     for finding in description.findings:
         findings.add_row(finding.kind.replace("_", " "), str(finding.count), finding.message)

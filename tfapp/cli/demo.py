@@ -80,8 +80,8 @@ def _table(answers: Sequence[Classification]) -> Table:
 
 def _next_steps(run: Path, models: Path, name: str) -> str:
     # As the user would type it: with the environment's path unless it is active.
-    here = Path(sys.argv[0]).parent
-    bin_ = "" if here == Path() or shutil.which("tfapp") == sys.argv[0] else f"{here}/"
+    folder = Path(sys.argv[0]).parent
+    bin_ = "" if folder == Path() or shutil.which("tfapp") == sys.argv[0] else f"{folder}/"
     return "\n".join(
         [
             f"The curves      {bin_}tensorboard --logdir {run / 'tensorboard'}",

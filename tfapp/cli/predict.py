@@ -65,8 +65,8 @@ def predict(
         else:
             console().print(predictor.answer_format.table(answers, predictor.inputs))
         return
-    known = {**predictor.columns, **({"text": text} if text is not None else {})}
-    columns = input_columns(predictor.inputs, known, column or [])
+    known_columns = {**predictor.columns, **({"text": text} if text is not None else {})}
+    columns = input_columns(predictor.inputs, known_columns, column or [])
     target = output or default_output(file)
     score = partial(score_file, columns=columns, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
     with progress(f"scoring {file}", "rows", quiet=json) as advance:
@@ -111,18 +111,18 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     return only if len(inputs) == 1 and len(inputs[0]) < 256 and only.exists() else None
 
 
-def input_columns(inputs: Sequence[str], known: Mapping[str, str], items: Sequence[str]) -> dict[str, str]:
+def input_columns(inputs: Sequence[str], known_columns: Mapping[str, str], items: Sequence[str]) -> dict[str, str]:
     """Finds the file's column of each input.
 
     Args:
         inputs: The names of the task's inputs.
-        known: Columns that are named otherwise than the input.
+        known_columns: Columns that are named otherwise than the input.
         items: What the user gave, as INPUT=NAME.
 
     Raises:
         SettingsError: An item has another form, or names no input.
     """
-    columns = {name: known.get(name, name) for name in inputs}
+    columns = {name: known_columns.get(name, name) for name in inputs}
     for item in items:
         name, equals, column = item.partition("=")
         if not equals or name not in columns:
@@ -150,7 +150,7 @@ def default_output(file: Path) -> Path:
     """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same form."""
     from tfapp.data.blocks import INPUT_SUFFIXES, data_suffix
 
-    written = {"txt": ".csv", "squad": ".jsonl", "arrow": ".parquet", "xlsx": ".csv"}
-    known = data_suffix(file)
-    suffix = written.get(INPUT_SUFFIXES.get(known, "squad"), known)
-    return file.with_name(f"{file.name[: file.name.lower().rfind(known)]}.predictions{suffix}")
+    suffixes = {"txt": ".csv", "squad": ".jsonl", "arrow": ".parquet", "xlsx": ".csv"}
+    input_suffix = data_suffix(file)
+    suffix = suffixes.get(INPUT_SUFFIXES.get(input_suffix, "squad"), input_suffix)
+    return file.with_name(f"{file.name[: file.name.lower().rfind(input_suffix)]}.predictions{suffix}")

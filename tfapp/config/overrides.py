@@ -102,7 +102,7 @@ def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel])
     Raises:
         SettingsError: The item has another form, or goes below a value.
     """
-    name, equals, raw = item.partition("=")
+    name, equals, text = item.partition("=")
     if not equals:
         # What follows the name may be a secret.
         raise SettingsError(f"--set {_name(item)}: expected section.name=value, for example training.epochs=2")
@@ -112,7 +112,7 @@ def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel])
         if not isinstance(inner, dict):
             raise SettingsError(f"--set {' '.join(name.split())}: {section} is a value, not a section")
         values = inner
-    values[leaf] = _parse_value(raw.strip(), wants_text=_takes_text([*sections, leaf], settings))
+    values[leaf] = _parse_value(text.strip(), wants_text=_takes_text([*sections, leaf], settings))
 
 
 def _name(item: str) -> str:
@@ -125,13 +125,13 @@ def _copy_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copy_values(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
-def _parse_value(raw: str, *, wants_text: bool) -> Any:
+def _parse_value(text: str, *, wants_text: bool) -> Any:
     try:
-        value = tomllib.loads(f"value = {raw}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
-        return raw
+        return text
     # A column may be named 1 and a file 2024-01-01.
-    return raw if wants_text and not isinstance(value, str) else value
+    return text if wants_text and not isinstance(value, str) else value
 
 
 def _takes_text(path: list[str], settings: type[BaseModel]) -> bool:

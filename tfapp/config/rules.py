@@ -131,7 +131,7 @@ def _head_start(experiment: Experiment, task: TaskSettings) -> str | None:
         "and the section distillation exclude each other": experiment.distillation is not None,
         "and model.focal_gamma exclude each other: there is no single best output layer": model.focal_gamma > 0,
     }
-    return next((f"training.head_start fitted {rule}" for rule, broken in rules.items() if broken), None)
+    return next((f"training.head_start fitted {rule}" for rule, is_broken in rules.items() if is_broken), None)
 
 
 def _distillation(experiment: Experiment) -> str | None:
@@ -182,7 +182,7 @@ def _few_shot(experiment: Experiment, task: TaskSettings) -> str | None:
             data.unknown_label is not None and without_dev
         ),
     }
-    return next((f"training.method few-shot {rule}" for rule, broken in rules.items() if broken), None)
+    return next((f"training.method few-shot {rule}" for rule, is_broken in rules.items() if is_broken), None)
 
 
 def _without_dev(experiment: Experiment) -> str | None:

@@ -71,8 +71,8 @@ def read_search_space(experiment: Experiment, task: TaskSettings) -> tuple[Searc
     Raises:
         SettingsError: A name is no setting that can be searched, or a value breaks the setting's rule.
     """
-    own = experiment.search is not None and bool(experiment.search.model_extra)
-    space = (experiment.search.model_extra or {}) if experiment.search and own else task.search(experiment)
+    has_space = experiment.search is not None and bool(experiment.search.model_extra)
+    space = (experiment.search.model_extra or {}) if experiment.search and has_space else task.search(experiment)
     fields = _searchable_fields(experiment, task)
     dimensions: dict[str, SearchDimension] = {}
     for key, value in _flatten(space):
@@ -80,12 +80,12 @@ def read_search_space(experiment: Experiment, task: TaskSettings) -> tuple[Searc
         if dimension.name in dimensions:
             raise SettingsError(f"search: {dimension.name} is there twice; remove one")
         dimensions[dimension.name] = dimension
-    ordered = [dimensions[name] for name in _in_order(dimensions)]
-    possible = [dimension for dimension in ordered if _can_apply(dimension, dimensions, experiment)]
-    if own and len(possible) < len(ordered):
-        never = next(dimension for dimension in ordered if dimension not in possible)
+    dimensions_in_order = [dimensions[name] for name in _in_order(dimensions)]
+    applicable = [dimension for dimension in dimensions_in_order if _can_apply(dimension, dimensions, experiment)]
+    if has_space and len(applicable) < len(dimensions_in_order):
+        never = next(dimension for dimension in dimensions_in_order if dimension not in applicable)
         raise SettingsError(f"search: {never.describe()}, which never is; remove it, or change the other setting")
-    return tuple(possible)
+    return tuple(applicable)
 
 
 def setting_value(experiment: Experiment, name: str) -> Any:
@@ -118,8 +118,8 @@ def _read_dimension(key: str, value: Any, fields: Mapping[str, FieldInfo]) -> Se
     except ValidationError as error:
         raise SettingsError(f"search.{key}: {first_problem(error, kind)}") from error
     conditions = {
-        _full_name(other, fields): tuple(wanted) if isinstance(wanted, list | tuple) else (wanted,)
-        for other, wanted in _flatten(settings.when)
+        _full_name(other, fields): tuple(condition) if isinstance(condition, list | tuple) else (condition,)
+        for other, condition in _flatten(settings.when)
     }
     annotation = fields[name].annotation
     values = settings.values if isinstance(settings, ChoiceSettings) else (settings.low, settings.high)
@@ -129,8 +129,8 @@ def _read_dimension(key: str, value: Any, fields: Mapping[str, FieldInfo]) -> Se
         return SearchDimension(name, values=settings.values, conditions=conditions)
     if isinstance(settings.low, bool) or not {int, float} & {annotation, *get_args(annotation)}:
         raise SettingsError(f"search.{key} has no range of numbers; give a list of values")
-    whole = float not in {annotation, *get_args(annotation)}
-    return SearchDimension(name, settings.low, settings.high, log=settings.log, whole=whole, conditions=conditions)
+    is_integer = float not in {annotation, *get_args(annotation)}
+    return SearchDimension(name, settings.low, settings.high, log=settings.log, whole=is_integer, conditions=conditions)
 
 
 def _check_value(key: str, value: Any, info: FieldInfo) -> None:
@@ -171,8 +171,8 @@ def _full_name(key: str, fields: Mapping[str, FieldInfo], *, searched: bool = Fa
     if len(names) > 1:
         raise SettingsError(f"search.{key}: write {' or '.join(json.dumps(name) for name in names)}")
     if not names:
-        known = [name for name in fields if name.partition(".")[0] in _SEARCHED]
-        leaves = known if "." in key else [name.rpartition(".")[2] for name in known]
+        searchable_names = [name for name in fields if name.partition(".")[0] in _SEARCHED]
+        leaves = searchable_names if "." in key else [name.rpartition(".")[2] for name in searchable_names]
         raise SettingsError(f"unknown setting search.{key}{did_you_mean(key, leaves)}")
     if searched and names[0].partition(".")[0] not in _SEARCHED:
         raise SettingsError(f"search.{key}: trials are compared on the same data, so {names[0]} cannot be searched")
@@ -194,11 +194,11 @@ def _in_order(dimensions: Mapping[str, SearchDimension]) -> list[str]:
 
 def _can_apply(dimension: SearchDimension, dimensions: Mapping[str, SearchDimension], experiment: Experiment) -> bool:
     """Returns whether a dimension's conditions are ever fulfilled."""
-    for name, wanted in dimension.conditions.items():
+    for name, values in dimension.conditions.items():
         other = dimensions.get(name)
         if other is None:
-            if setting_value(experiment, name) not in wanted:
+            if setting_value(experiment, name) not in values:
                 return False
-        elif other.values and not any(value in wanted for value in other.values):
+        elif other.values and not any(value in values for value in other.values):
             return False
     return True

@@ -77,8 +77,8 @@ class TaskSettings:
     @property
     def own_names(self) -> set[str]:
         """Returns the settings that it reads and some other tasks do not."""
-        common = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
-        return {*self.columns, *self.reads, *(self.fields.keys() - common - {"distillation"})}
+        shared_names = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
+        return {*self.columns, *self.reads, *(self.fields.keys() - shared_names - {"distillation"})}
 
 
 def foreign_fields(task: TaskSettings, tasks: Iterable[TaskSettings]) -> dict[str, FieldInfo]:

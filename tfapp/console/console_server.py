@@ -34,25 +34,25 @@ def listen(access: Access) -> GuardedSocket:
     )
 
 
-def run(app: Starlette, access: Access, listening: GuardedSocket, *, ready: Callable[[], None]) -> None:
+def run(app: Starlette, access: Access, listener: GuardedSocket, *, on_ready: Callable[[], None]) -> None:
     """Serves pages on an open port until SIGINT or SIGTERM; calls `ready` when pages can be had."""
     certificate, key = access.tls or (None, None)
     config = web_config(
         app,
-        listening.gate,
+        listener.gate,
         timeout_graceful_shutdown=_STOP_SECONDS,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
-    _Server(config, ready).run(sockets=[listening])
+    _Server(config, on_ready).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """A server that says when it is ready."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

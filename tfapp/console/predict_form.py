@@ -52,9 +52,9 @@ def served_task(model: CatalogueEntry, client: Callable[[], Client]) -> ServedTa
         signature = None
     if signature is None:
         return ServedTask(task_name)
-    fitting = [] if task_name else [spec for spec in all_tasks().values() if _fits(spec.contract, signature)]
+    specs = [] if task_name else [spec for spec in all_tasks().values() if _fits(spec.contract, signature)]
     # The outputs of a ranking are among those of a classification, too.
-    spec = max(fitting, key=lambda spec: len(_required_outputs(spec.contract)), default=None)
+    spec = max(specs, key=lambda spec: len(_required_outputs(spec.contract)), default=None)
     if spec:
         return _of_spec(spec)
     texts = all(tensor.dtype == "string" and len(tensor.shape or ()) == 1 for tensor in signature.inputs.values())

@@ -232,9 +232,11 @@ class TrainingQueue:
         """
         with self._lock:
             trainings = self.all()
-            waiting = sum(training.is_waiting for training in trainings)
-            if waiting >= _MOST_WAITING:
-                raise TrainingError(f"{waiting} trainings wait already; cancel one, or come back when some have ended")
+            queue_length = sum(training.is_waiting for training in trainings)
+            if queue_length >= _MOST_WAITING:
+                raise TrainingError(
+                    f"{queue_length} trainings wait already; cancel one, or come back when some have ended"
+                )
             folder = self._new_folder(1 + max((training.number for training in trainings), default=0))
             time = self._clock().isoformat(timespec="seconds")
             document = {"title": title, "model": model, "arguments": list(arguments), "created": time}
@@ -262,9 +264,9 @@ class TrainingQueue:
             if running.cancelled and self._clock().timestamp() - mark.stat().st_mtime > _STOP_SECONDS:
                 running.kill()
             return
-        waiting = [training for training in trainings if training.is_waiting]
-        if waiting:
-            self._processes.append(waiting[-1].start(self._program))
+        queue = [training for training in trainings if training.is_waiting]
+        if queue:
+            self._processes.append(queue[-1].start(self._program))
 
     def _run(self) -> None:
         while not self._stopping:

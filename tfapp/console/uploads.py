@@ -101,8 +101,8 @@ class Uploads:
             raise DataError(f"{name[-80:]}: at most {LARGEST_UPLOAD >> 20} MB, got {size >> 20} MB; send a part of it")
         with self._lock:
             if size + sum(file.size for file in self.all()) > self._most:
-                full = f"the files would take more than {self._most >> 20} MB together; delete some of them first"
-                raise DataError(full)
+                problem = f"the files would take more than {self._most >> 20} MB together; delete some of them first"
+                raise DataError(problem)
             private_folder(self.folder)
             target = self._free_path(name, suffix)
             with replacing(target) as draft, draft.open("wb") as out:
@@ -123,8 +123,8 @@ class Uploads:
 
     def _free_path(self, name: str, suffix: str) -> Path:
         stem = name.replace("\\", "/").rpartition("/")[2][: -len(suffix)]
-        plain = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:_LONGEST_STEM].strip("-") or "data"
-        paths = [self.folder / f"{plain}{suffix}"]
+        safe_name = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:_LONGEST_STEM].strip("-") or "data"
+        paths = [self.folder / f"{safe_name}{suffix}"]
         while paths[-1].exists():
-            paths.append(self.folder / f"{plain}-{len(paths) + 1}{suffix}")
+            paths.append(self.folder / f"{safe_name}-{len(paths) + 1}{suffix}")
         return paths[-1]

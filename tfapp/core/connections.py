@@ -148,9 +148,9 @@ class ConnectionGate:
     def wait(self, peer: Any) -> None:
         """Notes that a connection waits from now on, for its next request or for more of a body."""
         if connection := self._open.get(peer):
-            waiting = self._callers[connection.address].waiting
-            waiting.pop(peer, None)
-            waiting[peer] = connection
+            queue = self._callers[connection.address].waiting
+            queue.pop(peer, None)
+            queue[peer] = connection
 
     def forget(self, connection: GuardedConnection) -> None:
         """Notes that a connection is closed, or about to be."""
@@ -177,7 +177,7 @@ class ConnectionGate:
             flag = self.limits.flag_of("address_connections")
             return f"{address} has {caller.open} connections at work, the most that one address may have{flag}"
         if len(self._open) >= self._total:
-            widest = max(self._callers.values(), key=lambda each: len(each.waiting))
+            widest = max(self._callers.values(), key=lambda one: len(one.waiting))
             if not self._end_oldest(widest):
                 flag = self.limits.flag_of("connections")
                 return f"{len(self._open)} connections are at work, the most that there may be{flag}"

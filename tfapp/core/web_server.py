@@ -196,8 +196,8 @@ class _LimitedHttp(HttpToolsProtocol):
 
     def _extend_body(self) -> None:
         limits = self._limits
-        whole = self._body_begun + self._body_bytes / limits.body_rate
-        self._set_deadline(min(self.loop.time(), whole) + limits.body_seconds)
+        end = self._body_begun + self._body_bytes / limits.body_rate
+        self._set_deadline(min(self.loop.time(), end) + limits.body_seconds)
 
     def _linger(self) -> None:
         """Gives the caller time to take what is written."""

@@ -144,8 +144,10 @@ class ClassAnswerFormat(ScoreAnswerFormat):
         if "chosen" in answers:
             row_masks = zip(answers["labels"], np.asarray(answers["chosen"], bool), strict=True)
             columns["predicted_labels"] = np.array([_SEPARATOR.join(names[yes]) for names, yes in row_masks], object)
-        plain = {name: answers[name] for name in answers if name not in ("label", "probabilities", "labels", "chosen")}
-        columns |= super().columns(plain, rows)
+        other_columns = {
+            name: answers[name] for name in answers if name not in ("label", "probabilities", "labels", "chosen")
+        }
+        columns |= super().columns(other_columns, rows)
         if labels and "probabilities" in answers:
             table = np.asarray(answers["probabilities"], np.float32)
             columns |= {f"probability.{label}": table[:, index] for index, label in enumerate(labels)}

@@ -37,8 +37,8 @@ class BadTagCount:
         if not self._count:
             return []
         lines = tuple(line for line, _ in self._first)
-        more = ", ..." if self._count > len(lines) else ""
-        numbers = f"line{'s' if self._count > 1 else ''} {', '.join(map(str, lines))}{more}"
+        ellipsis = ", ..." if self._count > len(lines) else ""
+        numbers = f"line{'s' if self._count > 1 else ''} {', '.join(map(str, lines))}{ellipsis}"
         words = "1 word has a tag that breaks" if self._count == 1 else f"{self._count} words have tags that break"
         way = "their sentences are left out" if self._dropped else "read as conlleval reads them"
         message = f"{self._name}: {words} the scheme ({numbers}): {self._first[0][1]}; {way} (data.on_bad_tags)"

@@ -75,9 +75,9 @@ class ClassTarget(Target):
     def remarks(self, rows: Rows, settings: DataSettings) -> list[Finding]:
         """Returns labels of few rows, and one that says "none of these"."""
         counts = _class_counts(rows.table["label"], settings)
-        few = {label: count for label, count in counts.items() if 1 < count < _FEW}
-        what = f"with a label of fewer than {_FEW} rows: {name_list(few)}; dev or test may lack it"
-        findings = found_rows(rows, has_label(rows.table["label"], few), "few_rows", what, "kept")
+        rare_counts = {label: count for label, count in counts.items() if 1 < count < _FEW}
+        what = f"with a label of fewer than {_FEW} rows: {name_list(rare_counts)}; dev or test may lack it"
+        findings = found_rows(rows, has_label(rows.table["label"], rare_counts), "few_rows", what, "kept")
         unknown = None if settings.rating or is_multi_label(rows.table["label"]) else unknown_name(counts)
         if unknown is not None and settings.unknown_label is None and len(counts) > 2:
             what = f'with the label "{unknown}"; if it says "none of these", set data.unknown_label = "{unknown}"'
@@ -126,10 +126,10 @@ class ClassTarget(Target):
     def keep_known(self, rows: Rows, labels: Sequence[str], settings: DataSettings) -> Rows:
         """Drops rows with a label that is none of `labels`, or fails."""
         rows, _ = _merge(rows, labels, settings)
-        unseen = _class_counts(rows.table["label"], settings).keys() - set(labels)
+        unknown_labels = _class_counts(rows.table["label"], settings).keys() - set(labels)
         what = "with a label that the model does not know"
         return cleaning.drop_with_labels(
-            rows, unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
+            rows, unknown_labels, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
         )[0]
 
 
@@ -159,10 +159,15 @@ def _drop_unseen(splits: dict[str, Rows], from_files: Mapping[str, Rows], settin
     train_labels = _class_counts(splits["train"].table["label"], settings)
     for split in ("dev", "test"):
         if split in from_files:
-            unseen = _class_counts(splits[split].table["label"], settings).keys() - train_labels
+            unknown_labels = _class_counts(splits[split].table["label"], settings).keys() - train_labels
             what = f"in {split} with a label that train lacks"
             splits[split], problems = cleaning.drop_with_labels(
-                splits[split], unseen, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
+                splits[split],
+                unknown_labels,
+                "unseen_label",
+                what,
+                on=settings.on_unseen_label,
+                setting="on_unseen_label",
             )
             findings += problems
     return findings
@@ -174,10 +179,10 @@ def _bring_to_train(splits: dict[str, Rows], from_files: Mapping[str, Rows], set
     for split in ("dev", "test"):
         rows, train = splits[split], splits["train"]
         train_labels = _class_counts(train.table["label"], settings).keys()
-        rare = _class_counts(rows.table["label"], settings).keys() - train_labels if split not in from_files else ()
-        if rare:
-            mask = np.isin(rows.groups, rows.groups[has_label(rows.table["label"], rare)])
-            what = f"moved from {split} to train, which had no other with the label: {name_list(rare)}"
+        labels = _class_counts(rows.table["label"], settings).keys() - train_labels if split not in from_files else ()
+        if labels:
+            mask = np.isin(rows.groups, rows.groups[has_label(rows.table["label"], labels)])
+            what = f"moved from {split} to train, which had no other with the label: {name_list(labels)}"
             findings += found_rows(rows, mask, "rare_label", what, "moved")
             splits["train"], splits[split] = train.join(rows.keep(mask)), rows.keep(~mask)
     return findings

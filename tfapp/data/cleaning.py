@@ -76,9 +76,9 @@ class Rows:
     ) -> Rows:
         """Computes the keys of a table, which may lack columns of `extra`."""
         keys = _join_keys([text_keys(table[column]) for column in texts])
-        more = [text_keys(table[column]) for column in extra if column in table.column_names]
+        extra_keys = [text_keys(table[column]) for column in extra if column in table.column_names]
         groups = text_keys(table["group"]) if "group" in table.column_names else keys
-        return cls(name, table, texts, keys, _join_keys([keys, *more]), groups, unit)
+        return cls(name, table, texts, keys, _join_keys([keys, *extra_keys]), groups, unit)
 
     @property
     def noun(self) -> str:
@@ -95,11 +95,11 @@ class Rows:
         table, keys, repeats = self.table.filter(pa.array(mask)), self.keys[mask], self.repeats[mask]
         return replace(self, table=table, keys=keys, repeats=repeats, groups=self.groups[mask])
 
-    def join(self, more: Rows) -> Rows:
+    def join(self, other: Rows) -> Rows:
         """Returns these rows and more of the same source, in its order."""
-        table = pa.concat_tables([self.table, more.table])
+        table = pa.concat_tables([self.table, other.table])
         order = np.argsort(table["row"].to_numpy(), kind="stable")
-        pairs = ((self.keys, more.keys), (self.repeats, more.repeats), (self.groups, more.groups))
+        pairs = ((self.keys, other.keys), (self.repeats, other.repeats), (self.groups, other.groups))
         keys, repeats, groups = (np.concatenate(pair)[order] for pair in pairs)
         return replace(self, table=table.take(pa.array(order)), keys=keys, repeats=repeats, groups=groups)
 
@@ -131,9 +131,9 @@ def drop_empty(rows: Rows, on_problem: OnProblem) -> Cleaned:
     """Drops texts without a visible character, or fails."""
     columns = [iter_column(rows.table[name]) for name in rows.texts]
     visible = (all(map(is_visible, texts)) for texts in zip(*columns, strict=True))
-    empty = ~np.fromiter(visible, bool, count=len(rows))
+    is_empty = ~np.fromiter(visible, bool, count=len(rows))
     what = f"without a visible character in the {' or '.join(rows.texts)}"
-    return drop_marked(rows, empty, "empty_text", what, on=on_problem, setting="on_empty_text")
+    return drop_marked(rows, is_empty, "empty_text", what, on=on_problem, setting="on_empty_text")
 
 
 def drop_missing(rows: Rows, on_problem: OnProblem) -> Cleaned:
@@ -157,11 +157,11 @@ def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
     repeats, leader = mark_repeats(rows)
     codes = label_codes(rows.table["label"])
     differs = codes != codes[leader]
-    same, conflicting = repeats & ~differs, repeats & differs
+    duplicates, conflicts = repeats & ~differs, repeats & differs
     what = f"repeating an earlier {rows.noun}"
     findings = [
-        *found_rows(rows, same, "duplicate", what, _ACTIONS[on]),
-        *found_rows(rows, conflicting, "conflicting_duplicate", f"{what} with another label", _ACTIONS[on]),
+        *found_rows(rows, duplicates, "duplicate", what, _ACTIONS[on]),
+        *found_rows(rows, conflicts, "conflicting_duplicate", f"{what} with another label", _ACTIONS[on]),
     ]
     return rows if on == "keep" else rows.keep(~repeats), findings
 
@@ -210,9 +210,9 @@ def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, s
 
 def drop_unusable(rows: Rows, settings: DataSettings) -> Cleaned:
     """Drops empty texts and missing labels, or fails, as the settings say."""
-    rows, empty = drop_empty(rows, settings.on_empty_text)
+    rows, findings = drop_empty(rows, settings.on_empty_text)
     rows, missing = drop_missing(rows, settings.on_missing_label)
-    return rows, [*empty, *missing]
+    return rows, [*findings, *missing]
 
 
 def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:

@@ -79,9 +79,9 @@ class DataSample:
         """
         name = self.hints.get(setting)
         if name is not None and self.columns and name not in self.columns:
-            near = did_you_mean(name, list(self.columns))
+            hint = did_you_mean(name, list(self.columns))
             raise DataError(
-                f'{self.source.name}: no column "{name}" (data.{setting}); columns: {self.column_list}{near}'
+                f'{self.source.name}: no column "{name}" (data.{setting}); columns: {self.column_list}{hint}'
             )
         return name
 
@@ -180,12 +180,12 @@ def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tupl
         sheet=settings.sheet,
     )
     if source.format in ("csv", "tsv") and "header" not in hints:
-        bare = next(read_blocks(header=False, block_rows=_SAMPLE_ROWS + 1)).columns
-        first = [values[0] for values in bare.values()]
-        rest = {name: values[1:] for name, values in bare.items()}
-        if looks_headless(first, rest) or len(set(first)) < len(first):
-            return bare, False
-        return dict(zip(first, rest.values(), strict=True)), True
+        columns = next(read_blocks(header=False, block_rows=_SAMPLE_ROWS + 1)).columns
+        first = [values[0] for values in columns.values()]
+        rows = {name: values[1:] for name, values in columns.items()}
+        if looks_headless(first, rows) or len(set(first)) < len(first):
+            return columns, False
+        return dict(zip(first, rows.values(), strict=True)), True
     header = hints.get("header", True)
     return next(read_blocks(header=header, block_rows=_SAMPLE_ROWS)).columns, header
 
@@ -196,11 +196,13 @@ def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
     paths = [source.path]
     if source.format == "folder":
         paths = [source.path / path for _, _, path in islice(list_files(source.path), _SAMPLE_FILES)]
-    bad = next((path for path in paths if find_bad_byte(path, "utf-8")), None)
-    if bad is None:
+    undecodable_file = next((path for path in paths if find_bad_byte(path, "utf-8")), None)
+    if undecodable_file is None:
         return "utf-8", ()
-    with open_bytes(bad) as file:
+    with open_bytes(undecodable_file) as file:
         has_utf16_mark = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
     candidates = ("utf-16",) if has_utf16_mark else ("cp1252", "latin-1")
     encoding = next((name for name in candidates if not any(find_bad_byte(path, name) for path in paths)), "latin-1")
-    return encoding, (f"encoding: {bad.name} is not UTF-8; {encoding} decodes it, but check accented letters",)
+    return encoding, (
+        f"encoding: {undecodable_file.name} is not UTF-8; {encoding} decodes it, but check accented letters",
+    )

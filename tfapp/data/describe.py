@@ -59,8 +59,8 @@ class LengthStats:
         if not len(lengths):
             return cls(0.0, 0.0, 0.0, 0.0, 0, None if limit is None else 0.0)
         median, p95, p99 = np.percentile(lengths, [50, 95, 99]).tolist()
-        over = None if limit is None else float(np.mean(lengths > limit))
-        return cls(float(np.mean(lengths)), median, p95, p99, int(np.max(lengths)), over)
+        share = None if limit is None else float(np.mean(lengths > limit))
+        return cls(float(np.mean(lengths)), median, p95, p99, int(np.max(lengths)), share)
 
 
 @dataclass(frozen=True)

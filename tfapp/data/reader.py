@@ -234,7 +234,9 @@ def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
     if source.settings.group is None:
         return otherwise
     values = _column(source, block, source.settings.group, as_text)
-    return _strings([own if own.strip() else text for own, text in zip(values, otherwise.to_pylist(), strict=True)])
+    return _strings(
+        [group if group.strip() else text for group, text in zip(values, otherwise.to_pylist(), strict=True)]
+    )
 
 
 def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *others: list[Any]) -> list[Any]:

@@ -88,11 +88,11 @@ def merge_parts(target: Path, format: FileFormat, parts: Iterable[Path]) -> None
 
 
 def _write_csv(file: TextIO, table: Iterable[Sequence[str]]) -> None:
-    plain = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file, lineterminator="\n")
     # Python quotes a carriage return only where it is part of the line terminator.
     quoting_writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for cells in table:
-        (quoting_writer if any("\r" in cell for cell in cells) else plain).writerow(cells)
+        (quoting_writer if any("\r" in cell for cell in cells) else writer).writerow(cells)
 
 
 def _write_parquet(path: Path, rows: Any, answers: Mapping[str, AnswerColumn]) -> None:
@@ -128,10 +128,10 @@ def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
 def _merge_rows(rows: InputRows, answers: Mapping[str, AnswerColumn]) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
-    plain = {name: _round(values.tolist()) for name, values in answers.items()}
+    columns = {name: _round(values.tolist()) for name, values in answers.items()}
     for index, values in enumerate(objects):
         inputs = {name: value for name, value in values.items() if name not in answers}
-        yield inputs | {name: column[index] for name, column in plain.items()}
+        yield inputs | {name: column[index] for name, column in columns.items()}
 
 
 def _round(value: Any) -> Any:

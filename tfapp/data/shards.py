@@ -79,8 +79,8 @@ def _files(folder: Path) -> list[Path]:
 def _split(file: Path) -> str:
     """Returns the split that a file is named after; none where its name has no number and is no usual one."""
     match = _SHARD.fullmatch(file.name)
-    usual = (name for names in _SPLITS.values() for name in names)
-    return match[1] if match and (match[2] or match[1] in usual) else ""
+    all_names = (name for names in _SPLITS.values() for name in names)
+    return match[1] if match and (match[2] or match[1] in all_names) else ""
 
 
 def _read_json(file: Path) -> Mapping[str, Any]:

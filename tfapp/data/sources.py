@@ -77,8 +77,8 @@ def existing_path(path: Path, catalogue: Catalogue | None = None) -> Path:
         return path
     assets_by_name = assets.catalogue() if catalogue is None else catalogue
     names = [name for name, asset in assets_by_name.items() if asset.kind == "dataset"]
-    near = difflib.get_close_matches(path.name, [*_neighbours(path), *names], n=1, cutoff=0.6)
-    spelling = [name if name in names else str(path.with_name(name)) for name in near]
+    hints = difflib.get_close_matches(path.name, [*_neighbours(path), *names], n=1, cutoff=0.6)
+    spelling = [name if name in names else str(path.with_name(name)) for name in hints]
     hint = f'; did you mean "{spelling[0]}"?' if spelling else f"; data sets: {', '.join(names)}"
     raise DataError(f"{path}: no such file, folder or data set{hint}")
 

@@ -35,12 +35,14 @@ def fill_splits(
         suffices: What a split needs.
     """
     shares = {"train": 1.0, "test": settings.test_share, "dev": settings.dev_share}
-    cut = [split for split, share in shares.items() if split == "train" or (share and split not in from_files)]
+    splits_to_fill = [
+        split for split, share in shares.items() if split == "train" or (share and split not in from_files)
+    ]
     findings = []
-    for split in cut:
+    for split in splits_to_fill:
         if suffices(split, splits[split]):
             continue
-        for donor in cut:
+        for donor in splits_to_fill:
             mask = _rows_to_move(split, donor, splits, settings, suffices) if donor != split else None
             if mask is not None:
                 what = f"moved from {donor} to {split}, which had too few to learn from or to evaluate on"
@@ -60,9 +62,9 @@ def _rows_to_move(
             return group
     several = np.zeros(len(rows), bool)
     for group in _groups(rows, settings):
-        more = several | group
-        if suffices(donor, rows.keep(~more)):
-            several = more
+        enlarged = several | group
+        if suffices(donor, rows.keep(~enlarged)):
+            several = enlarged
             if suffices(split, needy.join(rows.keep(several))):
                 return several
     return None

@@ -77,8 +77,8 @@ class Splits:
         lines = [f"{self.task} data of {self.settings.train}:"]
         for split, count in rows.items():
             counts = [f"{label} {number}" for label, number in self.report.label_counts[split].items()]
-            more = [f"{len(counts) - _LABELS_SHOWN} more"] if len(counts) > _LABELS_SHOWN else []
-            labels = ", ".join([*counts[:_LABELS_SHOWN], *more])
+            rest = [f"{len(counts) - _LABELS_SHOWN} more"] if len(counts) > _LABELS_SHOWN else []
+            labels = ", ".join([*counts[:_LABELS_SHOWN], *rest])
             lines.append(f"  {split:5} {count:{width}} rows{f': {labels}' if labels else ''}")
         return "\n".join(lines)
 
@@ -213,8 +213,8 @@ def _separate(from_files: dict[str, Rows], settings: DataSettings) -> list[Findi
     findings = []
     for split, other in (("dev", "test"), ("train", "test"), ("train", "dev")):
         if split in from_files and other in from_files:
-            on = settings.on_overlap if split == "train" else "keep"
-            from_files[split], problems = cleaning.drop_overlap(from_files[split], from_files[other], on)
+            policy = settings.on_overlap if split == "train" else "keep"
+            from_files[split], problems = cleaning.drop_overlap(from_files[split], from_files[other], policy)
             findings += problems
     return findings
 
@@ -237,8 +237,8 @@ def fingerprint_rows(tables: Mapping[str, pa.Table], schema: Schema) -> str:
     """Returns the SHA-256 over the rows of tables and the tables' names, in hexadecimal."""
     digest = sha256()
     for split, table in tables.items():
-        more = (name for name in (*schema.extra, "group") if name in table.column_names)
-        names = [*schema.texts, "label", *more]
+        extra_columns = (name for name in (*schema.extra, "group") if name in table.column_names)
+        names = [*schema.texts, "label", *extra_columns]
         rows = zip(*(iter_column(table[name]) for name in names), strict=True)
         while some := list(islice(rows, 8192)):
             lines = (json.dumps([split, *values], ensure_ascii=False) for values in some)

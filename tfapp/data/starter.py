@@ -101,8 +101,8 @@ def _task_section(
     """Yields a section in which tasks have settings and notes of their own, and the sections in it."""
     inner = {field.removeprefix(f"{name}."): info for field, info in fields.items() if field.startswith(f"{name}.")}
     yield f"[{name}]"
-    more = {setting.removeprefix(f"{name}."): f" {note}" for setting, note in notes.items()}
-    yield from _fields(inner, values, more)
+    comments = {setting.removeprefix(f"{name}."): f" {note}" for setting, note in notes.items()}
+    yield from _fields(inner, values, comments)
     for field, info in inner.items():
         section = section_of(info)
         if section:
@@ -116,13 +116,13 @@ def _section(name: str, fields: Mapping[str, FieldInfo], values: Mapping[str, An
 
 
 def _fields(
-    fields: Mapping[str, FieldInfo], values: Mapping[str, Any], more: Mapping[str, str] | None = None
+    fields: Mapping[str, FieldInfo], values: Mapping[str, Any], comments: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     for name, field in fields.items():
         if section_of(field):
             continue
         unset = field.default in (None, PydanticUndefined) and name not in values
-        yield from _comment(f"{field.description or name}{(more or {}).get(name, '')}")
+        yield from _comment(f"{field.description or name}{(comments or {}).get(name, '')}")
         if name in values:
             yield _assign(name, values[name])
         elif unset:

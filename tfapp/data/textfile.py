@@ -124,12 +124,12 @@ def _codec(encoding: str) -> str:
 
 
 def _explain(path: Path, encoding: str) -> str:
-    bad = find_bad_byte(path, encoding)
-    if bad is None:  # such as UTF-16 without its byte order mark
+    position = find_bad_byte(path, encoding)
+    if position is None:  # such as UTF-16 without its byte order mark
         return f"{path}: the file is not {encoding}; set data.encoding to the file's encoding"
     with open_bytes(path) as file:
-        likely = "utf-16" if file.read(2) in _UTF16_MARKS else "latin-1"
+        encoding_hint = "utf-16" if file.read(2) in _UTF16_MARKS else "latin-1"
     return (
-        f"{path}, line {bad.line}: byte 0x{bad.value:02x} at offset {bad.offset} is not {encoding}; "
-        f'set data.encoding to the file\'s encoding, for example "{likely}"'
+        f"{path}, line {position.line}: byte 0x{position.value:02x} at offset {position.offset} is not {encoding}; "
+        f'set data.encoding to the file\'s encoding, for example "{encoding_hint}"'
     )

@@ -167,8 +167,10 @@ class ClassEvaluation(Evaluation):
     def details(self) -> dict[str, str]:
         """Returns macro F1 and the loss; in multi-label data also the share of texts with all labels right."""
         low, high = (f"{100 * end:.1f}\u202f%" for end in self.accuracy_interval)
-        whole = {"All labels right": f"{100 * self.accuracy:.1f}\u202f% of texts (95\u202f% interval {low} to {high})"}
-        rest = {
+        accuracy_row = {
+            "All labels right": f"{100 * self.accuracy:.1f}\u202f% of texts (95\u202f% interval {low} to {high})"
+        }
+        label_rows = {
             "Macro F1": f"{self.macro.f1:.3f}{macro_note(self.macro, self.classes, 'classes')}",
             "Loss": f"{self.loss:.4f}",
         }

@@ -78,8 +78,8 @@ def compare_scores(first: ScoreRecord, second: ScoreRecord) -> str:
     if first.rows != second.rows or first.count != second.count:
         return f"{scores} are of different {first.unit}: evaluate both models on one file to compare them"
     if first.name == "accuracy":
-        apart = round(abs(first.score - second.score) * first.count)
-        scores = f"{scores} are {apart:,} of {first.count:,} {first.unit} apart"
+        difference = round(abs(first.score - second.score) * first.count)
+        scores = f"{scores} are {difference:,} of {first.count:,} {first.unit} apart"
     else:
         scores = f"{scores}, on {first.count:,} {first.unit}"
     result = paired_test(first, second)
@@ -108,8 +108,8 @@ def fewest_apart() -> int:
 
 def _test_note(first: ScoreRecord, second: ScoreRecord, result: PairedTest) -> str:
     p_value = f"({result.method}, p = {result.p_value:.2g})"
-    better = second if (result.difference > 0) != first.lower_is_better else first
-    verdict = f"{better.model} is better" if result.is_different else "too few to tell which is better"
+    winner = second if (result.difference > 0) != first.lower_is_better else first
+    verdict = f"{winner.model} is better" if result.is_different else "too few to tell which is better"
     if first.wrong is not None and second.wrong is not None:
         gains, losses = len(second.wrong - first.wrong), len(first.wrong - second.wrong)
         if not gains + losses:
@@ -126,6 +126,8 @@ def _interval_note(first: ScoreRecord, second: ScoreRecord) -> str:
     if first.interval is None or second.interval is None:
         return ""
     intervals = " and ".join(f"{low:.3f} to {high:.3f}" for low, high in (first.interval, second.interval))
-    apart = first.interval[0] > second.interval[1] or second.interval[0] > first.interval[1]
-    verdict = "do not overlap: the difference is real" if apart else "overlap: these scores do not tell which is better"
+    is_disjoint = first.interval[0] > second.interval[1] or second.interval[0] > first.interval[1]
+    verdict = (
+        "do not overlap: the difference is real" if is_disjoint else "overlap: these scores do not tell which is better"
+    )
     return f"; the 95 % intervals {intervals} {verdict}"

@@ -56,5 +56,5 @@ def differing_rows(one: Evaluation, other: Evaluation) -> Iterator[DifferingRow]
         second_better = (gains < 0) if one.lower_is_better else (gains > 0)
     for number in numbers.tolist():
         text, truth, answer = first.describe(number)
-        better = "second" if second_better[number] else "first"
-        yield DifferingRow(int(first.rows[number]), text, truth, answer, second.describe(number).answer, better)
+        winner = "second" if second_better[number] else "first"
+        yield DifferingRow(int(first.rows[number]), text, truth, answer, second.describe(number).answer, winner)

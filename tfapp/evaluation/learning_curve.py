@@ -40,11 +40,12 @@ class LearningCurve:
 
     def sentence(self) -> str:
         """Returns what the curve says, in plain words."""
-        half, whole = self.sizes[-2:]
-        part = "" if whole == self.train_rows else f" (the first of {self.train_rows:,})"
+        half_size, full_size = self.sizes[-2:]
+        part = "" if full_size == self.train_rows else f" (the first of {self.train_rows:,})"
         step = (
-            f"from {half:,} to {whole:,} labelled texts{part}, a logistic regression on the untouched preset's vectors "
-            f"went from {100 * self.scores[-2]:.1f} % to {100 * self.scores[-1]:.1f} % on {self.dev_rows:,} dev texts"
+            f"from {half_size:,} to {full_size:,} labelled texts{part}, a logistic regression on the "
+            f"untouched preset's vectors went from {100 * self.scores[-2]:.1f} % to {100 * self.scores[-1]:.1f} % on "
+            f"{self.dev_rows:,} dev texts"
         )
         error = f"± {100 * _ERRORS * self.gain_error:.1f} points"
         if self.pays:

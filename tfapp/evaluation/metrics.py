@@ -209,7 +209,7 @@ def class_means(classes: Sequence[Scores]) -> tuple[Scores, Scores]:
     return macro, weighted
 
 
-def macro_f1_shares(truth: Bools, chosen: Bools) -> Floats:
+def macro_f1_shares(truth: Bools, predictions: Bools) -> Floats:
     """Returns the shares float64[N] of rows in the macro F1 over the classes with support, which is their mean.
 
     They are linear in the counts of a row: what it adds to a class's F1 = 2 TP / (2 TP + FP + FN), to the first order
@@ -217,7 +217,7 @@ def macro_f1_shares(truth: Bools, chosen: Bools) -> Floats:
 
     Args:
         truth: bool[N, K], the classes of each row.
-        chosen: bool[N, K], those that were predicted.
+        predictions: bool[N, K], those that were predicted.
     """
 
     def row_sums(mask: Bools, weights: Floats) -> Floats:
@@ -225,12 +225,12 @@ def macro_f1_shares(truth: Bools, chosen: Bools) -> Floats:
         rows, columns = np.nonzero(mask)
         return np.bincount(rows, weights[columns], minlength=len(mask)).astype(np.float64)
 
-    hits, support = truth & chosen, truth.sum(axis=0)
-    totals = support + chosen.sum(axis=0)
+    hits, support = truth & predictions, truth.sum(axis=0)
+    totals = support + predictions.sum(axis=0)
     f1 = divide(2 * hits.sum(axis=0), totals)
     # Of a row in the mean over the classes with support.
     weights = divide(len(truth) * (support > 0), totals * max(np.count_nonzero(support), 1))
-    change = row_sums(hits, 2 * weights) - row_sums(truth, f1 * weights) - row_sums(chosen, f1 * weights)
+    change = row_sums(hits, 2 * weights) - row_sums(truth, f1 * weights) - row_sums(predictions, f1 * weights)
     return f1[support > 0].sum() / max(np.count_nonzero(support), 1) + change
 
 
@@ -274,6 +274,8 @@ def percentiles(values: Floats, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def divide(above: NDArray[Any], below: NDArray[Any]) -> Floats:
+def divide(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     """Returns the quotient, 0 where the divisor is 0."""
-    return np.divide(above, below, out=np.zeros(np.shape(above), float), where=np.asarray(below) != 0)
+    return np.divide(
+        numerator, denominator, out=np.zeros(np.shape(numerator), float), where=np.asarray(denominator) != 0
+    )

@@ -63,13 +63,13 @@ def mcnemar(first_wrong: Set[int], second_wrong: Set[int], count: int) -> Paired
     from scipy.stats import binomtest
 
     gains, losses = len(first_wrong - second_wrong), len(second_wrong - first_wrong)
-    method, apart = "exact McNemar test", gains + losses
-    if not apart:
+    method, discordant = "exact McNemar test", gains + losses
+    if not discordant:
         return PairedTest(method, 1.0, 0.0, (0.0, 0.0))
     low = betaincinv(gains, losses + 1, LEVEL / 2) if gains else 0.0
     high = betaincinv(gains + 1, losses, 1 - LEVEL / 2) if losses else 1.0
-    interval = ((2 * float(low) - 1) * apart / count, (2 * float(high) - 1) * apart / count)
-    return PairedTest(method, float(binomtest(gains, apart).pvalue), (gains - losses) / count, interval)
+    interval = ((2 * float(low) - 1) * discordant / count, (2 * float(high) - 1) * discordant / count)
+    return PairedTest(method, float(binomtest(gains, discordant).pvalue), (gains - losses) / count, interval)
 
 
 def paired_bootstrap(

@@ -69,9 +69,9 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Fi
     tilt = {"rotation": angle, "rotation_mode": "anchor", "ha": "left" if angle else "center"}
     for k, name in enumerate(names):
         middle = (k + 0.5) * cell
-        lean = 0.35 * font if angle == 90 else 0.0
+        offset = 0.35 * font if angle == 90 else 0.0
         _write(axes, left - 8, top + middle + 0.35 * font, name, font, ha="right")
-        _write(axes, left + middle + lean, top - 8, name, font, **tilt)
+        _write(axes, left + middle + offset, top - 8, name, font, **tilt)
     _write(axes, left + side / 2, 15, "predicted", 12, ha="center", color=_FAINT)
     _write(axes, 16, top + side / 2, "truth", 12, ha="center", rotation=90, rotation_mode="anchor", color=_FAINT)
     return figure
@@ -81,21 +81,23 @@ def draw_calibration(calibration: Calibration) -> Figure:
     """Draws a reliability diagram: the share that was right by the probability given, and counts beneath."""
     figure = blank_figure(440, 440)
     upper = add_axes(figure, (60, 36, 364, 260), "share that was right", 440)
-    lower = add_axes(figure, (60, 316, 364, 76), "count", 440)
+    count_axes = add_axes(figure, (60, 316, 364, 76), "count", 440)
     page = _overlay(figure, 440, 440)
     bins = len(calibration.counts)
     counts = np.array(calibration.counts)
     middles = (np.arange(bins) + 0.5) / bins
-    full = counts > 0
+    has_rows = counts > 0
     upper.plot([0, 1], [0, 1], color=_FAINT, linewidth=1, linestyle=(0, (4, 4)), clip_on=False)
-    right, sure = np.array(calibration.accuracy)[full], np.array(calibration.confidence)[full]
-    upper.bar(middles[full], right, width=0.9 / bins, color=_BLUE, alpha=0.22, linewidth=0, clip_on=False)
-    upper.plot(sure, right, color=_BLUE, alpha=0.5, linewidth=1)
-    upper.scatter(sure, right, s=8 + 40 * counts[full] / max(1, counts.max()), color=_BLUE, linewidth=0, clip_on=False)
-    lower.bar(middles, counts, width=0.9 / bins, color=_FAINT, alpha=0.6, linewidth=0, clip_on=False)
+    right, confidence = np.array(calibration.accuracy)[has_rows], np.array(calibration.confidence)[has_rows]
+    upper.bar(middles[has_rows], right, width=0.9 / bins, color=_BLUE, alpha=0.22, linewidth=0, clip_on=False)
+    upper.plot(confidence, right, color=_BLUE, alpha=0.5, linewidth=1)
+    upper.scatter(
+        confidence, right, s=8 + 40 * counts[has_rows] / max(1, counts.max()), color=_BLUE, linewidth=0, clip_on=False
+    )
+    count_axes.bar(middles, counts, width=0.9 / bins, color=_FAINT, alpha=0.6, linewidth=0, clip_on=False)
     upper.set(xlim=(0, 1), ylim=(0, 1), xticklabels=[])
-    lower.set(xlim=(0, 1), ylim=(0, max(1, counts.max()) * 1.05), yticks=[0, int(max(1, counts.max()))])
-    lower.set_xlabel("probability given")
+    count_axes.set(xlim=(0, 1), ylim=(0, max(1, counts.max()) * 1.05), yticks=[0, int(max(1, counts.max()))])
+    count_axes.set_xlabel("probability given")
     _write(page, 60, 18, f"calibration error {calibration.error:.3f}, with what chance adds", 12, color=_FAINT)
     return figure
 
@@ -142,12 +144,12 @@ def draw_points(positions: Sequence[float], values: Sequence[float], label: str,
     figure = blank_figure(440, 260)
     axes = add_axes(figure, (60, 28, 340, 176), unit, 260)
     axes.plot(positions, values, color=_BLUE, linewidth=1.5, marker="o", markersize=5, clip_on=False)
-    spread = max(max(values) - min(values), 0.02)
-    axes.set(xlim=(0, max(positions) * 1.02), ylim=(min(values) - spread / 2, max(values) + spread / 2))
+    extent = max(max(values) - min(values), 0.02)
+    axes.set(xlim=(0, max(positions) * 1.02), ylim=(min(values) - extent / 2, max(values) + extent / 2))
     axes.set(xticks=list(positions), xticklabels=[f"{position:,}" for position in positions])
     axes.set_xlabel(label)
     for position, value in zip(positions, values, strict=True):
-        _write(axes, position, value + spread * 0.08, f"{value:.3f}", 11, ha="center")
+        _write(axes, position, value + extent * 0.08, f"{value:.3f}", 11, ha="center")
     return figure
 
 
@@ -157,19 +159,19 @@ def draw_training(
     """Draws a training: losses of train and dev above, the dev score beneath, the best epoch as a full point."""
     figure = blank_figure(440, 440)
     upper = add_axes(figure, (60, 36, 364, 160), "loss", 440)
-    lower = add_axes(figure, (60, 236, 364, 140), score_name, 440)
+    score_axes = add_axes(figure, (60, 236, 364, 140), score_name, 440)
     steps, dev_losses, scores = ([epoch[index] for epoch in epochs] for index in range(3))
     if losses:
         upper.plot(*zip(*losses, strict=True), color=_FAINT, linewidth=1.2)
     upper.plot(steps, dev_losses, color=_BLUE, linewidth=1.5, marker="o", markersize=4)
-    lower.plot(steps, scores, color=_BLUE, linewidth=1.5, marker="o", markersize=4, markerfacecolor="none")
+    score_axes.plot(steps, scores, color=_BLUE, linewidth=1.5, marker="o", markersize=4, markerfacecolor="none")
     best = max((index for index, epoch in enumerate(epochs) if epoch[3]), default=None)
     if best is not None:
-        lower.plot(steps[best], scores[best], color=_BLUE, marker="o", markersize=7)
+        score_axes.plot(steps[best], scores[best], color=_BLUE, marker="o", markersize=7)
     end = max(steps) * 1.02
     upper.set(xlim=(0, end), ylim=(0, None), xticklabels=[])
-    lower.set(xlim=(0, end))
-    lower.set_xlabel("step" if losses else "fit")
+    score_axes.set(xlim=(0, end))
+    score_axes.set_xlabel("step" if losses else "fit")
     page = _overlay(figure, 440, 440)
     legend = "dev, blue; train, grey; full point: the weights that were kept"
     _write(page, 60, 18, legend if losses else "dev; full point: the fit that was kept", 12, color=_FAINT)
@@ -268,8 +270,8 @@ def _overlay(figure: Figure, width: float, height: float) -> Axes:
 
 def add_axes(figure: Figure, box: tuple[float, float, float, float], label: str, height: float) -> Axes:
     """Adds quiet axes at (left, top, width, height) in CSS pixels, to a figure that is 440 wide."""
-    left, top, wide, high = box
-    axes = figure.add_axes((left / 440, 1 - (top + high) / height, wide / 440, high / height))
+    left, top, width_points, high = box
+    axes = figure.add_axes((left / 440, 1 - (top + high) / height, width_points / 440, high / height))
     axes.set_facecolor("none")
     axes.spines[["top", "right"]].set_visible(False)
     for spine in axes.spines.values():
@@ -280,7 +282,7 @@ def add_axes(figure: Figure, box: tuple[float, float, float, float], label: str,
     for axis in (axes.xaxis, axes.yaxis):
         axis.label.set(color=_INK, fontsize=12 * _PT)
     axes.set_ylabel(label)
-    axes.yaxis.set_label_coords(-44 / wide, 0.5)
+    axes.yaxis.set_label_coords(-44 / width_points, 0.5)
     return axes
 
 

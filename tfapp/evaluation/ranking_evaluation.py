@@ -88,8 +88,8 @@ class RankingEvaluation(Evaluation):
 
     def metrics(self) -> dict[str, float]:
         """Returns the main measure, the others, the loss."""
-        rest = {measure.name: measure.value for measure in self.measures}
-        return {self.main: self.main_score} | rest | {"loss": self.loss}
+        measures = {measure.name: measure.value for measure in self.measures}
+        return {self.main: self.main_score} | measures | {"loss": self.loss}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Returns the intervals of the measures, by their names."""

@@ -46,14 +46,14 @@ def relevant_ranks(relevant: Bools, scores: Floats) -> Ints:
     """Returns the ranks int[R] of one query's relevant candidates, counted from 1, best first."""
     others = np.sort(scores[~relevant])
     positives = np.sort(scores[relevant])[::-1]
-    above = len(others) - np.searchsorted(others, positives, side="left")
-    return above + np.arange(1, len(positives) + 1)
+    higher_counts = len(others) - np.searchsorted(others, positives, side="left")
+    return higher_counts + np.arange(1, len(positives) + 1)
 
 
-def count_ranks(ranks: Iterable[Ints], cut: int) -> tuple[int, ...]:
+def count_ranks(ranks: Iterable[Ints], limit: int) -> tuple[int, ...]:
     """Counts the queries whose first relevant candidate is at rank 1, 2, ... `cut`, and later; `ranks` are theirs."""
     first = np.array([query[0] for query in ranks], int)
-    return tuple(np.bincount(np.minimum(first, cut + 1), minlength=cut + 2)[1:].tolist())
+    return tuple(np.bincount(np.minimum(first, limit + 1), minlength=limit + 2)[1:].tolist())
 
 
 def mean_measures(names: Sequence[str], rows: Sequence[Sequence[float]]) -> tuple[Measure, ...]:
@@ -106,9 +106,9 @@ def auc_shares(relevant: Bools, scores: Floats) -> Floats:
         return shares
     for kind, sign in ((True, 1.0), (False, -1.0)):
         others = np.sort(sign * scores[relevant != kind])
-        own = sign * scores[relevant == kind]
-        below = np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")
-        shares[relevant == kind] += len(scores) / len(own) * (below / (2 * len(others)) - area)
+        class_scores = sign * scores[relevant == kind]
+        lower_counts = np.searchsorted(others, class_scores, "left") + np.searchsorted(others, class_scores, "right")
+        shares[relevant == kind] += len(scores) / len(class_scores) * (lower_counts / (2 * len(others)) - area)
     return shares
 
 
@@ -128,5 +128,5 @@ def _auc(relevant: Bools, levels: Ints, weights: NDArray[Any]) -> float:
     hits = np.bincount(levels, weights * relevant)
     misses = np.bincount(levels, weights * ~relevant, minlength=len(hits))
     both = hits.sum() * misses.sum()
-    below = np.cumsum(misses) - misses / 2
-    return float(hits @ below / both) if both else 0.5
+    lower_counts = np.cumsum(misses) - misses / 2
+    return float(hits @ lower_counts / both) if both else 0.5

@@ -117,8 +117,8 @@ def _set_number_ticks(axes: Axes, values: Sequence[float], *, log: bool) -> None
 
     if log:
         axes.set_xscale("log")
-        wide = max(values) > 100 * min(values)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+        spans_decades = max(values) > 100 * min(values)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if spans_decades else (1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     elif all(isinstance(value, int) for value in values):

@@ -86,5 +86,5 @@ def rows_of(backbone: Any, kernel: Any) -> int:
     [heads, width, hidden] back.
     """
     first = int(kernel.shape[0])
-    whole = len(kernel.shape) == 2 or first == backbone.hidden_dim
-    return first if whole else math.prod(kernel.shape[:-1])
+    is_whole = len(kernel.shape) == 2 or first == backbone.hidden_dim
+    return first if is_whole else math.prod(kernel.shape[:-1])

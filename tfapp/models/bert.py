@@ -167,8 +167,8 @@ class BertModel(TaskModel):
 
         tracer = self._runner(self._tracer)
 
-        def network(padded: Any, *, training: bool) -> tf.Tensor:
-            logits, *layers = tracer(padded, training=training)
+        def network(inputs: Any, *, training: bool) -> tf.Tensor:
+            logits, *layers = tracer(inputs, training=training)
             states.extend(layers)
             return logits
 

@@ -176,8 +176,8 @@ class ClassificationModel(TaskModel):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns what "none of these" measures distances to, if it does."""
-        stored = {name: getattr(self.unknown, name) for name in _ARRAYS} if self.unknown else {}
-        return {name: value for name, value in stored.items() if value is not None}
+        arrays_by_name = {name: getattr(self.unknown, name) for name in _ARRAYS} if self.unknown else {}
+        return {name: value for name, value in arrays_by_name.items() if value is not None}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Takes what `arrays` gave."""

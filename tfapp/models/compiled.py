@@ -33,16 +33,16 @@ class CompiledNetwork:
         self._widest = widest
         self._position_input = position_input
 
-        def run(padded: dict[str, tf.Tensor], training: bool) -> Any:
-            return network(padded, training=training)
+        def run(inputs: dict[str, tf.Tensor], training: bool) -> Any:
+            return network(inputs, training=training)
 
         self._run = tf.function(run, jit_compile=True, reduce_retracing=True, autograph=False)
 
-    def __call__(self, padded: dict[str, tf.Tensor], *, training: bool) -> Any:
+    def __call__(self, inputs: dict[str, tf.Tensor], *, training: bool) -> Any:
         """Returns what the network makes of its inputs."""
-        rows, width = tf.unstack(tf.shape(padded[self._position_input]))
-        full = rounded(rows, _LEAST_ROWS[training])
-        outputs = self._run({name: self._pad(name, values, full) for name, values in padded.items()}, training)
+        rows, width = tf.unstack(tf.shape(inputs[self._position_input]))
+        row_count = rounded(rows, _LEAST_ROWS[training])
+        outputs = self._run({name: self._pad(name, values, row_count) for name, values in inputs.items()}, training)
         return tf.nest.map_structure(
             lambda values: values[:rows, :width] if values.shape.rank > 2 else values[:rows], outputs
         )
@@ -56,10 +56,10 @@ class CompiledNetwork:
         return tf.pad(wide, [[0, more[0]], [0, 0], *still], constant_values=int(name == "padding_mask"))
 
 
-def rounded(size: Any, least: int) -> tf.Tensor:
-    """Returns the next power of two, or the number halfway between two of them, at least `least`, such a number.
+def rounded(size: Any, minimum: int) -> tf.Tensor:
+    """Returns the next power of two, or the number halfway between two of them, at least `minimum`, such a number.
 
-    It is at most a third more than `size`, an int32[], or `least`.
+    It is at most a third more than `size`, an int32[], or `minimum`.
     """
     sizes = tf.constant(_SIZES, tf.int32)
-    return sizes[tf.searchsorted(sizes, tf.maximum(size, [least]))[0]]
+    return sizes[tf.searchsorted(sizes, tf.maximum(size, [minimum]))[0]]

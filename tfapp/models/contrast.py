@@ -60,22 +60,22 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
     labels = tf.repeat(classes, positions)
     scores = tf.matmul(flat, flat, transpose_b=True) / temperature
     itself = tf.eye(tf.size(labels), dtype=tf.bool)
-    same = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~itself
+    is_same_class = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~itself
     shares = tf.nn.log_softmax(tf.where(itself, _NEVER, scores))
-    weights = tf.cast(same, tf.float32)
-    totals = tf.reduce_sum(tf.where(same, shares, 0.0), axis=1)
+    weights = tf.cast(is_same_class, tf.float32)
+    totals = tf.reduce_sum(tf.where(is_same_class, shares, 0.0), axis=1)
     losses = -totals / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
     return tf.reduce_mean(tf.reshape(losses, [-1, positions]), axis=1)
 
 
-def _by_position(values: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
+def _by_position(values: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Reshapes [N, P, ...] to [P * N, ...]: the first position of all rows, then the second."""
     order = tf.concat([[1, 0], tf.range(2, tf.rank(values))], axis=0)
-    return tf.reshape(tf.transpose(values, order), tf.concat([[-1], rest], axis=0))
+    return tf.reshape(tf.transpose(values, order), tf.concat([[-1], others], axis=0))
 
 
 def _losses(scores: tf.Tensor, exclusions: tf.Tensor) -> tf.Tensor:
     """Returns the cross-entropy of each row's own column against those that are not excluded."""
     rows = tf.range(tf.shape(scores)[0])
-    own = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions & ~own, _NEVER, scores))
+    targets = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions & ~targets, _NEVER, scores))

@@ -86,8 +86,8 @@ class Embedder(BertModel):
         rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in token_columns], axis=1)
         codes_by_text: dict[bytes, int] = {}
         codes = np.stack([_codes(codes_by_text, *texts) for texts in token_columns], axis=1)
-        empty = self.preprocessor.tokenize([""])[0].tobytes()
-        codes[:, 2:][codes[:, 2:] == codes_by_text.get(empty, -1)] = -1
+        empty_key = self.preprocessor.tokenize([""])[0].tobytes()
+        codes[:, 2:][codes[:, 2:] == codes_by_text.get(empty_key, -1)] = -1
         return Encoded(rows.values.numpy(), rows.row_splits.numpy(), codes)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:

@@ -37,12 +37,12 @@ class StudentPreset(Preset):
     def backbone(self, dtype: str = "float32") -> Any:
         """Returns a new backbone with the weights of the chosen layers, the embeddings and the pooler."""
         sizes = backbone_config(self.large) | {"num_layers": len(self.layers)}
-        small = keras_hub.models.BertBackbone(**sizes, dtype=dtype)
+        student = keras_hub.models.BertBackbone(**sizes, dtype=dtype)
         for name in _BESIDE_LAYERS:
-            small.get_layer(name).set_weights(self.large.get_layer(name).get_weights())
-        for layer, number in zip(small.transformer_layers, self.layers, strict=True):
+            student.get_layer(name).set_weights(self.large.get_layer(name).get_weights())
+        for layer, number in zip(student.transformer_layers, self.layers, strict=True):
             layer.set_weights(self.large.transformer_layers[number].get_weights())
-        return small
+        return student
 
 
 def student_preset(teacher: BertModel, layers: int, name: str) -> StudentPreset:
@@ -58,13 +58,13 @@ def student_preset(teacher: BertModel, layers: int, name: str) -> StudentPreset:
     return StudentPreset(name, "", tokenizer.vocabulary, tokenizer.lowercase, teacher.backbone, layer_numbers)
 
 
-def chosen_layers(large: int, small: int) -> tuple[int, ...]:
+def chosen_layers(teacher_layers: int, student_layers: int) -> tuple[int, ...]:
     """Returns which layer of a large BERT each layer of a small one stands for: evenly spaced, the last for the last.
 
     As TinyBERT maps them (Jiao et al. 2020): of 12 layers, 4 are 2, 5, 8 and 11.
 
     Args:
-        large: The large one's layers.
-        small: The small one's, at most as many.
+        teacher_layers: The large one's layers.
+        student_layers: The small one's, at most as many.
     """
-    return tuple(round((number + 1) * large / small) - 1 for number in range(small))
+    return tuple(round((number + 1) * teacher_layers / student_layers) - 1 for number in range(student_layers))

@@ -168,10 +168,12 @@ def overlap_windows(ids: tf.RaggedTensor, window: int) -> OverlappingWindows:
     begins = tf.gather(inner.row_starts(), owners) + start
     positions = tf.ragged.range(begins, begins + tf.minimum(length, room))
     first, last = (tf.gather(marks.to_tensor(), owners) for marks in (ids[:, :1], ids[:, -1:]))
-    own = positions.with_values(tf.gather(inner.values, positions.values))
+    inner_values = positions.with_values(tf.gather(inner.values, positions.values))
     begin = border_before(position)
     sizes = (1 + begin - start, border_before(position + 1) - begin, lengths)
-    return OverlappingWindows(tf.concat([first, own, last], axis=1), *(tf.cast(size, tf.int32) for size in sizes))
+    return OverlappingWindows(
+        tf.concat([first, inner_values, last], axis=1), *(tf.cast(size, tf.int32) for size in sizes)
+    )
 
 
 def join_windows(values: tf.Tensor, windows: OverlappingWindows) -> tf.Tensor:

@@ -59,16 +59,16 @@ class Change:
         """Returns the change as the file has it."""
         first = {"time": self.time, "who": self.who, "action": self.action, "model": self.model}
         move = {"label": self.label, "from": self.before, "to": self.after} if self.label else {}
-        rest = {"versions": list(self.versions), "note": self.note}
-        return first | move | {name: value for name, value in rest.items() if value}
+        details = {"versions": list(self.versions), "note": self.note}
+        return first | move | {name: value for name, value in details.items() if value}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Change:
         """Reads what `to_dict` gave."""
-        plain = {name: values[name] for name in ("model", "action", "time", "who")}
+        values_as_text = {name: values[name] for name in ("model", "action", "time", "who")}
         versions = tuple(values.get("versions", ()))
         texts = {"label": values.get("label", ""), "note": values.get("note", "")}
-        return cls(**plain, **texts, before=values.get("from"), after=values.get("to"), versions=versions)
+        return cls(**values_as_text, **texts, before=values.get("from"), after=values.get("to"), versions=versions)
 
 
 def read(file: Path) -> list[Change]:
@@ -99,9 +99,9 @@ def read(file: Path) -> list[Change]:
 def append(file: Path, changes: Sequence[Change]) -> None:
     """Adds changes, by rename: a reader never sees half a line."""
     text = file.read_text(encoding="utf-8") if file.exists() else ""
-    whole = text if text.endswith("\n") or not text else f"{text}\n"
+    content = text if text.endswith("\n") or not text else f"{text}\n"
     lines = (json.dumps(change.to_dict(), ensure_ascii=False) + "\n" for change in changes)
-    write_text(file, whole + "".join(lines), shared=True)
+    write_text(file, content + "".join(lines), shared=True)
 
 
 def labels_after(changes: Iterable[Change], model: str) -> dict[str, int]:

@@ -152,9 +152,9 @@ class LabelStore:
             version_folder(self.models, name, version)
             labels = dict(model.labels)
             if labels.get(label) == version:
-                previous = self._previous(name, label, changes)
+                earlier_version = self._previous(name, label, changes)
                 del labels[label]
-                labels |= {} if previous is None else {label: previous}
+                labels |= {} if earlier_version is None else {label: earlier_version}
             keep = self._versions_beside(model, {*labels.values(), version})
             before, after = model.labels.get(label), labels.get(label)
             if keep is not None or before != after:
@@ -212,10 +212,10 @@ class LabelStore:
             Those that no label holds by now.
         """
         with self._log.locked():
-            free = sorted(set(to_remove) - self.protected_versions(name))
-            if free:
-                self._drop(name, free, "prune", "")
-            yield free
+            removable = sorted(set(to_remove) - self.protected_versions(name))
+            if removable:
+                self._drop(name, removable, "prune", "")
+            yield removable
 
     def previous_version(self, name: str, label: str) -> int | None:
         """Returns the version on disk that a label would go back to; None: there is none."""
@@ -225,13 +225,13 @@ class LabelStore:
         """Returns the versions that must stay: labelled, next in a rollback, the newest of all and of those served."""
         model, changes, on_disk = self.model(name), self.changes(), versions(self.models, name)
         back = {self._previous(name, label, changes) for label in model.labels}
-        protected = {
+        all_protected = {
             *model.labels.values(),
             *on_disk[-1:],
             *_highest(model.served(on_disk)),
             *(v for v in back if v is not None),
         }
-        return protected & set(on_disk)
+        return all_protected & set(on_disk)
 
     def _drop(self, name: str, to_drop: Collection[int], action: str, note: str) -> None:
         text, model = self._log.text(), self.model(name)

@@ -112,10 +112,10 @@ def _with_model(text: str, item: Any) -> str:
     lists = find_fields(text).all("model_config_list")
     if not lists:
         return f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}model_config_list {{\n{new}\n}}\n"
-    plain = [field for field in lists[-1].all("config") if text.startswith("config", field.start)]
-    if plain:
+    fields = [field for field in lists[-1].all("config") if text.startswith("config", field.start)]
+    if fields:
         # textwrap would take other characters for line ends, too, which names of labels may have.
-        return insert_after(text, plain[-1], re.sub("(?m)^  ", "", new))
+        return insert_after(text, fields[-1], re.sub("(?m)^  ", "", new))
     return _before(text, lists[-1], f"\n{new}\n")
 
 
@@ -142,11 +142,11 @@ def _with_numbers(text: str, model_index: int, versions: list[int]) -> str:
     """Adds single numbers to the list and takes others out, so that the comments beside the rest stay."""
     for version in versions:
         specific, fields = _numbers(text, model_index)
-        lower = [field for number, field in fields if number < version]
+        fields_before = [field for number, field in fields if number < version]
         if version in dict(fields):
             continue
-        if lower:
-            text = insert_after(text, lower[-1], f"versions: {version}")
+        if fields_before:
+            text = insert_after(text, fields_before[-1], f"versions: {version}")
         elif fields:
             text = f"{text[: fields[0][1].start]}versions: {version} {text[fields[0][1].start :]}"
         else:

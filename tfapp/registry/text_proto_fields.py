@@ -79,8 +79,8 @@ class _Scanner:
     def _message(self, name: str, start: int) -> Field:
         opening = self._next()
         children = tuple(self.fields(_CLOSES[opening.group()]))
-        closing = self._next()
-        return Field(name, start, opening.start(), closing.end(), closing.start(), children)
+        token = self._next()
+        return Field(name, start, opening.start(), token.end(), token.start(), children)
 
     def _list(self, name: re.Match[str]) -> Iterator[Field]:
         opening = self._next()
@@ -139,8 +139,8 @@ def remove(text: str, field: Field) -> str:
     first = not text[line:start].strip()
     if first and not text[end:line_end].strip():
         return text[:line] + text[line_end + 1 :]
-    rest = text[end:].lstrip(" ")
-    return text[:start] + rest if first else f"{text[:start].rstrip(' ')} {rest}"
+    tail = text[end:].lstrip(" ")
+    return text[:start] + tail if first else f"{text[:start].rstrip(' ')} {tail}"
 
 
 def line_indent(text: str, position: int) -> str:

@@ -80,10 +80,10 @@ def unlabelled_warning(
     if stable is None or newest is None or newest in model.labels.values():
         return ""
     which = " (the newest)" if newest == max(on_disk, default=None) else ""
-    there = "" if stable in on_disk else ", which is not there"
+    note = "" if stable in on_disk else ", which is not there"
     return (
         f"{model.name}: callers without a label get version {newest}{which}, though stable names version {stable}"
-        f"{there}; {unlabelled_remark(model, loaded_versions, on_disk, file, command)}"
+        f"{note}; {unlabelled_remark(model, loaded_versions, on_disk, file, command)}"
     )
 
 

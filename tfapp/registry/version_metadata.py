@@ -98,8 +98,8 @@ def read_version_metadata(models: Path | str, name: str, version: int) -> Versio
     graph = folder / "saved_model.pb"
     export_time = (graph if graph.exists() else folder).stat().st_mtime
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    exported = datetime.fromtimestamp(export_time, UTC).isoformat(timespec="seconds")
-    return VersionMetadata(name, version, folder, size, exported, read_metadata(folder))
+    export_date = datetime.fromtimestamp(export_time, UTC).isoformat(timespec="seconds")
+    return VersionMetadata(name, version, folder, size, export_date, read_metadata(folder))
 
 
 def checks_inputs(metadata: Mapping[str, Any]) -> bool | None:

@@ -29,7 +29,7 @@ class View(abc.ABC):
     few: ClassVar[bool]
 
     @abc.abstractmethod
-    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
+    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Returns the sum of some products and `rest`."""
 
     @abc.abstractmethod
@@ -61,10 +61,10 @@ class OneText(View):
     def __init__(self, heads: int) -> None:
         self._heads = heads
 
-    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
+    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Adds up the products, none of which waits for another."""
         (dense, x), *others = parts
-        return tf.add_n([dense(x) + rest, *(dense(x) for dense, x in others)])
+        return tf.add_n([dense(x) + residual, *(dense(x) for dense, x in others)])
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
         """Returns [A, T, D] each."""
@@ -111,20 +111,20 @@ class ManyTexts(View):
         self._starts = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.size(positions) - 1)
         longest = -(-tf.reduce_max(lengths) // _ALIGNED) * _ALIGNED
         inside = tf.range(longest)[tf.newaxis, :]
-        real = inside < lengths[:, tf.newaxis]
+        is_token = inside < lengths[:, tf.newaxis]
         # What stands for padding is no matter, as nobody looks at it.
-        tokens = tf.where(real, inside + self._starts[:, tf.newaxis], 0)
-        self._mask = tf.where(real, tf.zeros([], dtype), tf.constant(-1e9, dtype))[:, tf.newaxis, tf.newaxis, :]
+        tokens = tf.where(is_token, inside + self._starts[:, tf.newaxis], 0)
+        self._mask = tf.where(is_token, tf.zeros([], dtype), tf.constant(-1e9, dtype))[:, tf.newaxis, tf.newaxis, :]
         parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
         self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
         self._back = (rows * heads * longest + positions)[:, tf.newaxis] + tf.range(heads) * longest
 
-    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], rest: tf.Tensor) -> tf.Tensor:
+    def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Adds one product upon the other: each sum is part of a product's own op."""
         for dense, x in parts:
             # Without the op between them TensorFlow's optimizer would make one sum of all.
-            rest = tf.ensure_shape(dense(x) + rest, [None, rest.shape[-1]])
-        return rest
+            residual = tf.ensure_shape(dense(x) + residual, [None, residual.shape[-1]])
+        return residual
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
         """Returns [N, A, T, D] each."""

@@ -203,8 +203,8 @@ class _Layer(tf.Module):
 
     def __call__(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
         attention = [(one.attention_output, one.attend(x, view, only_firsts=only_firsts)) for one in self.shards]
-        rest = view.firsts(x) if only_firsts else x
-        x = self.attention_norm(view.add(attention, rest), few=view.few)
+        residual = view.firsts(x) if only_firsts else x
+        x = self.attention_norm(view.add(attention, residual), few=view.few)
         return self.output_norm(view.add([(one.output, one.feed_forward(x)) for one in self.shards], x), few=view.few)
 
 

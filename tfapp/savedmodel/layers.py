@@ -102,8 +102,8 @@ class Norm(tf.Module):
     def _plain(self, x: tf.Tensor) -> tf.Tensor:
         values = tf.cast(x, tf.float32)
         deviations = values - tf.reduce_mean(values, axis=-1, keepdims=True)
-        spread = tf.math.rsqrt(tf.reduce_mean(tf.square(deviations), axis=-1, keepdims=True) + _EPSILON)
-        return tf.cast(deviations * spread, self.gamma.dtype) * self.gamma + self.beta
+        inverse_deviation = tf.math.rsqrt(tf.reduce_mean(tf.square(deviations), axis=-1, keepdims=True) + _EPSILON)
+        return tf.cast(deviations * inverse_deviation, self.gamma.dtype) * self.gamma + self.beta
 
 
 class Matrix(tf.Module):

@@ -66,23 +66,25 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
             its answers; or a text was refused.
     """
     # The signature alone does not keep what was loaded alive.
-    exported = tf.saved_model.load(str(folder))
-    signature = exported.signatures[contract.DEFAULT_SIGNATURE]
+    served_model = tf.saved_model.load(str(folder))
+    signature = served_model.signatures[contract.DEFAULT_SIGNATURE]
     expect = _trace(model, max_length)
-    everything = [*rows, *hard_rows(len(model.inputs))]
-    batch = {name: value.numpy() for name, value in signature(**_tensors(everything, model)).items()}
-    worst, most = 0.0, TOLERANCE * model.answer_scale
-    for number, row in enumerate(everything):
+    all_rows = [*rows, *hard_rows(len(model.inputs))]
+    batch = {name: value.numpy() for name, value in signature(**_tensors(all_rows, model)).items()}
+    largest_difference, most = 0.0, TOLERANCE * model.answer_scale
+    for number, row in enumerate(all_rows):
         inputs = _tensors([row], model)
         expected = expect(inputs)
         single = signature(**inputs)
         for name, value in expected.items():
             for answer in (single[name].numpy()[0], batch[name][number]):
                 if exact:
-                    worst = max(worst, _difference(name, answer, value.numpy()[0], row_line(row), most))
+                    largest_difference = max(
+                        largest_difference, _difference(name, answer, value.numpy()[0], row_line(row), most)
+                    )
                 else:
                     _check_form(name, answer, value.numpy()[0], row_line(row))
-    return worst if exact else None
+    return largest_difference if exact else None
 
 
 def _trace(model: TaskModel, max_length: int) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
@@ -98,10 +100,10 @@ def _check_form(name: str, answer: np.ndarray, expected: np.ndarray, text: str) 
     # A row's bytes come as an object of their own, or as an array of such.
     answer, expected = np.asarray(answer), np.asarray(expected)
     if expected.dtype.kind in "if":
-        wrong = answer.dtype != expected.dtype or not np.isfinite(answer).all()
+        is_wrong = answer.dtype != expected.dtype or not np.isfinite(answer).all()
     else:
-        wrong = answer.dtype.kind not in "SO"
-    if wrong or answer.ndim != expected.ndim:
+        is_wrong = answer.dtype.kind not in "SO"
+    if is_wrong or answer.ndim != expected.ndim:
         raise ExportError(
             f"the exported model's {name} is {answer!s:.60} on the text {text[:60]!r}; nothing was published"
         )
@@ -119,10 +121,10 @@ def _difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, 
         # A row of a batch is as wide as the widest: padded as the contract pads, positions with -1 and scores with 0.
         width, nothing = max(answer.size, expected.size), -1 if expected.dtype.kind == "i" else 0
         answer, expected = (np.pad(row, (0, width - row.size), constant_values=nothing) for row in (answer, expected))
-    worst = float(np.max(np.abs(answer - expected), initial=0.0))
-    if not worst <= most:
+    difference = float(np.max(np.abs(answer - expected), initial=0.0))
+    if not difference <= most:
         raise ExportError(
-            f"the exported model's {name} differs from the Keras model's by {worst:.2g} (at most {most:g} is "
+            f"the exported model's {name} differs from the Keras model's by {difference:.2g} (at most {most:g} is "
             f"allowed) on the text {text[:60]!r}; nothing was published"
         )
-    return worst
+    return difference

@@ -105,14 +105,14 @@ class HeldBytes:
             return []
         old = self._clock() - _LEAST_SECONDS
         sizes = self._by_caller.copy()
-        own = 0 if caller is None else sizes[caller]
-        least = max(self.size / len(sizes), own)
+        size = 0 if caller is None else sizes[caller]
+        limit = max(self.size / len(sizes), size)
         victims, left = [], self.size
         for holding in takewhile(lambda holding: holding.since <= old, self._holdings):
             if left <= most:
                 break
-            holds = own if holding.caller == caller else sizes[holding.caller]
-            if holding.size and not holding.is_safe and holds >= least:
+            holds = size if holding.caller == caller else sizes[holding.caller]
+            if holding.size and not holding.is_safe and holds >= limit:
                 victims.append(holding)
                 sizes[holding.caller] -= holding.size
                 left -= holding.size

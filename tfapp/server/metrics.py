@@ -91,7 +91,7 @@ class Histogram:
         yield f"# TYPE {self._name} histogram"
         with self._lock:
             cells = sorted((values, list(counts), total[0]) for values, (counts, total) in self._cells.items())
-        limits = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        limits = [*(f"{upper_bound:g}" for upper_bound in self._bounds), "+Inf"]
         for values, counts, total in cells:
             pairs = _pairs(self._labels, values)
             so_far = 0

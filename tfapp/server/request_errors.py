@@ -30,10 +30,10 @@ class RequestError(Exception):
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        cut = message if len(message) <= _LIMIT else f"{message[:_LIMIT]}...TRUNCATED"
-        super().__init__(cut)
+        text = message if len(message) <= _LIMIT else f"{message[:_LIMIT]}...TRUNCATED"
+        super().__init__(text)
         self.code = code
-        self.message = cut
+        self.message = text
 
 
 def invalid_argument(message: str) -> RequestError:

@@ -11,7 +11,7 @@ __all__ = ["security_warnings"]
 def security_warnings(settings: ServerSettings) -> list[str]:
     """Returns a line for each setting that lets more people in, or lets them see more, than the defaults do."""
     elsewhere = not is_loopback(settings.host)
-    rest = settings.rest_api_port is not None
+    has_rest = settings.rest_api_port is not None
     lines = []
     if elsewhere:
         lines.append(f"--host {settings.host}: other machines can call the models")
@@ -21,9 +21,9 @@ def security_warnings(settings: ServerSettings) -> list[str]:
         )
     if elsewhere and settings.tls is not None and not settings.tls.client_verify:
         lines.append("--ssl_config_file without client_verify: whoever reaches the port may call the models")
-    if settings.tls is not None and rest and not settings.rest_tls:
+    if settings.tls is not None and has_rest and not settings.rest_tls:
         lines.append("no --rest_tls: gRPC is encrypted, REST is plain text")
-    if rest and settings.rest_api_enable_cors_support:
+    if has_rest and settings.rest_api_enable_cors_support:
         lines.append("--rest_api_enable_cors_support: pages of any site may call REST from their readers' browsers")
     if settings.tls is not None and settings.tls.client_verify:
         lines.append(

@@ -242,12 +242,12 @@ def configured_server(config: Path | str, settings: ServerSettings | None = None
 
 def _loader(settings: ServerSettings, scheduler: BatchScheduler | None, metrics: Metrics) -> Loader:
     limits = RequestLimits(settings.max_request_rows)
-    unsafe = settings.allow_unsafe_ops
+    allow_unsafe = settings.allow_unsafe_ops
 
     def load(name: str, version: int, folder: Path) -> Servable:
         path = str(folder)
         with metrics.load(path):
-            servable = Servable(name, version, folder, scheduler, limits, allow_unsafe_ops=unsafe)
+            servable = Servable(name, version, folder, scheduler, limits, allow_unsafe_ops=allow_unsafe)
         if (folder / contract.WARMUP_FILE).exists():
             with metrics.warm_up(path):
                 metrics.warmup_records.add((path,), warm_up(servable, folder))

@@ -25,14 +25,14 @@ def all_tasks() -> Mapping[str, TaskSpec]:
     Raises:
         SettingsError: A task of another distribution cannot be loaded, or has the name of one that is there.
     """
-    built_in, foreign = {task.name: task for task in _own_tasks()}, dict[str, TaskSpec]()
+    built_in, foreign_tasks = {task.name: task for task in _own_tasks()}, dict[str, TaskSpec]()
     for point in entry_points(group="tfapp.tasks"):
         task = _load(point)
-        if task.name in built_in or task.name in foreign:
+        if task.name in built_in or task.name in foreign_tasks:
             raise SettingsError(f"{_origin(point)} has the name of a task that is there; uninstall it, or rename it")
-        foreign[task.name] = task
+        foreign_tasks[task.name] = task
     # The foreign ones first: they may take a file for their own that ours would take, too.
-    return foreign | built_in
+    return foreign_tasks | built_in
 
 
 def _load(point: EntryPoint) -> TaskSpec:

@@ -41,9 +41,9 @@ def sniff(
     spec = find_task(task) if task is not None else None
     tasks = all_tasks().values() if spec is None else (spec,)
     fields = {field for one in tasks for field in one.settings.data.model_fields}
-    foreign = next((hint for hint in hints or {} if hint not in fields), None)
-    if foreign is not None:
-        raise SettingsError(f"unknown setting data.{foreign}{did_you_mean(foreign, fields)}")
+    unknown_setting = next((hint for hint in hints or {} if hint not in fields), None)
+    if unknown_setting is not None:
+        raise SettingsError(f"unknown setting data.{unknown_setting}{did_you_mean(unknown_setting, fields)}")
     encoder = find_sentence_encoder(preset)
     sample = take_sample(name, hints=hints, pull=pull)
     # A data set's columns are known by its name.

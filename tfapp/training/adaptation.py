@@ -155,12 +155,12 @@ def _plan(model: TaskModel, settings: TrainingSettings) -> _Plan:
     if settings.adapt == "all":
         return _Plan(variables, [])
     backbone_ids = {id(variable) for variable in model.backbone.variables}
-    fresh = [variable for variable in variables if id(variable) not in backbone_ids]
+    new_variables = [variable for variable in variables if id(variable) not in backbone_ids]
     method = adapter_class(settings.adapt)
     if method is None:
-        return _Plan(fresh, [])
+        return _Plan(new_variables, [])
     kernels = kernels_by_layer(variable for variable in variables if id(variable) in backbone_ids)
-    return _Plan(fresh, list(_targets(model, settings, kernels, method)))
+    return _Plan(new_variables, list(_targets(model, settings, kernels, method)))
 
 
 def _targets(

@@ -103,16 +103,17 @@ def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSe
         )
     if not settings.hidden_weight:
         return
-    small, large = student.backbone, teacher.backbone
-    if small.hidden_dim != large.hidden_dim or small.num_layers > large.num_layers or teacher.config().get("window"):
+    layers, width = student.backbone.num_layers, student.backbone.hidden_dim
+    teacher_layers, teacher_width = teacher.backbone.num_layers, teacher.backbone.hidden_dim
+    if width != teacher_width or layers > teacher_layers or teacher.config().get("window"):
         raise ModelError(
-            f"distillation.hidden_weight is {settings.hidden_weight:g}, but the student's {small.num_layers} layers of "
-            f"{small.hidden_dim} and the teacher's {large.num_layers} of {large.hidden_dim} cannot be compared one by "
-            "one over whole texts; set it to 0"
+            f"distillation.hidden_weight is {settings.hidden_weight:g}, but the student's {layers} layers of {width} "
+            f"and the teacher's {teacher_layers} of {teacher_width} cannot be compared one by one over whole texts; "
+            "set it to 0"
         )
 
 
 def _distance(teacher_state: tf.Tensor, state: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Returns the mean squared difference over a text's tokens and their vectors, float32[N] (Jiao et al. 2020)."""
-    each = tf.reduce_mean(tf.square(tf.cast(teacher_state, tf.float32) - tf.cast(state, tf.float32)), axis=-1)
-    return tf.reduce_sum(each * mask, axis=1) / tf.reduce_sum(mask, axis=1)
+    distances = tf.reduce_mean(tf.square(tf.cast(teacher_state, tf.float32) - tf.cast(state, tf.float32)), axis=-1)
+    return tf.reduce_sum(distances * mask, axis=1) / tf.reduce_sum(mask, axis=1)

@@ -182,10 +182,10 @@ def _make_step(model: TaskModel, strategy: tf.distribute.Strategy) -> Callable[[
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> tf.Tensor:
         features = strategy.run(replica_step, args=batch)
-        local = strategy.experimental_local_results(features)
+        replica_features = strategy.experimental_local_results(features)
         # A gather is for what other workers read.
-        if len(local) == strategy.num_replicas_in_sync:
-            return tf.concat(local, axis=0)
+        if len(replica_features) == strategy.num_replicas_in_sync:
+            return tf.concat(replica_features, axis=0)
         return strategy.gather(features, axis=0)
 
     return step

@@ -171,8 +171,8 @@ class _Parts:
 
         def body(index: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             rows = self._rows(index)
-            more = function(self._ids[rows], rows)
-            return index + 1, *(one + other for one, other in zip(sums, more, strict=True))
+            partial_sums = function(self._ids[rows], rows)
+            return index + 1, *(one + other for one, other in zip(sums, partial_sums, strict=True))
 
         _, *sums = tf.while_loop(self._goes_on, body, (0, *map(tf.zeros, shapes)), parallel_iterations=1)
         return sums
@@ -211,11 +211,11 @@ class SharpnessAware:
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> Gradients:
         """Returns the loss at the weights as they are, and the gradients where it is worst; see `BatchGradients`."""
         at_weights = self._compute(ids, targets, weights)
-        up = self._compute.total(at_weights.values)
-        scale = self._radius / tf.maximum(tf.linalg.global_norm(up), 1e-12)
+        ascent = self._compute.total(at_weights.values)
+        scale = self._radius / tf.maximum(tf.linalg.global_norm(ascent), 1e-12)
         initial = [tf.identity(variable.value) for variable in self._variables]
         # All replicas move alike, so each moves its own copy.
-        for variable, value, gradient in zip(self._variables, initial, up, strict=True):
+        for variable, value, gradient in zip(self._variables, initial, ascent, strict=True):
             variable.assign(value + scale * gradient)
         at_worst = self._compute(ids, targets, weights)
         for variable, value in zip(self._variables, initial, strict=True):

@@ -106,8 +106,8 @@ class HeadTrainer(Trainer):
 
     def _share(self, split: TokenizedSplit, precision: StepPrecision, read: Callable[[], np.ndarray]) -> np.ndarray:
         """Returns a split's features, which may have been read before; a reading that may end early is not shared."""
-        shared, size = None if self.budget else self.shared, self.settings.batch_size
-        return share_features(shared, self.model, split, read, precision=precision, batch_size=size)
+        shared_arrays, size = None if self.budget else self.shared, self.settings.batch_size
+        return share_features(shared_arrays, self.model, split, read, precision=precision, batch_size=size)
 
     def _must_fit(self, dev_steps: int) -> bool:
         """Returns whether the time that is left is just enough to read dev, and to fit and write the head."""

@@ -35,8 +35,9 @@ def map_shards(count: int, function: Callable[..., tf.Tensor], ids: tf.RaggedTen
     if count > 1 and parts[0].shape.rank > 2:
         widths = [tf.shape(values)[1] for values in parts]
         widest = tf.reduce_max(widths)
-        still = [[0, 0]] * (parts[0].shape.rank - 2)
+        no_padding = [[0, 0]] * (parts[0].shape.rank - 2)
         parts = [
-            tf.pad(values, [[0, 0], [0, widest - width], *still]) for values, width in zip(parts, widths, strict=True)
+            tf.pad(values, [[0, 0], [0, widest - width], *no_padding])
+            for values, width in zip(parts, widths, strict=True)
         ]
     return tf.concat(parts, axis=0)

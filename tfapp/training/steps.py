@@ -65,13 +65,13 @@ def make_train_step(
         A function of one element of `distribute`'s dataset.
     """
     replicas = strategy.num_replicas_in_sync
-    plain = BatchGradients(
+    batch_gradients = BatchGradients(
         model, adaptation.sources, strategy, sub_batch=sub_batch, batch_loss=objective or model.batch_loss
     )
-    compute = SharpnessAware(plain, adaptation.sources, sam_rho) if sam_rho else plain
+    compute = SharpnessAware(batch_gradients, adaptation.sources, sam_rho) if sam_rho else batch_gradients
 
     def follow(gradients: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        gradients = adaptation.penalize(plain.total(adaptation.gradients(gradients)))
+        gradients = adaptation.penalize(batch_gradients.total(adaptation.gradients(gradients)))
         sensitivities = adaptation.sensitivities(gradients)
         gradients, norm = tf.clip_by_global_norm(gradients, clip_norm)
         # Keras sums over the replicas once more when it applies.
@@ -85,7 +85,7 @@ def make_train_step(
     def replica_step(ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[StepResult, list[tf.Tensor]]:
         loss, gradients = compute(ids, targets, weights)
         norm, sensitivities = follow(gradients)
-        return StepResult(plain.total(loss), norm, plain.total(tf.size(ids.values))), sensitivities
+        return StepResult(batch_gradients.total(loss), norm, batch_gradients.total(tf.size(ids.values))), sensitivities
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> StepResult:
@@ -117,9 +117,12 @@ def distribute(
 
     def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
         # One element a local replica, in the order in which the strategy hands them out.
-        local = context.num_replicas_in_sync // context.num_input_pipelines
+        pipeline_replicas = context.num_replicas_in_sync // context.num_input_pipelines
         share = rows.shape[1] // context.num_replicas_in_sync
-        part = slice(context.input_pipeline_id * local * share, (context.input_pipeline_id + 1) * local * share)
+        part = slice(
+            context.input_pipeline_id * pipeline_replicas * share,
+            (context.input_pipeline_id + 1) * pipeline_replicas * share,
+        )
         return training_dataset(texts, targets, rows[:, part].reshape(-1, share), weights[:, part].reshape(-1, share))
 
     return iter(strategy.distribute_datasets_from_function(pipeline))

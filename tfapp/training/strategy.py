@@ -80,8 +80,8 @@ def total_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return value * strategy.num_replicas_in_sync
-    each = strategy.run(lambda: tf.constant(value, tf.float32))
-    return float(strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None))
+    replica_values = strategy.run(lambda: tf.constant(value, tf.float32))
+    return float(strategy.reduce(tf.distribute.ReduceOp.SUM, replica_values, axis=None))
 
 
 def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:

@@ -111,5 +111,5 @@ def fit_label_temperatures(logits: NDArray[Any], targets: NDArray[np.bool_]) -> 
     def fit(margins: NDArray[np.float64], around: float) -> float:
         return fit_temperature(lambda temperature: float(np.logaddexp(0, -margins / temperature).sum()), around)
 
-    common = fit(margins, 1.0)
-    return tuple(fit(column, common) for column in margins.T)
+    shared_temperature = fit(margins, 1.0)
+    return tuple(fit(column, shared_temperature) for column in margins.T)

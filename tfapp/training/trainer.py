@@ -66,14 +66,14 @@ class TrainState:
         score, best = sign * dev.main_score, -math.inf if math.isinf(self.best_score) else sign * self.best_score
         top = max(best, sign * self.top_score if self.top_score is not None else -math.inf)
         if by_loss:
-            better = dev.loss < self.best_loss
+            is_better = dev.loss < self.best_loss
         elif tolerance:
-            better = score >= top - tolerance * dev.standard_error
+            is_better = score >= top - tolerance * dev.standard_error
         else:
-            better = (score, -dev.loss) > (best, -self.best_loss)
+            is_better = (score, -dev.loss) > (best, -self.best_loss)
         if tolerance and not math.isnan(score):
             state = replace(state, top_score=sign * max(top, score))
-        return replace(state, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0) if better else state
+        return replace(state, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0) if is_better else state
 
 
 @dataclass(kw_only=True)

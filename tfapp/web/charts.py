@@ -199,8 +199,8 @@ def _path(values: Sequence[float | None], top: float) -> str:
     for index, value in enumerate(values):
         if value is not None:
             x, y = (index + 0.5) * step, HEIGHT * (1 - min(value, top) / top)
-            alone = not open_part and (index + 1 == len(values) or values[index + 1] is None)
-            parts.append(f"{'L' if open_part else 'M'}{x:.1f} {y:.1f}{'h.1' if alone else ''}")
+            is_single = not open_part and (index + 1 == len(values) or values[index + 1] is None)
+            parts.append(f"{'L' if open_part else 'M'}{x:.1f} {y:.1f}{'h.1' if is_single else ''}")
         open_part = value is not None
     return "".join(parts)
 

@@ -112,19 +112,19 @@ class ModelsEndpoint:
     def close(self) -> None:
         """Ends the server, if it was started."""
         with self._lock:
-            starting, self._starting = self._starting, None
+            future, self._starting = self._starting, None
         with suppress(WaitedTooLong):
-            if starting is not None and starting.exception(self._wait) is None and self._entered is not None:
+            if future is not None and future.exception(self._wait) is None and self._entered is not None:
                 self._entered.__exit__(None, None, None)
 
-    def _run(self, starting: Future[ServedModels]) -> None:
+    def _run(self, future: Future[ServedModels]) -> None:
         try:
             connection = self._connect(self.folder)
             models = connection.__enter__()
             self._entered = connection
-            starting.set_result(models)
+            future.set_result(models)
         except (TfappError, ClientError, OSError) as error:
-            starting.set_exception(error)
+            future.set_exception(error)
         except BaseException as error:
-            starting.set_exception(error)
+            future.set_exception(error)
             raise

@@ -36,11 +36,11 @@ def write_answers(file: Path, evaluation: Evaluation) -> None:
     if answers is None:
         file.unlink(missing_ok=True)
         return
-    described = [answers.describe(number) for number in range(len(answers))]
+    descriptions = [answers.describe(number) for number in range(len(answers))]
     columns = {
         "row": pa.array(answers.rows.tolist(), pa.int64()),
-        "key": pa.array([_key(row) for row in described], pa.binary(_KEY_BYTES)),
-        **{name: pa.array([shorten(getattr(row, name)) for row in described], pa.string()) for name in _TEXTS},
+        "key": pa.array([_key(row) for row in descriptions], pa.binary(_KEY_BYTES)),
+        **{name: pa.array([shorten(getattr(row, name)) for row in descriptions], pa.string()) for name in _TEXTS},
         "right": pa.array([None] * len(answers) if answers.right is None else answers.right.tolist(), pa.bool_()),
         "numerator": pa.array(answers.terms[:, 0], pa.float64()),
         "denominator": pa.array(answers.terms[:, 1], pa.float64()),

@@ -32,10 +32,10 @@ def chance_note(results: Sequence[CandidateResult]) -> str:
     if first.score == second.score:
         return f"{names} are equally good on the {first.count:,} {first.unit} of dev; the one that was first was kept"
     if is_chance(first, second):
-        apart = round(abs(first.score - second.score) * first.count)
+        difference = round(abs(first.score - second.score) * first.count)
         return (
-            f"{names} differ by {apart:,} of {first.count:,} {first.unit} of dev, which chance explains; the one with "
-            "the higher score was kept"
+            f"{names} differ by {difference:,} of {first.count:,} {first.unit} of dev, which chance explains; the one "
+            "with the higher score was kept"
         )
     if first.wrong is None and _overlap(first, second):
         return (

@@ -58,7 +58,7 @@ class CandidateResult:
         if "unit" not in self.dev or find_task(self.candidate.experiment.task).evaluation.by_loss:
             return None
         low, high = self.dev["interval"]
-        wrong = self.dev["wrong"]
+        mistakes = self.dev["wrong"]
         return ScoreRecord(
             self.candidate.name,
             self.dev["score_name"],
@@ -67,14 +67,14 @@ class CandidateResult:
             self.dev["unit"],
             rows="dev",
             interval=(low, high),
-            wrong=None if wrong is None else frozenset(wrong),
+            wrong=None if mistakes is None else frozenset(mistakes),
         )
 
     @property
     def note(self) -> str:
         """Returns how far it came by the end of the time; empty where it came to its own end."""
-        cut = self.record.get("cut")
-        return f"{self.candidate.name}: ended after {cut}, as the time was over" if cut else ""
+        cut_note = self.record.get("cut")
+        return f"{self.candidate.name}: ended after {cut_note}, as the time was over" if cut_note else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON has it."""
@@ -174,7 +174,7 @@ def train_candidate(
     if not (folder.path / "trained.json").exists():
         if earlier:
             check_same_data(earlier[0].folder, splits)
-        begun = (folder.path / "settings.toml").exists()
+        has_begun = (folder.path / "settings.toml").exists()
         start = clock()
         private_folder(folder.path)
         # Before the folder is a run's: a preset that cannot be had leaves none behind.
@@ -184,8 +184,8 @@ def train_candidate(
             candidate.experiment,
             splits,
             strategy,
-            folder if begun else start_run(folder, candidate.experiment),
-            learning_curve=learning_curve and not begun,
+            folder if has_begun else start_run(folder, candidate.experiment),
+            learning_curve=learning_curve and not has_begun,
             quiet=quiet,
             observers=[*observers, _BestEpoch(folder)],
             budget=budget,

@@ -137,12 +137,14 @@ class _Comparison:
 
         Those that there is no time for in their turn are asked again after the last, since others may end early.
         """
-        waiting = []
+        skipped_candidates = []
         for number, candidate in enumerate(self.plan.candidates, start=1):
             if not self._train(number, candidate, fits=candidate.fits):
-                waiting.append((number, candidate))
+                skipped_candidates.append((number, candidate))
                 self.on_event({"event": "candidate_left_out", **self._left_out(candidate)})
-        left_out = [one for one in waiting if not self._train(*one, note=f"{one[1].name}: there is time for it now")]
+        left_out = [
+            one for one in skipped_candidates if not self._train(*one, note=f"{one[1].name}: there is time for it now")
+        ]
         for number, _ in left_out:
             shutil.rmtree(self._folder_of(number).path, ignore_errors=True)
         return [self._left_out(candidate) for _, candidate in left_out]

@@ -70,8 +70,8 @@ def evaluate_test_split(folder: RunFolder, model: TaskModel, splits: Splits, *, 
     split = "test" if splits.test.num_rows else "dev"
     table = getattr(splits, split)
     # A split that tfapp made repeats nothing.
-    whole = getattr(splits.settings, split) is not None
-    overlap = find_overlap(table, splits, on_dev=split == "dev") if whole else None
+    is_own_file = getattr(splits.settings, split) is not None
+    overlap = find_overlap(table, splits, on_dev=split == "dev") if is_own_file else None
     evaluation = _evaluate_table(
         folder, model, table, None, f"{split} split", overlap=overlap, on_dev=split == "dev", quiet=quiet
     )
@@ -101,10 +101,10 @@ def _evaluate_overlap(model: TaskModel, table: Any, masks: OverlapMasks | str, *
         left_out=int(masks.left_out.sum()),
         chosen=int(masks.chosen.sum()),
     )
-    rest = table.filter(~masks.any)
-    if not rest.num_rows:
+    rows_left = table.filter(~masks.any)
+    if not rows_left.num_rows:
         return overlap
-    new = evaluate_split(model, tokenize_split(model, rest), "Evaluating what is new", quiet=quiet)
+    new = evaluate_split(model, tokenize_split(model, rows_left), "Evaluating what is new", quiet=quiet)
     return replace(overlap, count=new.count, score=new.main_score, interval=new.main_interval)
 
 

@@ -48,9 +48,9 @@ def move_label(
         return store.set_label(name, label, version, action, expected=before, note=note)
     servers.check()
     # Where the file has the label there already, some servers may have refused it.
-    behind = servers if before != version else servers.without_label(name, label, version)
-    if behind.addresses:
-        before = _stage(store, name, label, version, before=before, servers=behind)
+    servers_after = servers if before != version else servers.without_label(name, label, version)
+    if servers_after.addresses:
+        before = _stage(store, name, label, version, before=before, servers=servers_after)
     change = store.set_label(name, label, version, action, expected=before, note=note, unload_unlabelled=False)
     servers.send(store.config)
     servers.wait_for_label(name, label, version, store.config)

@@ -97,14 +97,14 @@ def make_plan(
         raise SettingsError(f"minutes must be over 0, got {minutes:g}")
     preset = merge_overrides(Experiment, {"model": model or {}}, overrides, source=file)["model"].get("preset")
     proposal = sniff(file, task=task, hints=hints, preset=preset, pull=pull)
-    common = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
+    values = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
     candidates: list[PlannedCandidate] = []
     notes, problems = list(proposal.notes), []
     for candidate in proposal.candidates_of(known_quality) or (Candidate("proposed settings", "they suit the file"),):
         settings = proposal.with_candidate(candidate)
         sections = {"model": {**settings.model, **(model or {})}, "training": {**settings.training, **(training or {})}}
         try:
-            experiment = parse_experiment(common | sections, overrides, source=file)
+            experiment = parse_experiment(values | sections, overrides, source=file)
         except SettingsError as error:
             problems.append(error)
             notes.append(f"{candidate.name}: left out, since {str(error).removeprefix(f'{file}: ')}")

@@ -25,7 +25,7 @@ def plan_request(plan: Plan) -> dict[str, Any]:
 
 def plan_event(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     """Returns a plan as JSON values: what is told of it, and what `read_plan` reads from a run's folder."""
-    fitting, others = ([_planned(one) for one in plan.candidates if one.fits is fits] for fits in (True, False))
+    candidates, others = ([_planned(one) for one in plan.candidates if one.fits is fits] for fits in (True, False))
     experiment = plan.experiment
     return {
         "event": "plan",
@@ -34,9 +34,9 @@ def plan_event(plan: Plan, folder: RunFolder) -> dict[str, Any]:
         "task": experiment.task,
         "quality": plan.quality,
         "minutes": plan.minutes,
-        "seconds": round(sum(candidate["seconds"] for candidate in fitting), 1),
+        "seconds": round(sum(candidate["seconds"] for candidate in candidates), 1),
         "notes": list(plan.notes),
-        "candidates": fitting,
+        "candidates": candidates,
         "left_out": others,
     }
 
@@ -74,11 +74,11 @@ def read_plan(plan: Plan, folder: RunFolder) -> Plan:
     """Returns a plan with the estimates, and the cuts, of a run that is gone on with."""
     record = folder.read("plan")
     # Runs of before had notes alone of those that did not fit.
-    planned = {values["name"]: (values, fits) for key, fits in _PLANNED for values in record.get(key, [])}
+    values_by_name = {values["name"]: (values, fits) for key, fits in _PLANNED for values in record.get(key, [])}
     candidates = []
     for candidate in plan.candidates:
-        if candidate.name in planned:
-            values, fits = planned[candidate.name]
+        if candidate.name in values_by_name:
+            values, fits = values_by_name[candidate.name]
             training = candidate.experiment.training.model_copy(update={"epochs": values["epochs"]})
             experiment = candidate.experiment.model_copy(update={"training": training})
             candidates.append(replace(candidate, experiment=experiment, seconds=values["seconds"], fits=fits))

@@ -70,11 +70,11 @@ class Predictor:
 def _gather(count: int, batches: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> np.ndarray:
     """Returns the answers of all batches, row by row, as wide as the widest: padded as the contract pads."""
     widths = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
-    whole = np.full((count, *widths), _PADDING.get(parts[0].dtype.kind, 0), parts[0].dtype)
+    array = np.full((count, *widths), _PADDING.get(parts[0].dtype.kind, 0), parts[0].dtype)
     for rows, part in zip(batches, parts, strict=True):
         index: Any = (rows, *(slice(size) for size in part.shape[1:]))
-        whole[index] = part
-    return whole
+        array[index] = part
+    return array
 
 
 def load_predictor(path: Path | str) -> Predictor:
@@ -193,9 +193,9 @@ def _answer_format(metadata: Mapping[str, Any], inputs: Sequence[str], outputs: 
     spec = tasks.get(str(metadata.get("task")))
     if spec:
         return spec.answer_format
-    fitting = (task for task in tasks.values() if task.contract.outputs and task.contract.fits(inputs, outputs))
+    tasks_that_fit = (task for task in tasks.values() if task.contract.outputs and task.contract.fits(inputs, outputs))
     # Classes have a score, too: the most outputs tell the most of what a model answers.
-    best = max(fitting, key=lambda task: len(task.contract.outputs), default=None)
+    best = max(tasks_that_fit, key=lambda task: len(task.contract.outputs), default=None)
     return best.answer_format if best else AnswerFormat()
 
 

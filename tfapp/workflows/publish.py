@@ -89,9 +89,11 @@ def export_untrained(experiment: Experiment, models: Path, *, force: bool = Fals
 
 
 def _with_export(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
-    foreign = next((item for item in overrides if not item.strip().startswith("export.")), None)
-    if foreign:
-        raise SettingsError(f"--set {foreign}: a run has its settings; only those of export. can be set for its export")
+    override = next((item for item in overrides if not item.strip().startswith("export.")), None)
+    if override:
+        raise SettingsError(
+            f"--set {override}: a run has its settings; only those of export. can be set for its export"
+        )
     return parse_experiment(experiment.model_dump(exclude_none=True), overrides) if overrides else experiment
 
 
@@ -157,12 +159,12 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
 
 def _comparable(evaluation: Evaluation) -> dict[str, Any]:
     """Returns what tells whether another version's score on the same rows is better, see `compare_scores`."""
-    wrong = evaluation.wrong_rows is not None and len(evaluation.wrong_rows) <= _MOST_WRONG
+    has_mistakes = evaluation.wrong_rows is not None and len(evaluation.wrong_rows) <= _MOST_WRONG
     return {
         "unit": evaluation.unit,
         "rows": evaluation.rows_fingerprint,
         "interval": evaluation.main_interval,
-        **({"wrong": evaluation.wrong_rows} if wrong else {}),
+        **({"wrong": evaluation.wrong_rows} if has_mistakes else {}),
     }
 
 

@@ -218,8 +218,8 @@ def _settle_and_refuse(
     check: Check,
     servers: Servers | None,
 ) -> NoReturn:
-    settled, hindrance = settle_labels(store, name, version, check, servers)
-    raise ReleaseRefusedError(f"{refusal}{hindrance}", settled=settled) from refusal
+    is_settled, hindrance = settle_labels(store, name, version, check, servers)
+    raise ReleaseRefusedError(f"{refusal}{hindrance}", settled=is_settled) from refusal
 
 
 def _why_not_better(store: LabelStore, name: str, version: int, current: int | None) -> tuple[str, str]:

@@ -36,9 +36,9 @@ def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:
         return newest
     if newest.finished:
         return None
-    differing = ", ".join(_differing(earlier, experiment))
+    differences = ", ".join(_differing(earlier, experiment))
     raise TrainingError(
-        f"{newest.path} was started with other settings ({differing}); give them again (its settings.toml has them), "
+        f"{newest.path} was started with other settings ({differences}); give them again (its settings.toml has them), "
         "or start a new run without --resume"
     )
 

@@ -64,9 +64,9 @@ def best_run(runs: str | Path = "runs", *, name: str | None = None) -> BestRun:
         )
     newest = max(candidates, key=lambda record: record.path.name)
     rivals = sorted((one for one in candidates if _group(one) == _group(newest)), key=_rank, reverse=True)
-    best, *others = rivals
-    by_chance = tuple(record for record in others if _may_be_chance(best, record))
-    return BestRun(best, tuple(others), by_chance, len(records) - len(rivals))
+    best, *runners_up = rivals
+    by_chance = tuple(record for record in runners_up if _may_be_chance(best, record))
+    return BestRun(best, tuple(runners_up), by_chance, len(records) - len(rivals))
 
 
 def choose_best(records: Iterable[RunRecord]) -> list[RunRecord]:

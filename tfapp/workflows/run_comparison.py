@@ -95,8 +95,12 @@ class RunComparison:
         from tfapp.evaluation.run_plots import draw_run_curves
 
         pairs = zip(self.labels, self.curves, strict=True)
-        named = {label: curves for label, curves in pairs if curves is not None}
-        return {"curves": (draw_run_curves(named), "Training loss and score on dev, by step")} if named else {}
+        curves_by_label = {label: curves for label, curves in pairs if curves is not None}
+        return (
+            {"curves": (draw_run_curves(curves_by_label), "Training loss and score on dev, by step")}
+            if curves_by_label
+            else {}
+        )
 
     def _repr_html_(self) -> str:
         """Returns the verdict, what differs, the metrics and the curves, for Jupyter."""
@@ -172,8 +176,8 @@ def _evaluated(record: RunRecord, data: str | None) -> _EvaluatedRun:
         raise TrainingError(f"{record.path}: the run {state}; `{way}` first")
     values = folder.read("evaluation")
     evaluation = with_answers(folder.answers, read_evaluation(values))
-    shown = replace(record, evaluation=evaluation, evaluated_on=values.get("on", "test split"))
-    return _EvaluatedRun(shown, evaluation, folder.answers, command)
+    record_of_data = replace(record, evaluation=evaluation, evaluated_on=values.get("on", "test split"))
+    return _EvaluatedRun(record_of_data, evaluation, folder.answers, command)
 
 
 def _test_scores(one: _EvaluatedRun, other: _EvaluatedRun) -> tuple[str, PairedTest | None, list[str]]:
@@ -232,11 +236,11 @@ def _other_rows(one: _EvaluatedRun, other: _EvaluatedRun) -> str:
                 f"on; `{run.command}` adds that"
             )
     first, second = one.evaluation, other.evaluation
-    shared = count_shared_rows(one.answers, other.answers)
-    both = "" if shared is None else f", which share {shared:,}"
+    row_count = count_shared_rows(one.answers, other.answers)
+    note = "" if row_count is None else f", which share {row_count:,}"
     commands = " and ".join(f"`tfapp evaluate {run.record.path} --data FILE`" for run in (one, other))
     return (
-        f"not compared: they were evaluated on different {first.unit} ({first.count:,} and {second.count:,}{both}); "
+        f"not compared: they were evaluated on different {first.unit} ({first.count:,} and {second.count:,}{note}); "
         f"evaluate both on one file that neither learnt from, {commands}, and give --data FILE here"
     )
 

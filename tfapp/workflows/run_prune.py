@@ -73,20 +73,22 @@ def prune_runs(
     """
     if keep < 1:
         raise TrainingError(f"keep must be 1 or more, got {keep}; the newest run always stays")
-    everything = list_runs(runs)
-    records = list_runs(runs, name=name) if name else everything
+    all_records = list_runs(runs)
+    records = list_runs(runs, name=name) if name else all_records
     newest = _newest(records, keep)
-    old = [record for record in records if record.path not in newest]
-    reasons = _reasons(old, everything, [Path(folder) for folder in models])
-    removable = [record for record in old if record.path not in reasons and (only is None or record.path in only)]
+    old_records = [record for record in records if record.path not in newest]
+    reasons = _reasons(old_records, all_records, [Path(folder) for folder in models])
+    removable = [
+        record for record in old_records if record.path not in reasons and (only is None or record.path in only)
+    ]
     sizes = {record.path: _size(record.path) for record in removable}
     if not dry_run:
         for record in removable:
             problem = _remove(record)
             if problem:
                 reasons[record.path] = problem
-    removed = tuple(path for path in sizes if path not in reasons)
-    return PrunedRuns(removed, sum(sizes[path] for path in removed), reasons)
+    paths = tuple(path for path in sizes if path not in reasons)
+    return PrunedRuns(paths, sum(sizes[path] for path in paths), reasons)
 
 
 def _newest(records: Iterable[RunRecord], keep: int) -> set[Path]:
@@ -97,16 +99,18 @@ def _newest(records: Iterable[RunRecord], keep: int) -> set[Path]:
     return {path for paths in by_name.values() for path in sorted(paths)[-keep:]}
 
 
-def _reasons(old: Sequence[RunRecord], everything: Sequence[RunRecord], models: Sequence[Path]) -> dict[Path, str]:
+def _reasons(
+    old_records: Sequence[RunRecord], all_records: Sequence[RunRecord], models: Sequence[Path]
+) -> dict[Path, str]:
     """Returns why old runs stay, by their folders."""
-    best = {record.path for record in choose_best(everything)}
-    for name in {record.path.parent.name for record in old}:
-        best |= {record.path for record in choose_best(one for one in everything if one.path.parent.name == name)}
-    published = _published(models)
+    best = {record.path for record in choose_best(all_records)}
+    for name in {record.path.parent.name for record in old_records}:
+        best |= {record.path for record in choose_best(one for one in all_records if one.path.parent.name == name)}
+    metadata_by_run = _published(models)
     reasons: dict[Path, str] = {}
-    for record in old:
-        versions = [version for version, source in published.items() if _came_from(source, record)]
-        users = [other.name for other in everything if other.path != record.path and _names(other, record.path)]
+    for record in old_records:
+        versions = [version for version, source in metadata_by_run.items() if _came_from(source, record)]
+        users = [other.name for other in all_records if other.path != record.path and _names(other, record.path)]
         if record.state == RUNNING:
             reasons[record.path] = "it is running"
         elif record.problem:

@@ -153,8 +153,8 @@ def read_run(path: Path) -> RunRecord:
         record = replace(record, dev=_dev_score(record.task, history), seconds=seconds, epochs=epochs)
         scores = folder.read_if_there("evaluation", None)
         if scores:
-            on = scores.get("on", "test split")
-            record = replace(record, evaluated_on=on, evaluation=read_evaluation(scores))
+            data_name = scores.get("on", "test split")
+            record = replace(record, evaluated_on=data_name, evaluation=read_evaluation(scores))
     except (TfappError, OSError, ValueError, KeyError, TypeError) as error:
         return replace(record, problem=f"no entry {error}" if isinstance(error, KeyError) else str(error))
     return record

@@ -100,22 +100,22 @@ def _track(client: Any, record: RunRecord) -> TrackedRun:
         if earlier.info.status == "FINISHED":
             return TrackedRun(record.path, name, earlier.info.run_id, is_new=False)
         client.delete_run(earlier.info.run_id)
-    started = int(1000 * _started(record.path))
+    start_time = int(1000 * _started(record.path))
     tags = {_RUN_TAG: record.name, "tfapp.version": __version__, "tfapp.task": record.task, "tfapp.data": record.data}
-    run_id = client.create_run(experiment_id, start_time=started, tags=tags, run_name=record.path.name).info.run_id
-    _log(client, run_id, record, started)
-    client.set_terminated(run_id, "FINISHED", end_time=started + int(1000 * (record.seconds or 0)))
+    run_id = client.create_run(experiment_id, start_time=start_time, tags=tags, run_name=record.path.name).info.run_id
+    _log(client, run_id, record, start_time)
+    client.set_terminated(run_id, "FINISHED", end_time=start_time + int(1000 * (record.seconds or 0)))
     return TrackedRun(record.path, name, run_id, is_new=True)
 
 
-def _log(client: Any, run_id: str, record: RunRecord, started: int) -> None:
+def _log(client: Any, run_id: str, record: RunRecord, start_time: int) -> None:
     from mlflow.entities import Metric, Param
 
     params = [Param(name, str(value)[:_LONGEST_VALUE]) for name, value in record.settings.items() if value is not None]
     for start in range(0, len(params), _MOST_PARAMS):
         client.log_batch(run_id, params=params[start : start + _MOST_PARAMS])
     metrics = [
-        Metric(name, value, started + milliseconds, step) for name, value, milliseconds, step in _metrics(record)
+        Metric(name, value, start_time + milliseconds, step) for name, value, milliseconds, step in _metrics(record)
     ]
     for start in range(0, len(metrics), _MOST_METRICS):
         client.log_batch(run_id, metrics=metrics[start : start + _MOST_METRICS])

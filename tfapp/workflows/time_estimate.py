@@ -51,10 +51,10 @@ def fit_into_minutes(plan: Plan) -> Plan:
     """
     if plan.minutes is None:
         return plan
-    left, notes = 60 * plan.minutes, list(plan.notes)
+    seconds_left, notes = 60 * plan.minutes, list(plan.notes)
     candidates: list[PlannedCandidate] = []
     for candidate in plan.candidates:
-        shorter = _shorten(candidate, left, always=not candidates)
+        shorter = _shorten(candidate, seconds_left, always=not candidates)
         if shorter is None:
             candidates.append(replace(candidate, fits=False))
             continue
@@ -63,7 +63,7 @@ def fit_into_minutes(plan: Plan) -> Plan:
             count = pluralize(epochs, "epoch")
             notes.append(f"{candidate.name}: {count}, since more do not fit in {pluralize(plan.minutes, 'minute')}")
         candidates.append(shorter)
-        left -= shorter.seconds
+        seconds_left -= shorter.seconds
     shorter_plan = replace(plan, candidates=tuple(candidates))
     if not has_time_for_curve(shorter_plan):
         notes.append(f"learning curve: left out, since it does not fit in {pluralize(plan.minutes, 'minute')}")
@@ -76,25 +76,25 @@ def has_time_for_curve(plan: Plan) -> bool:
     return plan.minutes is None or estimate <= 60 * plan.minutes
 
 
-def has_time_for(candidate: PlannedCandidate, left: float, *, slowdown: float) -> bool:
+def has_time_for(candidate: PlannedCandidate, seconds_left: float, *, slowdown: float) -> bool:
     """Returns whether a candidate, or an epoch of it, can be trained in what is left.
 
     Args:
         candidate: With its estimate.
-        left: Seconds.
+        seconds_left: Seconds.
         slowdown: By what the estimates of others had to be multiplied to be right.
     """
     seconds = _SECONDS_AROUND + slowdown * (candidate.seconds - _SECONDS_AROUND)
-    return _shorten(replace(candidate, seconds=seconds), left, always=False) is not None
+    return _shorten(replace(candidate, seconds=seconds), seconds_left, always=False) is not None
 
 
-def _shorten(candidate: PlannedCandidate, left: float, *, always: bool) -> PlannedCandidate | None:
+def _shorten(candidate: PlannedCandidate, seconds_left: float, *, always: bool) -> PlannedCandidate | None:
     """Returns a candidate with as many of its epochs as fit; None: not even one does, and it need not stay."""
     training = candidate.experiment.training
-    if candidate.seconds <= left or (always and training.adapt == "head"):
+    if candidate.seconds <= seconds_left or (always and training.adapt == "head"):
         return candidate
     an_epoch = (candidate.seconds - _SECONDS_AROUND) / max(training.epochs, 1)
-    epochs = int((left - _SECONDS_AROUND) / an_epoch) if an_epoch else 0
+    epochs = int((seconds_left - _SECONDS_AROUND) / an_epoch) if an_epoch else 0
     if epochs < 1 and (not always or training.epochs <= 1):
         return candidate if always else None
     if training.adapt == "head":

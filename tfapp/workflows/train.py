@@ -159,7 +159,7 @@ def train_weights(
     if not fits_head:
         # It holds the weights a second time.
         frozen = None
-    with ExitStack() as watching:
+    with ExitStack() as stack:
         state = train(
             model,
             strategy,
@@ -171,7 +171,7 @@ def train_weights(
             precision=precision,
             frozen=frozen,
             objective=lesson,
-            observers=[*observers, *_own_watchers(watching, folder, experiment, chief=chief, quiet=quiet)],
+            observers=[*observers, *_own_watchers(stack, folder, experiment, chief=chief, quiet=quiet)],
             budget=budget,
             shared=shared,
         )
@@ -181,8 +181,8 @@ def train_weights(
             best.save(folder.model)
     score = state.best_score if splits.dev.num_rows else None
     counts = {"trained_weights": learner.trained_weights, "weights": model.trainable_weights()}
-    cut = {"cut": state.cut} if state.cut else {}
-    return {"epochs": state.epoch, "dev_score": score, **counts, **cut}
+    cut_record = {"cut": state.cut} if state.cut else {}
+    return {"epochs": state.epoch, "dev_score": score, **counts, **cut_record}
 
 
 def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, quiet: bool) -> None:

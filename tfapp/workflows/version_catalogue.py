@@ -240,10 +240,12 @@ def _read_settings(version: VersionMetadata) -> dict[str, Any]:
     """Returns the settings that a version's task reads; older versions have those of all tasks on record."""
     tasks = task_settings()
     task = tasks.get(version.task)
-    others = tuple(foreign_fields(task, tasks.values())) if task else ()
-    inner = tuple(f"{name}." for name in others)
+    foreign_names = tuple(foreign_fields(task, tasks.values())) if task else ()
+    inner = tuple(f"{name}." for name in foreign_names)
     return {
-        name: value for name, value in version.settings.items() if name not in others and not name.startswith(inner)
+        name: value
+        for name, value in version.settings.items()
+        if name not in foreign_names and not name.startswith(inner)
     }
 
 

@@ -25,11 +25,11 @@ def differ_by_chance(old: VersionMetadata, new: VersionMetadata) -> bool:
 
 def _score_records(old: VersionMetadata, new: VersionMetadata) -> tuple[ScoreRecord | None, ScoreRecord | None]:
     # Versions of before have the data's fingerprint alone, which covers the test split, too.
-    whole = not (old.evaluation.get("rows") and new.evaluation.get("rows"))
-    return _score_record(old, whole=whole), _score_record(new, whole=whole)
+    is_whole = not (old.evaluation.get("rows") and new.evaluation.get("rows"))
+    return _score_record(old, is_whole=is_whole), _score_record(new, is_whole=is_whole)
 
 
-def _score_record(version: VersionMetadata, *, whole: bool) -> ScoreRecord | None:
+def _score_record(version: VersionMetadata, *, is_whole: bool) -> ScoreRecord | None:
     """Returns a version's main score, with the fingerprint of the whole data or of the evaluated rows.
 
     It is None where there is none on record.
@@ -40,7 +40,7 @@ def _score_record(version: VersionMetadata, *, whole: bool) -> ScoreRecord | Non
     metrics = version.metrics
     counts = {name: value for name, value in metrics.items() if isinstance(value, int) and not isinstance(value, bool)}
     unit, count = next(iter(counts.items()), ("rows", 0))
-    rows = version.data.get("fingerprint") if whole else record["rows"]
+    rows = version.data.get("fingerprint") if is_whole else record["rows"]
     interval = [end for end in _list(record, "interval") if isinstance(end, int | float)]
     wrong = frozenset(row for row in _list(record, "wrong") if isinstance(row, int)) if "wrong" in record else None
     return ScoreRecord(

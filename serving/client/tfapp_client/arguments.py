@@ -124,7 +124,9 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--concurrency", type=int, default=8, metavar="N", help="callers with one call at a time (8)")
     how.add_argument("--rate", type=float, metavar="R", help="requests per second, whether or not answers arrive")
-    long = parser.add_mutually_exclusive_group()
-    long.add_argument("--seconds", type=float, default=10.0, metavar="S", help="how many seconds to send requests (10)")
-    long.add_argument("--requests", type=int, metavar="N", help="how many requests to send")
+    duration_group = parser.add_mutually_exclusive_group()
+    duration_group.add_argument(
+        "--seconds", type=float, default=10.0, metavar="S", help="how many seconds to send requests (10)"
+    )
+    duration_group.add_argument("--requests", type=int, metavar="N", help="how many requests to send")
     parser.add_argument("--warm-up", type=int, default=10, metavar="N", help="requests before the measurement (10)")

@@ -103,7 +103,7 @@ class AsyncRequests:
         return CallDeadline(self._timeout if timeout is None else timeout, self._clock)
 
     async def _send(self, method: Method, request: Any, deadline: CallDeadline) -> Any:
-        return await self._transport.call(method, request, deadline.left())
+        return await self._transport.call(method, request, deadline.seconds_left())
 
     async def _predict(
         self,
@@ -188,12 +188,12 @@ class AsyncRequests:
             return [(await ask(model_spec, slices[0])).value]
         parts = await gather_async([partial(ask, model_spec, rows) for rows in slices], self._splitting.parallel)
         newest = max(part.version for part in parts)
-        old = [index for index, part in enumerate(parts) if part.version != newest]
-        if old:
+        outdated_parts = [index for index, part in enumerate(parts) if part.version != newest]
+        if outdated_parts:
             newest_spec = replace(model_spec, version=newest, label=None)
-            again = [partial(ask, newest_spec, slices[index]) for index in old]
-            answers = await gather_async(again, self._splitting.parallel)
-            for index, part in zip(old, answers, strict=True):
+            calls = [partial(ask, newest_spec, slices[index]) for index in outdated_parts]
+            answers = await gather_async(calls, self._splitting.parallel)
+            for index, part in zip(outdated_parts, answers, strict=True):
                 parts[index] = part
         return [part.value for part in parts]
 
@@ -216,7 +216,7 @@ class AsyncRequests:
             while missing:
                 missing = await self._missing(model_spec, deadline)
                 if missing:
-                    await self._sleep(min(interval, deadline.left()))
+                    await self._sleep(min(interval, deadline.seconds_left()))
         except DeadlineExceededError as error:
             reason = f"model {model_spec.model} is not ready: {missing}; {error.details}"
             raise DeadlineExceededError(reason) from error

@@ -132,13 +132,13 @@ async def run_load(
     figures = LoadResult()
     began = clock()
 
-    async def one(due: float) -> None:
+    async def one(start_time: float) -> None:
         try:
             await call()
         except ClientError as error:
             figures.errors[error.code.name if isinstance(error, StatusError) else type(error).__name__] += 1
         else:
-            figures.latencies.append(clock() - due)
+            figures.latencies.append(clock() - start_time)
 
     if load.rate is None:
         await _by_callers(one, load, began, clock)
@@ -168,10 +168,10 @@ async def _at_rate(
     total = load.requests or max(1, round(load.seconds * rate))
     waiting: set[asyncio.Future[None]] = set()
     for number in range(total):
-        due = began + number / rate
-        while (early := due - clock()) > 0:
-            await asyncio.sleep(early)
-        task = asyncio.ensure_future(one(due))
+        start_time = began + number / rate
+        while (seconds := start_time - clock()) > 0:
+            await asyncio.sleep(seconds)
+        task = asyncio.ensure_future(one(start_time))
         waiting.add(task)
         task.add_done_callback(waiting.discard)
     await asyncio.gather(*waiting)

@@ -46,9 +46,9 @@ class ClassifierLayout:
             AnswerError: The outputs do not go together.
         """
         unknown = arrays["unknown_score"].tolist() if "unknown_score" in arrays else [None] * count
-        chosen = self._chosen_labels(arrays["chosen"]) if "chosen" in arrays else [None] * count
+        chosen_labels = self._chosen_labels(arrays["chosen"]) if "chosen" in arrays else [None] * count
         labels, probabilities = codec.decode_text(arrays["label"]), arrays["probabilities"].tolist()
-        columns = (labels, arrays["score"].tolist(), probabilities, chosen, unknown)
+        columns = (labels, arrays["score"].tolist(), probabilities, chosen_labels, unknown)
         try:
             return [
                 Classification(label, score, dict(zip(self.labels, row, strict=True)), names, unknown_score)
@@ -58,7 +58,10 @@ class ClassifierLayout:
             raise AnswerError(f"the outputs of a classifier do not go together: {error}") from error
 
     def _chosen_labels(self, rows: NDArray[Any]) -> Sequence[tuple[str, ...] | None]:
-        return [tuple(label for label, over in zip(self.labels, row, strict=True) if over) for row in rows.tolist()]
+        return [
+            tuple(label for label, is_chosen in zip(self.labels, row, strict=True) if is_chosen)
+            for row in rows.tolist()
+        ]
 
 
 class ClassifierLayouts:

@@ -180,8 +180,8 @@ def _as_tensorflow_would(array: NDArray[Any]) -> NDArray[Any]:
     """Narrows Python's one float and one int to float32 and int32, which models mostly take."""
     if array.dtype == np.float64:
         return array.astype(np.float32)
-    narrow = np.iinfo(np.int32)
-    if array.dtype == np.int64 and narrow.min <= array.min() and array.max() <= narrow.max:
+    int32_range = np.iinfo(np.int32)
+    if array.dtype == np.int64 and int32_range.min <= array.min() and array.max() <= int32_range.max:
         return array.astype(np.int32)
     return array
 
@@ -192,10 +192,10 @@ def _as_bytes(array: NDArray[Any]) -> list[bytes]:
         items = [item.encode() if isinstance(item, str) else item for item in flat]
     except UnicodeEncodeError as error:
         raise ValueError(f"a text holds a lone surrogate, which UTF-8 cannot carry: {error.object!r:.80}") from error
-    wrong = next((item for item in items if not isinstance(item, bytes)), None)
-    if wrong is not None or None in items:
+    other = next((item for item in items if not isinstance(item, bytes)), None)
+    if other is not None or None in items:
         raise TypeError(
-            f"expected str or bytes only, in lists of equal length; got {type(wrong).__name__}: {wrong!r:.80}"
+            f"expected str or bytes only, in lists of equal length; got {type(other).__name__}: {other!r:.80}"
         )
     return items
 
@@ -236,9 +236,9 @@ def _fill(numbers: NDArray[Any], count: int, default: Any = 0) -> NDArray[Any]:
     """Repeats the last number for those that are missing: TensorFlow leaves out repetitions at the end."""
     if numbers.size >= count:
         return numbers[:count]
-    full = np.full(count, numbers[-1] if numbers.size else default, dtype=numbers.dtype)
-    full[: numbers.size] = numbers
-    return full
+    values = np.full(count, numbers[-1] if numbers.size else default, dtype=numbers.dtype)
+    values[: numbers.size] = numbers
+    return values
 
 
 def _content_strings(content: bytes, count: int) -> list[bytes]:

@@ -66,11 +66,11 @@ def _predict(options: argparse.Namespace) -> int:
     with Client(**connection_arguments(options)) as client:
         inputs = _cast(inputs, client.metadata(options.model, **_target(options)), options.signature)
         answer = client.predict(options.model, inputs, options.signature, options.output, **_target(options))
-    plain = {name: _plain(array) for name, array in answer.items()}
+    values = {name: _plain(array) for name, array in answer.items()}
     if options.json:
-        _print_json(plain)
+        _print_json(values)
     else:
-        for name, value in plain.items():
+        for name, value in values.items():
             _print(f"{one_line(name)}: {json_line(value)}")
     return 0
 

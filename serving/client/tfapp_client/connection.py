@@ -89,7 +89,7 @@ class ConnectionSettings:
 
     def options(self) -> list[tuple[str, Any]]:
         """Returns the options of a gRPC channel (grpc/impl/channel_arg_names.h)."""
-        alive = [
+        keepalive_options = [
             ("grpc.keepalive_time_ms", round(self.keepalive_seconds * 1000)),
             ("grpc.keepalive_timeout_ms", round(self.keepalive_timeout_seconds * 1000)),
         ]
@@ -106,7 +106,7 @@ class ConnectionSettings:
             ("grpc.min_reconnect_backoff_ms", 5000),
             ("grpc.max_reconnect_backoff_ms", 2000),
             ("grpc.dns_min_time_between_resolutions_ms", 2000),
-            *(alive if self.keepalive_seconds else []),
+            *(keepalive_options if self.keepalive_seconds else []),
         ]
 
     def _service_config(self) -> str:

@@ -22,13 +22,13 @@ class CallDeadline:
         self._clock = clock
         self._end = clock() + seconds
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Returns the seconds until the end.
 
         Raises:
             DeadlineExceededError: It is over.
         """
-        left = self._end - self._clock()
-        if left <= 0:
+        seconds = self._end - self._clock()
+        if seconds <= 0:
             raise DeadlineExceededError(f"no answer within {self._seconds:g} s")
-        return left
+        return seconds

@@ -53,9 +53,9 @@ def read_secrets(
     switch = environment.get(TLS) or None
     if switch not in (None, "0", "1"):
         raise ValueError(f"{TLS} is {switch}; it must be 1, to encrypt, or 0, for plain text")
-    own = TlsFiles() if switch == "0" else _files_of(environment)
-    pair = files if files.key else own
-    tls = TlsFiles(files.root or own.root, pair.key, pair.certificate, files.server_name)
+    tls_files = TlsFiles() if switch == "0" else _files_of(environment)
+    pair = files if files.key else tls_files
+    tls = TlsFiles(files.root or tls_files.root, pair.key, pair.certificate, files.server_name)
     token = token_file.read_text(encoding="utf-8").strip() if token_file else environment.get(TOKEN)
     return Secrets(tls if encrypt or switch == "1" or tls != TlsFiles() else None, token or None)
 

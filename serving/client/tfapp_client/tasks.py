@@ -137,7 +137,7 @@ def read_answers(_columns: Columns, outputs: Outputs) -> list[Answer]:
 def _only_str(rows: list[str], name: str) -> list[str]:
     if set(map(type, rows)) <= {str}:
         return rows
-    wrong = next((row for row in rows if not isinstance(row, str)), None)
-    if wrong is not None or None in rows:
-        raise TypeError(f"{name} must hold str only, got {type(wrong).__name__}: {wrong!r:.80}")
+    other = next((row for row in rows if not isinstance(row, str)), None)
+    if other is not None or None in rows:
+        raise TypeError(f"{name} must hold str only, got {type(other).__name__}: {other!r:.80}")
     return rows

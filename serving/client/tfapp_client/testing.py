@@ -227,13 +227,13 @@ def _classes(rows: list[Mapping[str, float]]) -> Outputs:
 def _spans(rows: list[Sequence[Entity]]) -> Outputs:
     width = max(map(len, rows))
     nothing = Entity("", "", -1, -1, 0.0)
-    padded = [[*row, *[nothing] * (width - len(row))] for row in rows]
+    padded_rows = [[*row, *[nothing] * (width - len(row))] for row in rows]
     shape = (len(rows), width)
     return {
-        "tag": _texts([[item.tag for item in row] for row in padded]).reshape(shape),
-        "start": np.array([[item.start for item in row] for row in padded], dtype=np.int32),
-        "end": np.array([[item.end for item in row] for row in padded], dtype=np.int32),
-        "score": np.array([[item.score for item in row] for row in padded], dtype=np.float32),
+        "tag": _texts([[item.tag for item in row] for row in padded_rows]).reshape(shape),
+        "start": np.array([[item.start for item in row] for row in padded_rows], dtype=np.int32),
+        "end": np.array([[item.end for item in row] for row in padded_rows], dtype=np.int32),
+        "score": np.array([[item.score for item in row] for row in padded_rows], dtype=np.float32),
     }
 
 

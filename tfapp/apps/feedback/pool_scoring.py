@@ -38,9 +38,9 @@ def score_pool(
         ClientError: The model cannot be asked.
     """
     count = last = 0
-    while waiting := pools.unscored(pool, version, _BATCH, after=last):
-        answers = client.classify(pool.model, [text for _, text in waiting], version=version)
-        answered_texts = [_score_text(key, answer) for (key, _), answer in zip(waiting, answers, strict=True)]
+    while texts := pools.unscored(pool, version, _BATCH, after=last):
+        answers = client.classify(pool.model, [text for _, text in texts], version=version)
+        answered_texts = [_score_text(key, answer) for (key, _), answer in zip(texts, answers, strict=True)]
         pools.keep_scores(
             pool,
             version,
@@ -48,7 +48,7 @@ def score_pool(
             labels=list(answers[0].probabilities),
             multi_label=answers[0].chosen is not None,
         )
-        count, last = count + len(waiting), waiting[-1][0]
+        count, last = count + len(texts), texts[-1][0]
         if not go_on(count):
             break
     return count

@@ -102,10 +102,10 @@ class Pools:
     ) -> list[PoolTextRow]:
         """Returns the unlabelled texts that the model is least sure of; those not scored yet come last."""
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
-        waiting = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
+        texts = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
         # Two queries, so that each is in the order of an index.
-        head = waiting.where(column.is_not(None)).order_by(column.desc()).limit(most)
-        tail = waiting.where(column.is_(None)).order_by(PoolTextRow.id)
+        head = texts.where(column.is_not(None)).order_by(column.desc()).limit(most)
+        tail = texts.where(column.is_(None)).order_by(PoolTextRow.id)
 
         def work(session: Session) -> list[PoolTextRow]:
             rows = list(session.scalars(head))
@@ -128,8 +128,8 @@ class Pools:
 
     def unscored(self, pool: PoolRow, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Returns the texts after an id that wait for a label and for a version's answer, as (id, text), in order."""
-        other = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
-        query = _waiting(pool).where(other, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
+        outdated = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
+        query = _waiting(pool).where(outdated, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
@@ -158,8 +158,10 @@ def _take(session: Session, pool: Mapping[str, Any], texts: Sequence[str]) -> No
     texts_by_key = {text_key(text): text for text in texts}
     query = select(PoolTextRow.key).where(PoolTextRow.pool_id == pool["id"], PoolTextRow.key.in_(texts_by_key))
     keys = set(session.scalars(query))
-    new = (PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in texts_by_key.items() if key not in keys)
-    session.add_all(new)
+    rows = (
+        PoolTextRow(pool_id=pool["id"], key=key, text=text) for key, text in texts_by_key.items() if key not in keys
+    )
+    session.add_all(rows)
 
 
 def _has_label(pool: PoolRow) -> Any:

@@ -72,8 +72,8 @@ class AlertEvaluator:
         earliest = min(first_windows.values())
         with self._isolate(session, "drift", earliest):
             DriftEvaluator(session, self._settings, alert_writer).evaluate(earliest, limit)
-        waiting = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
-        session.execute(update(WindowRow).where(*waiting).values(judged=WindowRow.texts))
+        changes = (WindowRow.judged != WindowRow.texts, WindowRow.start < limit)
+        session.execute(update(WindowRow).where(*changes).values(judged=WindowRow.texts))
         return alert_writer.opened
 
     @contextmanager

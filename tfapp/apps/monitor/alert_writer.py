@@ -44,8 +44,8 @@ class AlertWriter:
         overlap = or_(AlertRow.end.is_(None), AlertRow.end >= since, AlertRow.found >= since)
         rows = list(self._session.scalars(query.where(overlap).order_by(AlertRow.start)))
         for episode in episodes:
-            same = [row for row in rows if row.start == episode.start]
-            row = next((row for row in (*same, *rows) if _overlap(row, episode)), None)
+            candidates = [row for row in rows if row.start == episode.start]
+            row = next((row for row in (*candidates, *rows) if _overlap(row, episode)), None)
             if row is None:
                 row = self._open(kind, topic, episode)
             else:
@@ -64,9 +64,9 @@ class AlertWriter:
             opened_at=self._now,
             **{name: value for name, value in vars(episode).items() if name != "ending"},
         )
-        existing = self._session.scalars(select(AlertRow).where(AlertRow.key == row.key)).first()
-        if existing is not None:
-            return existing  # it was taken back by late texts, and later ones give it again
+        alert = self._session.scalars(select(AlertRow).where(AlertRow.key == row.key)).first()
+        if alert is not None:
+            return alert  # it was taken back by late texts, and later ones give it again
         self._session.add(row)
         self._session.flush()
         self.opened += 1

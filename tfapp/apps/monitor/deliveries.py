@@ -45,7 +45,7 @@ class Deliveries:
 
     def send_due(self, sink: str | None = None) -> int:
         """Tries each due notification once, of one sink or of all, and returns how many were delivered."""
-        due = (
+        query = (
             select(DeliveryRow)
             .where(DeliveryRow.delivered_at.is_(None), DeliveryRow.failed_at.is_(None))
             .where(_is_due(self._clock()))
@@ -53,16 +53,16 @@ class Deliveries:
             .order_by(DeliveryRow.id)
             .limit(_AT_ONCE)
         )
-        rows = self._store.read(lambda session: list(session.scalars(due)))
+        rows = self._store.read(lambda session: list(session.scalars(query)))
         return sum(self._send(row) for row in rows)
 
     def resend(self, alert: int | None = None) -> int:
         """Queues undeliverable notifications again, of one alert or of all, with new tries, and returns how many."""
-        again = update(DeliveryRow).where(DeliveryRow.failed_at.is_not(None))
+        statement = update(DeliveryRow).where(DeliveryRow.failed_at.is_not(None))
         if alert is not None:
-            again = again.where(DeliveryRow.alert_id == alert)
-        again = again.values(failed_at=None, tries=0, due_at=self._clock()).returning(DeliveryRow.id)
-        return self._store.run(lambda session: len(session.scalars(again).all()))
+            statement = statement.where(DeliveryRow.alert_id == alert)
+        statement = statement.values(failed_at=None, tries=0, due_at=self._clock()).returning(DeliveryRow.id)
+        return self._store.run(lambda session: len(session.scalars(statement).all()))
 
     @contextmanager
     def running(self, seconds: float = 1.0) -> Iterator[None]:
@@ -106,8 +106,8 @@ class Deliveries:
             problem = str(error) if isinstance(error, SinkError) else f"{type(error).__name__}: {error}"
         last = row.tries + 1 >= self._most_tries
         if problem is not None:
-            then = f"was tried {row.tries + 1} times, and is kept as undeliverable" if last else "is tried again"
-            _log.warning("%s could not be told of alert %d, and %s: %s", row.sink, row.alert_id, then, problem)
+            outcome = f"was tried {row.tries + 1} times, and is kept as undeliverable" if last else "is tried again"
+            _log.warning("%s could not be told of alert %d, and %s: %s", row.sink, row.alert_id, outcome, problem)
         now = self._clock()
 
         def work(session: Session) -> None:
@@ -132,6 +132,6 @@ def _pause(tries: int) -> timedelta:
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
     """Returns the condition of notifications that are due, also after the clock was set back."""
-    latest = {tries: literal(now + _pause(tries), UtcTime) for tries in range(_GROWING)}
-    farthest = case(latest, value=DeliveryRow.tries, else_=literal(now + _LONGEST_PAUSE, UtcTime))
-    return or_(DeliveryRow.due_at <= now, DeliveryRow.due_at > farthest)
+    limits = {tries: literal(now + _pause(tries), UtcTime) for tries in range(_GROWING)}
+    limit = case(limits, value=DeliveryRow.tries, else_=literal(now + _LONGEST_PAUSE, UtcTime))
+    return or_(DeliveryRow.due_at <= now, DeliveryRow.due_at > limit)

@@ -67,28 +67,28 @@ class DriftDetector:
             return verdict
         episode = Episode(start, start, self._mean, float(np.mean(window)), len(window), 0, p_value)
         numbers = {name: getattr(episode, name) for name in ("before", "after", "texts", "p_value")}
-        going = {"start": start.isoformat(), **numbers, "windows": 1, "calm": []}
-        return replace(verdict, state={"open": going, "waits": None}, opened=episode)
+        drift = {"start": start.isoformat(), **numbers, "windows": 1, "calm": []}
+        return replace(verdict, state={"open": drift, "waits": None}, opened=episode)
 
     def current(self, state: Mapping[str, Any]) -> Episode | None:
         """Returns the drift that goes on, as `Detector.current` says."""
-        going = state["open"]
-        if not going:
+        drift = state["open"]
+        if not drift:
             return None
-        start = datetime.fromisoformat(going["start"])
-        numbers = (going["before"], going["after"], going["texts"])
-        return Episode(start, start, *numbers, negatives=0, p_value=going["p_value"])
+        start = datetime.fromisoformat(drift["start"])
+        numbers = (drift["before"], drift["after"], drift["texts"])
+        return Episode(start, start, *numbers, negatives=0, p_value=drift["p_value"])
 
-    def _follow(self, start: datetime, going: Mapping[str, Any], verdict: Verdict, *, is_drift: bool) -> Verdict:
-        calm = [] if is_drift else [*going["calm"], start.isoformat()]
-        windows = going["windows"] + 1
+    def _follow(self, start: datetime, drift: Mapping[str, Any], verdict: Verdict, *, is_drift: bool) -> Verdict:
+        calm = [] if is_drift else [*drift["calm"], start.isoformat()]
+        windows = drift["windows"] + 1
         if len(calm) >= _CALM:
             ending = Ending(datetime.fromisoformat(calm[0]), "normal")
             return replace(verdict, state={"open": None, "waits": None}, ended=ending)
         if windows >= self._settings.history:
             ending = Ending(shift(start, WIDTHS[self._settings.window]), "lasting")
             return replace(verdict, state={"open": None, "waits": self._version}, ended=ending)
-        return replace(verdict, state={"open": {**going, "calm": calm, "windows": windows}, "waits": None})
+        return replace(verdict, state={"open": {**drift, "calm": calm, "windows": windows}, "waits": None})
 
 
 class DriftEvaluator:
@@ -113,14 +113,14 @@ class DriftEvaluator:
         states = {name: DetectorState(self._session, self._settings, f"drift:{name}") for name in MEASURES}
         first = states[MEASURES[0]].begin(max(start_of_changes, after))
         windows = list(self._windows(first, limit))
-        lasting = False
+        has_lasted = False
         for measure in MEASURES:
             values = [(start, profile.measure(measure, samples)) for start, samples in windows]
             detector = DriftDetector(self._settings, profile.values[measure], row.id)
             episodes = states[measure].evaluate(detector, values, first)
             self._alert_writer.update_alerts(measure, "", first, episodes)
-            lasting = lasting or any(episode.ending and episode.ending.by == "lasting" for episode in episodes)
-        if lasting:
+            has_lasted = has_lasted or any(episode.ending and episode.ending.by == "lasting" for episode in episodes)
+        if has_lasted:
             self._make_reference(limit, newest=True)
 
     def _windows(self, first: datetime, limit: datetime) -> Iterator[tuple[datetime, list[Sample]]]:

@@ -91,15 +91,15 @@ def fold(
     Returns:
         The verdicts, and the episodes that went on when it began, or began since.
     """
-    going = detector.current(state) if state else None
+    episode = detector.current(state) if state else None
     verdicts: list[tuple[datetime, Verdict]] = []
     episodes: list[Episode] = []
     for start, window in windows:
         verdict = detector.step(start, window, state)
         state = verdict.state
         verdicts.append((start, verdict))
-        going = verdict.opened or going
-        if going and verdict.ended:
-            episodes.append(replace(going, ending=verdict.ended))
-            going = None
-    return verdicts, [*episodes, *([going] if going else [])]
+        episode = verdict.opened or episode
+        if episode and verdict.ended:
+            episodes.append(replace(episode, ending=verdict.ended))
+            episode = None
+    return verdicts, [*episodes, *([episode] if episode else [])]

@@ -95,17 +95,17 @@ class MessageStore:
 
         def work(session: Session) -> StoredBatch:
             _touch_progress(session, max((text.message.time for text in texts), default=None), duplicates)
-            new = _add_texts(session, texts, now)
-            _add_mentions(session, new)
-            self._count(session, [text for text, _ in new])
+            additions = _add_texts(session, texts, now)
+            _add_mentions(session, additions)
+            self._count(session, [text for text, _ in additions])
             rejection_count = add_rejected(session, rejections, now, self._settings.set_aside_rows)
             for checkpoint in all_checkpoints:
                 values = {"name": checkpoint.name, "position": dict(checkpoint.position), "stored_at": now}
                 _upsert(session, CheckpointRow, [{"reader": digest(checkpoint.name), **values}], tuple(values))
-            again = len(texts) - len(new)
-            keys = frozenset(text.message.key for text, _ in new)
+            repeats = len(texts) - len(additions)
+            keys = frozenset(text.message.key for text, _ in additions)
             locations = frozenset(item.location for item in rejections)
-            return StoredBatch(keys, locations, IngestCounts(len(new), duplicates + again, rejection_count))
+            return StoredBatch(keys, locations, IngestCounts(len(additions), duplicates + repeats, rejection_count))
 
         return self._store.run(work)
 

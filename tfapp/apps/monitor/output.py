@@ -72,8 +72,8 @@ def show_outcome(outcome: IngestCounts, counts: Mapping[str, int], *, as_json: b
         print_json({**asdict(outcome), "alerts": counts["alerts"], "undelivered": counts["undelivered"]})
         return
     print_line("Read", f"{outcome.stored} new texts, {outcome.repeated} duplicates, {outcome.set_aside} rejected")
-    waiting = f"; {counts['undelivered']} messages to sinks wait to be sent" if counts["undelivered"] else ""
-    print_line("Alerts", f"{counts['alerts']} in all{waiting}")
+    note = f"; {counts['undelivered']} messages to sinks wait to be sent" if counts["undelivered"] else ""
+    print_line("Alerts", f"{counts['alerts']} in all{note}")
     if counts["undeliverable"]:
         print_line("Not sent", f"{counts['undeliverable']} messages that no sink took; tfapp monitor show says why")
     if outcome.set_aside:
@@ -151,10 +151,10 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
         return
     for row in rows:
         print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
-    older = counts["set_aside"] - counts["set_aside_kept"]
-    if older > 0:
+    surplus = counts["set_aside"] - counts["set_aside_kept"]
+    if surplus > 0:
         newest = f"the newest {counts['set_aside_kept']} are kept (set_aside_rows)"
-        print_line("", f"{counts['set_aside']} in all; {newest}, {older} older ones are not")
+        print_line("", f"{counts['set_aside']} in all; {newest}, {surplus} older ones are not")
     if not counts["set_aside"]:
         print_line("None", "every row was used")
 
@@ -181,8 +181,8 @@ def _show_payload(payload: Mapping[str, Any]) -> None:
     print_line("Alert", f"{alert['headline']}")
     for text in payload["texts"]:
         content = " ".join(text["text"].split())
-        sure = f"{text['sentiment']} {text['sentiment_confidence']:.2f}"
-        print_line("", f'"{content[:160]}" ({text["source"]}, {text["time"][:16]}, {sure})')
+        sentiment = f"{text['sentiment']} {text['sentiment_confidence']:.2f}"
+        print_line("", f'"{content[:160]}" ({text["source"]}, {text["time"][:16]}, {sentiment})')
 
 
 def _trend(trend: Trend) -> dict[str, Any]:

@@ -88,10 +88,10 @@ class Pipeline:
                     total += self._take(batches)
                     newest, has_changes = self.ticks(), True
                     on_progress(total)
-                idle = self.ticks() - newest > self.settings.idle_seconds
-                if idle or (has_changes and self.ticks() >= self._evaluate_at):
-                    self._evaluate_windows(idle=idle)
-                    newest, has_changes = self.ticks() if idle else newest, False
+                is_idle = self.ticks() - newest > self.settings.idle_seconds
+                if is_idle or (has_changes and self.ticks() >= self._evaluate_at):
+                    self._evaluate_windows(idle=is_idle)
+                    newest, has_changes = self.ticks() if is_idle else newest, False
             if not self.stop.is_set():
                 self._patiently(lambda: self.evaluator.evaluate(final=True))
         except StopRequested:
@@ -152,15 +152,15 @@ class Pipeline:
         """Classifies and stores batches, and tells each one its counts."""
         messages, rejections = self._messages(batches)
         flat = [message for part in messages for message in part]
-        new = self._patiently(lambda: self.message_store.unknown(flat))
+        unread = self._patiently(lambda: self.message_store.unknown(flat))
         classifications: list[ClassifiedMessage] = []
-        for message, result in zip(new, self.classifiers.classify(new), strict=True):
+        for message, result in zip(unread, self.classifiers.classify(unread), strict=True):
             if isinstance(result, RejectedRow):
                 rejections.append(RejectedMessage(message.source, message.key, result))
             else:
                 classifications.append(result)
         checkpoints = [batch.checkpoint for batch in batches if batch.checkpoint is not None]
-        batch_result = self._store([*classifications, *rejections], checkpoints, len(flat) - len(new))
+        batch_result = self._store([*classifications, *rejections], checkpoints, len(flat) - len(unread))
         self._tell(batches, messages, batch_result)
         return batch_result.outcome
 

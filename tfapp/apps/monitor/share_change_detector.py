@@ -105,10 +105,12 @@ class ShareChangeDetector:
         """Returns the most surprising of the spans, its p-value corrected for their number (Bonferroni)."""
         settings, now = self._settings, points[-1].start
         # A rise that is over is no part of the next one.
-        over = datetime.fromisoformat(state["past"][-1][1]) if state["past"] else points[0].start
-        fresh = [point for point in points if point.start >= over]
+        start = datetime.fromisoformat(state["past"][-1][1]) if state["past"] else points[0].start
+        candidates = [point for point in points if point.start >= start]
         spans = {
-            tuple(point for point in fresh if point is fresh[-1] or point.start > shift(now, self._width, -span)): None
+            tuple(
+                point for point in candidates if point is candidates[-1] or point.start > shift(now, self._width, -span)
+            ): None
             for span in settings.spans
         }
         exceedances = []
@@ -125,14 +127,14 @@ class ShareChangeDetector:
     def _history(self, points: Sequence[SharePoint], before: datetime, state: Mapping[str, Any]) -> list[SharePoint]:
         since = datetime.fromisoformat(state["since"]) if state["since"] else None
         past = [tuple(map(datetime.fromisoformat, interval)) for interval in state["past"]]
-        usual = [
+        history = [
             point
             for point in points
             if point.start < before
             and (since is None or point.start >= since)
             and not any(first <= point.start < end for first, end in past)
         ]
-        return usual[-self._settings.history :]
+        return history[-self._settings.history :]
 
     def _follow(self, point: SharePoint, state: Mapping[str, Any], rise: _Open) -> Verdict:
         """Accumulates evidence that a rise is over."""
@@ -165,16 +167,16 @@ def _open_rise(episode: Episode, windows: int) -> _Open:
 
 def _first_raised(recent: Sequence[SharePoint], expected: float) -> datetime:
     """Returns where the rise began: at the first window of the span that is above what is usual."""
-    above = (point.start for point in recent if point.negatives > expected * point.texts)
-    return next(above, recent[-1].start)
+    starts = (point.start for point in recent if point.negatives > expected * point.texts)
+    return next(starts, recent[-1].start)
 
 
-def _evidence(point: SharePoint, usual: float, level: float) -> float:
+def _evidence(point: SharePoint, baseline: float, level: float) -> float:
     """Returns the log likelihood ratio of a window under the usual share and under the raised one."""
-    level = min(max(level, usual + 0.01), 1 - 1e-3)
-    usual = min(max(usual, 1e-3), level - 1e-3)
+    level = min(max(level, baseline + 0.01), 1 - 1e-3)
+    baseline = min(max(baseline, 1e-3), level - 1e-3)
     positives = point.texts - point.negatives
-    return point.negatives * math.log(usual / level) + positives * math.log((1 - usual) / (1 - level))
+    return point.negatives * math.log(baseline / level) + positives * math.log((1 - baseline) / (1 - level))
 
 
 class Exceedance(NamedTuple):
@@ -214,8 +216,8 @@ def _correlation(windows: np.ndarray) -> float:
     """Returns the correlation of texts within a window, from 0; takes [windows, 2] of texts and negatives."""
     texts, negatives = windows[:, 0], windows[:, 1]
     mean, number = negatives.sum() / texts.sum(), len(windows)
-    more = (texts - 1).sum()
-    if number < 2 or more == 0 or mean in (0.0, 1.0):
+    pair_count = (texts - 1).sum()
+    if number < 2 or pair_count == 0 or mean in (0.0, 1.0):
         return 0.0
     pearson = ((negatives - texts * mean) ** 2 / (texts * mean * (1 - mean))).sum()
-    return float(np.clip((pearson * number / (number - 1) - number) / more, 0.0, 0.9))
+    return float(np.clip((pearson * number / (number - 1) - number) / pair_count, 0.0, 0.9))

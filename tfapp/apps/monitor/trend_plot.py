@@ -60,8 +60,8 @@ def _draw(axes: Axes, trend: Trend, alerts: Sequence[AlertRow]) -> None:
     counts.set_axis_off()
     counts.set_ylim(0, 3 * max(1, *texts))
     for color, shares in ((_FAINT, [point.expected for point in trend.points]), (_BLUE, trend.shares)):
-        there = [(day + width / 2, share) for day, share in zip(days, shares, strict=True) if share is not None]
-        axes.plot([day for day, _ in there], [share for _, share in there], color=color, linewidth=1.4)
+        points = [(day + width / 2, share) for day, share in zip(days, shares, strict=True) if share is not None]
+        axes.plot([day for day, _ in points], [share for _, share in points], color=color, linewidth=1.4)
     axes.set_title(f"{trend.name}: {trend.total.texts} texts", loc="left", fontsize=9, color=_INK)
     axes.set_zorder(counts.get_zorder() + 1)
 

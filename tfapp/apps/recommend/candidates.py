@@ -62,20 +62,20 @@ def find_candidates(
     snapshot: Snapshot, profile: UserProfile, search: Search, settings: RecommendSettings, *, without: NDArray[np.intp]
 ) -> Candidates:
     """Finds the candidates of a user's list, without the items of `without`."""
-    open_ = snapshot.available.copy()
-    open_[without] = False
-    old = open_ & ~snapshot.new
+    available = snapshot.available.copy()
+    available[without] = False
+    known = available & ~snapshot.new
     count, history = settings.candidates, profile.history
     together = snapshot.like_cooccurrence.scores(history.items, history.likes)
     recent = snapshot.like_cooccurrence.scores(history.items, history.recent_likes)
     events = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))
-    popular = [_top(counts, old, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
+    popular = [_top(counts, known, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
     return Candidates(
         {
-            "text": _by_text(snapshot, profile, search, count, old),
-            "together": _merge([_top(scores, old, count) for scores in (together, recent, events)]),
+            "text": _by_text(snapshot, profile, search, count, known),
+            "together": _merge([_top(scores, known, count) for scores in (together, recent, events)]),
             "popular": _merge([popular[1 + len(popular[1:]) // 2], *popular]),
-            "new": _new(snapshot, profile, open_ & snapshot.new, count),
+            "new": _new(snapshot, profile, available & snapshot.new, count),
         }
     )
 
@@ -84,8 +84,8 @@ def _by_text(
     snapshot: Snapshot, profile: UserProfile, search: Search, count: int, old: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """Returns the items nearest to the profile and to each of the last liked items."""
-    own = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
-    searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in own)]
+    liked_vectors = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
+    searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in liked_vectors)]
     hits = [[row for row, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
     return _merge([np.array([row for row in rows if old[row]], np.intp) for rows in hits])
 

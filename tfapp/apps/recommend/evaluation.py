@@ -104,13 +104,13 @@ def evaluate(
     snapshot = Snapshot.at(start, past, item_matrix, settings)
     list_builder = ListBuilder(snapshot, exact_search(snapshot), settings, lesson.ranking, pairs)
     ways, new = (_ways(list_builder, most, new_only=new_only) for new_only in (False, True))
-    fresh = _only(cases, snapshot.new)
+    new_item_cases = _only(cases, snapshot.new)
     return ListEvaluation(
         len(past),
         len(log) - len(past),
         lesson.lists,
         {name: _score(way, cases, len(item_matrix), most) for name, way in ways.items()},
-        {name: _score(way, fresh, len(item_matrix), most) for name, way in new.items()},
+        {name: _score(way, new_item_cases, len(item_matrix), most) for name, way in new.items()},
     )
 
 
@@ -128,12 +128,12 @@ def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, 
             [item.row for item in make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
         )
 
-    late = {} if new_only else {"popularity of late": scored(lambda _: snapshot.popularity.current)}
+    baseline = {} if new_only else {"popularity of late": scored(lambda _: snapshot.popularity.current)}
     only_known = replace(list_builder, settings=list_builder.settings.model_copy(update={"new_places": 0}))
     without = {} if new_only or not list_builder.settings.new_places else {_WITHOUT_NEW: built(only_known)}
     return {
         "popularity": scored(lambda _: snapshot.popularity.events),
-        **late,
+        **baseline,
         "item-kNN": scored(lambda case: snapshot.like_cooccurrence.scores(case.history.items, case.history.likes)),
         "text alone": scored(lambda case: _near(snapshot, case)),
         "ours": built(list_builder),
@@ -148,9 +148,9 @@ def _near(snapshot: Snapshot, case: PastList) -> NDArray[np.float64]:
     ) + 2.0
 
 
-def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], case: PastList, most: int) -> NDArray[np.intp]:
+def _best(scores: NDArray[np.float64], available: NDArray[np.bool_], case: PastList, most: int) -> NDArray[np.intp]:
     """Returns the items with the greatest scores over 0 that the user has not seen."""
-    mask = open_ & (scores > 0)
+    mask = available & (scores > 0)
     mask[case.history.seen] = False
     rows = np.flatnonzero(mask)
     return rows[np.argsort(-scores[rows], kind="stable")[:most]]
@@ -158,8 +158,8 @@ def _best(scores: NDArray[np.float64], open_: NDArray[np.bool_], case: PastList,
 
 def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
     """Returns the cases in which some of the items were liked, with these alone."""
-    cut = (PastList(one.user, one.history, one.relevant[items[one.relevant]]) for one in cases)
-    return [one for one in cut if len(one.relevant)]
+    lists = (PastList(one.user, one.history, one.relevant[items[one.relevant]]) for one in cases)
+    return [one for one in lists if len(one.relevant)]
 
 
 def _score(way: Ranker, cases: Sequence[PastList], count: int, most: int) -> Score:

@@ -103,14 +103,14 @@ def _entries(
     records: Iterable[Record | RejectedRow],
     make: Callable[[int, Mapping[str, Any]], E],
     columns: Mapping[str, str],
-    usual: Mapping[str, Sequence[str]],
+    column_names: Mapping[str, Sequence[str]],
     *,
     requirements: Iterable[Sequence[str]],
     source: str,
 ) -> Iterator[E | RejectedRow]:
     """Checks that one column of each of the `requirements` is there, and returns the entries of the rows."""
-    check_named(columns, usual)
-    file = FileColumns.detect(records, columns, usual, source=source)
+    check_named(columns, column_names)
+    file = FileColumns.detect(records, columns, column_names, source=source)
     for choices in requirements:
         if not any(choice in file.columns for choice in choices):
             raise file.error(f"no column of {' or '.join(choices)}", f"name it with --column {choices[0]}=NAME")

@@ -74,7 +74,7 @@ def _tags(items: Sequence[Item]) -> Any:
     pairs = [(row, names.setdefault(tag, len(names))) for row, item in enumerate(items) for tag in item.tags]
     rows, columns = (np.array(pairs, np.intp).reshape(-1, 2)[:, column] for column in (0, 1))
     matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(items), max(len(names), 1)))
-    common = np.asarray(matrix.sum(axis=0)).ravel()
-    weights = matrix @ diags_array(np.log1p(len(items) / np.maximum(common, 1)))
+    counts = np.asarray(matrix.sum(axis=0)).ravel()
+    weights = matrix @ diags_array(np.log1p(len(items) / np.maximum(counts, 1)))
     lengths = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
     return csr_array(diags_array(1 / np.where(lengths, lengths, 1)) @ weights)

@@ -78,11 +78,11 @@ class ListBuilder:
     def alike(self, profile: UserProfile, count: int) -> list[ListedItem]:
         """Returns items similar to those of the history, by text and by who liked both; new ones by their text."""
         candidates = self.candidates(profile)
-        near = self.search(profile.whole, self.settings.candidates) if profile.whole.any() else []
-        own = set(profile.history.items.tolist())
+        hits = self.search(profile.whole, self.settings.candidates) if profile.whole.any() else []
+        history_items = set(profile.history.items.tolist())
         ways: dict[Way, list[int]] = {
-            "text": [row for row, _ in near if row not in own],
-            "together": [row for row in candidates.ways["together"].tolist() if row not in own],
+            "text": [row for row, _ in hits if row not in history_items],
+            "together": [row for row in candidates.ways["together"].tolist() if row not in history_items],
         }
         return [
             ListedItem(row, score, tuple(way for way, rows in ways.items() if row in rows))
@@ -116,13 +116,13 @@ class ListBuilder:
     ) -> list[tuple[int, float]]:
         """Reranks the best by the scores of the pair model."""
         head = rows[: self.settings.paired]
-        own = features(self.snapshot, profile, head, weights.names[:-1])
-        better = weights.scores(np.column_stack([own, pairs(profile, head)]))
-        order = np.argsort(-better, kind="stable")
+        pair_features = features(self.snapshot, profile, head, weights.names[:-1])
+        head_scores = weights.scores(np.column_stack([pair_features, pairs(profile, head)]))
+        order = np.argsort(-head_scores, kind="stable")
         # The others stay behind, at their distances.
-        behind = scores[len(head) :]
-        rest = behind - behind.max(initial=-np.inf) + better.min()
-        return [*_pairs(head[order], better[order]), *_pairs(rows[len(head) :], rest)]
+        tail_scores = scores[len(head) :]
+        shifted_scores = tail_scores - tail_scores.max(initial=-np.inf) + head_scores.min()
+        return [*_pairs(head[order], head_scores[order]), *_pairs(rows[len(head) :], shifted_scores)]
 
     def _rank_new(self, profile: UserProfile, candidates: Candidates) -> list[tuple[int, float]]:
         """Ranks the new items by their texts; where nothing is known of the user, the newest first.
@@ -181,13 +181,13 @@ def diversify(
         return order[:most]
     span = scores.max() - scores.min()
     relevance = (scores - scores.min()) / (span or 1.0)
-    nearest = np.zeros(len(scores))
-    left = np.ones(len(scores), bool)
+    redundancy = np.zeros(len(scores))
+    is_left = np.ones(len(scores), bool)
     selection: list[int] = []
     while len(selection) < min(most, len(order)):
-        worth = (1 - diversity) * relevance - diversity * nearest
-        best = int(order[np.argmax(np.where(left[order], worth[order], -np.inf))])
+        worth = (1 - diversity) * relevance - diversity * redundancy
+        best = int(order[np.argmax(np.where(is_left[order], worth[order], -np.inf))])
         selection.append(best)
-        left[best] = False
-        nearest = np.maximum(nearest, vectors @ vectors[best])
+        is_left[best] = False
+        redundancy = np.maximum(redundancy, vectors @ vectors[best])
     return np.array(selection, np.intp)

@@ -86,15 +86,15 @@ def show_known(
     as_json: bool,
 ) -> None:
     """Prints what is known, and the rejected rows."""
-    when = training.at.isoformat() if training else None
+    time = training.at.isoformat() if training else None
     if as_json:
         rows = [dict(row) for row in set_aside]
-        print_json({**counts, "trained": when, "last_users": [dict(user) for user in users], "rows_set_aside": rows})
+        print_json({**counts, "trained": time, "last_users": [dict(user) for user in users], "rows_set_aside": rows})
         return
     for name in ("items", "new_items", "users", "events"):
         print_line(name.replace("_", " ").capitalize(), str(counts[name]))
     print_line("Rejected", str(counts["set_aside"]))
-    print_line("Trained", when or "no; tfapp recommend train")
+    print_line("Trained", time or "no; tfapp recommend train")
     for user in users:
         print_line("User", f"{user['user']}, {user['events']} events, the last at {user['last']}")
     print_rejected(set_aside)

@@ -65,8 +65,8 @@ def lists_after(
         for depth in sorted(list_depths):
             if 0 < depth < len(events):
                 # What has the time of the last event of the history is in it, too, for nothing says what came first.
-                cut = int(np.searchsorted(events.times, events.times[depth - 1], "right"))
-                past_list = _past_list(events[:cut], events[cut:], settings)
+                index = int(np.searchsorted(events.times, events.times[depth - 1], "right"))
+                past_list = _past_list(events[:index], events[index:], settings)
                 if len(past_list.relevant):
                     yield past_list
 

@@ -69,12 +69,12 @@ def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) 
     history, cooccurrence = profile.history, snapshot.like_cooccurrence
     likes, recent = history.likes, history.recent_likes
     together = cooccurrence.scores(history.items, likes)[rows] / (likes.sum() + 1)
-    met = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))[rows] / max(len(history), 1)
+    shares = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))[rows] / max(len(history), 1)
     return {
         "together": together,
         "together_log": np.log1p(100 * together),
         "together_recent": cooccurrence.scores(history.items, recent)[rows] / (recent.sum() + 1),
-        "met_log": np.log1p(100 * met),
+        "met_log": np.log1p(100 * shares),
     }
 
 

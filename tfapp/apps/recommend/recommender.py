@@ -93,8 +93,8 @@ class Recommender:
         if row is None:
             raise DataError(f"{item}: no such item{did_you_mean(item, item_matrix.rows_by_key)}")
         # As if it were all that a user had ever liked.
-        own = np.array([row], np.intp)
-        history = UserHistory(own, own, np.ones(1), self.settings.half_life)
+        rows = np.array([row], np.intp)
+        history = UserHistory(rows, rows, np.ones(1), self.settings.half_life)
         profile = UserProfile.of(history, item_matrix)
         list_builder = replace(self._list_builder(), ranking=None, pairs=None)
         suggestions = tuple(self._suggestion(one, profile, "") for one in list_builder.alike(profile, k))

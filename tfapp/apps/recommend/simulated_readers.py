@@ -49,14 +49,14 @@ def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
         seed: Seeds the draws.
     """
     order = np.random.default_rng(seed).permutation(len(rows))
-    spread = timedelta(days=_DAYS) / max(len(rows), 1)
+    interval = timedelta(days=_DAYS) / max(len(rows), 1)
     dated_articles = []
     for index, row in enumerate(order):
         title, _, body = rows[row]["text"].partition("\n\n")
         # An article is found by its section and number, such as tech-17.
         key = str(rows[row]["id"]).replace("/", "-")
         description = body.split("\n\n")[0][:400]
-        dated_articles.append(Article(key, title.strip(), description, rows[row]["label"], _START + index * spread))
+        dated_articles.append(Article(key, title.strip(), description, rows[row]["label"], _START + index * interval))
     return dated_articles
 
 
@@ -68,9 +68,9 @@ def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[dict[str
     days = np.array([(article.published - _START).days for article in articles])
     appeal = random.normal(size=len(articles)) * _APPEAL
     for reader in range(_READERS):
-        own = random.choice(len(articles), _INTERESTS, replace=False)
-        near = np.asarray((words @ words[own].T).max(axis=1).todense()).ravel()
-        taste = _WORDS * near + _SECTION * np.isin(sections, sections[own]) + appeal
+        interests = random.choice(len(articles), _INTERESTS, replace=False)
+        similarities = np.asarray((words @ words[interests].T).max(axis=1).todense()).ravel()
+        taste = _WORDS * similarities + _SECTION * np.isin(sections, sections[interests]) + appeal
         has_read = np.zeros(len(articles), bool)
         for day in range(1 + int(random.integers(_DAYS // 2)), _DAYS):
             out = np.flatnonzero((days < day) & ~has_read)

@@ -89,8 +89,13 @@ class Suggestions:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns its values for JSON."""
-        own = {"asked_for": self.asked_for, "events": self.events, "trained": self.trained, "degraded": self.degraded}
-        return {**own, "suggestions": [one.to_dict() for one in self.suggestions]}
+        values = {
+            "asked_for": self.asked_for,
+            "events": self.events,
+            "trained": self.trained,
+            "degraded": self.degraded,
+        }
+        return {**values, "suggestions": [one.to_dict() for one in self.suggestions]}
 
 
 def reasons_for(snapshot: Snapshot, profile: UserProfile, row: int, *, request: str, most: int) -> tuple[Reason, ...]:

@@ -85,8 +85,8 @@ class UserProfile:
     def of(cls, history: UserHistory, item_matrix: ItemMatrix, request: NDArray[np.float32] | None = None) -> Self:
         """Makes the profile from a history, a text's vector, or both."""
         vectors = item_matrix.vectors[history.items]
-        fading = history.strengths * 0.5 ** (np.arange(len(history))[::-1] / history.half_life)
-        whole, recent = _unit(history.strengths @ vectors), _unit(fading @ vectors)
+        weights = history.strengths * 0.5 ** (np.arange(len(history))[::-1] / history.half_life)
+        whole, recent = _unit(history.strengths @ vectors), _unit(weights @ vectors)
         if request is not None:
             # It counts as much as all of the history.
             whole, recent = _unit(whole + request), _unit(recent + request)

@@ -68,15 +68,17 @@ class Application(Generic[S]):
             StoreError: The database cannot be used.
         """
         directory = Path(cls.folder if home is None else home)
-        own = directory / _SETTINGS
-        own_settings = load_settings(cls.kind, settings or (own if own.is_file() else None), overrides)
-        remote = None if server is None else RemoteServer.named(server)
-        for path in (own, *(directory / name for name in _PRIVATE_FOLDERS)):
+        settings_file = directory / _SETTINGS
+        own_settings = load_settings(
+            cls.kind, settings or (settings_file if settings_file.is_file() else None), overrides
+        )
+        remote_server = None if server is None else RemoteServer.named(server)
+        for path in (settings_file, *(directory / name for name in _PRIVATE_FOLDERS)):
             narrow(path)
         if own_settings.database is None:
             make_private_folder(directory, passable=True)
         store = Store.open(own_settings.database or directory / "store.sqlite")
-        return cls(directory, own_settings, store, remote)  # type: ignore[arg-type]  # `kind` is S
+        return cls(directory, own_settings, store, remote_server)  # type: ignore[arg-type]  # `kind` is S
 
     @property
     def models(self) -> ApplicationModels:

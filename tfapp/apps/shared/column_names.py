@@ -41,9 +41,9 @@ def find_columns(present: Iterable[str], columns: Mapping[str, str], usual: Usua
         >>> find_columns(["ID", "Title"], {}, {"item": ("item", "id"), "title": ("title",)})
         {'item': 'ID', 'title': 'Title'}
     """
-    there = {name.lower(): name for name in reversed(list(present))}
+    names_by_spelling = {name.lower(): name for name in reversed(list(present))}
     usual_columns = {
-        what: next((there[name] for name in names if name in there), None)
+        what: next((names_by_spelling[name] for name in names if name in names_by_spelling), None)
         for what, names in usual.items()
         if what not in columns
     }

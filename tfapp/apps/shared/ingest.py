@@ -120,8 +120,8 @@ class FileIngest(Generic[R]):
         ingest = session.get_one(self.ingests, key)
         if ingest.rows > offset:
             return  # it was stored, but the connection broke before the answer came
-        good = [row for row in batch if not isinstance(row, RejectedRow)]
-        result = self.keep(session, good, ingest.source, self.clock())
+        records = [row for row in batch if not isinstance(row, RejectedRow)]
+        result = self.keep(session, records, ingest.source, self.clock())
         rejections = [*(row for row in batch if isinstance(row, RejectedRow)), *result.rejected]
         for row in rejections:
             values = {"line": row.line, "reason": storable(row.reason), "content": storable(row.content)}

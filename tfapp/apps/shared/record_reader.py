@@ -64,12 +64,12 @@ def read_records(path: Path, *, encoding: str = "utf-8") -> Iterator[Record | Re
 def _lines(path: Path, encoding: str) -> Iterator[_Line | RejectedRow]:
     try:
         with path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
+            for number, line_bytes in enumerate(file, start=1):
                 try:
-                    text = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
+                    text = line_bytes.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
                 except UnicodeDecodeError as error:
-                    reason = f"byte 0x{raw[error.start]:02x} is not {encoding}"
-                    yield RejectedRow(number, reason, raw.decode(encoding, "replace")[:_SHOWN].strip())
+                    reason = f"byte 0x{line_bytes[error.start]:02x} is not {encoding}"
+                    yield RejectedRow(number, reason, line_bytes.decode(encoding, "replace")[:_SHOWN].strip())
                 else:
                     yield number, text
     except OSError as error:
@@ -151,7 +151,7 @@ def _csv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[
 
 
 def _one_row(
-    first: _Line, waiting: deque[_Line | RejectedRow], lines: Iterator[_Line | RejectedRow], width: int
+    first: _Line, queue: deque[_Line | RejectedRow], lines: Iterator[_Line | RejectedRow], width: int
 ) -> tuple[list[_Line], list[str], str]:
     """Returns the lines of one row, and its fields or what is wrong with the first line."""
     row_lines = [first]
@@ -161,14 +161,14 @@ def _one_row(
         if problem != _OPEN:
             misread = len(row_lines) > 1 and (problem or (width and len(fields) != width))
             return row_lines, fields, open_quote if misread else problem
-        more = waiting.popleft() if waiting else next(lines, None)
-        if isinstance(more, RejectedRow):
-            waiting.appendleft(more)
-        if more is None or isinstance(more, RejectedRow) or len(row_lines) == _LONGEST_ROW:
-            if isinstance(more, tuple):
-                waiting.appendleft(more)
+        next_line = queue.popleft() if queue else next(lines, None)
+        if isinstance(next_line, RejectedRow):
+            queue.appendleft(next_line)
+        if next_line is None or isinstance(next_line, RejectedRow) or len(row_lines) == _LONGEST_ROW:
+            if isinstance(next_line, tuple):
+                queue.appendleft(next_line)
             return row_lines, [], open_quote
-        row_lines.append(more)
+        row_lines.append(next_line)
 
 
 def _fields(text: str) -> tuple[list[str], str]:

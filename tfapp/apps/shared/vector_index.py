@@ -71,14 +71,16 @@ class VectorIndex:
         if not len(self):
             return []
         matches = self._index.search(vector, min(count, len(self)))
-        return [(int(key), 1.0 - float(far)) for key, far in zip(matches.keys, matches.distances, strict=True)]
+        return [
+            (int(key), 1.0 - float(distance)) for key, distance in zip(matches.keys, matches.distances, strict=True)
+        ]
 
     def cosine(self, vector: np.ndarray, key: int) -> float | None:
         """Returns the cosine of a vector with a text's; None where the text has none."""
-        own = None if self._index is None else self._index.get(key)
-        if own is None:
+        vector_of_key = None if self._index is None else self._index.get(key)
+        if vector_of_key is None:
             return None
-        return float(np.dot(own, vector) / (np.linalg.norm(own) * np.linalg.norm(vector)))
+        return float(np.dot(vector_of_key, vector) / (np.linalg.norm(vector_of_key) * np.linalg.norm(vector)))
 
     def save(self, file: Path) -> None:
         """Writes the file, by rename."""

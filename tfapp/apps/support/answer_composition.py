@@ -27,10 +27,10 @@ def choose(passages: Sequence[Passage], *, threshold: float, margin: float, most
         margin: How much less than the best one's a further one's may be.
         most: How many, at most.
     """
-    sure = [passage for passage in passages if passage.target.text and (passage.cosine or 0.0) >= threshold]
-    least = (sure[0].cosine or 0.0) - margin if sure else 0.0
-    more = (p for p in sure[1:] if p.text_id == p.target.answer_id and (p.cosine or 0.0) >= least)
-    return [*sure[:1], *more][:most]
+    candidates = [passage for passage in passages if passage.target.text and (passage.cosine or 0.0) >= threshold]
+    limit = (candidates[0].cosine or 0.0) - margin if candidates else 0.0
+    followers = (p for p in candidates[1:] if p.text_id == p.target.answer_id and (p.cosine or 0.0) >= limit)
+    return [*candidates[:1], *followers][:most]
 
 
 def compose(
@@ -52,6 +52,6 @@ def _shorten(text: str, embed: Callable[[Sequence[str]], np.ndarray | None], que
     if len(sentences) <= most:
         return text
     vectors = embed([question, *sentences])
-    near = np.arange(len(sentences), 0, -1) if vectors is None else vectors[1:] @ vectors[0]
-    nearest = sorted(np.argsort(-near, kind="stable")[:most].tolist())
-    return " ".join(sentences[index] for index in nearest)
+    similarities = np.arange(len(sentences), 0, -1) if vectors is None else vectors[1:] @ vectors[0]
+    rows = sorted(np.argsort(-similarities, kind="stable")[:most].tolist())
+    return " ".join(sentences[index] for index in rows)

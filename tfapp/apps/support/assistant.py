@@ -98,10 +98,10 @@ class Assistant:
 
     def _by_slot(self, case: _Case) -> Reply | None:
         """Returns the answer that was waiting for a slot, if the question fills one."""
-        waiting = case.turns[-1] if case.turns and case.turns[-1].kind == "slot" else None
-        if waiting is None or waiting.intent is None or case.slots == waiting.slots:
+        turn = case.turns[-1] if case.turns and case.turns[-1].kind == "slot" else None
+        if turn is None or turn.intent is None or case.slots == turn.slots:
             return None
-        case.intent = IntentPrediction(waiting.intent, 1.0)
+        case.intent = IntentPrediction(turn.intent, 1.0)
         return self._say(case, case.intent)
 
     def _by_intent(self, case: _Case) -> Reply | None:
@@ -110,10 +110,12 @@ class Assistant:
             case.intent = self._ask_model(case, "intent model", lambda: self._classify(case))
         if case.intent is None or case.intent.confidence < self.settings.intent_threshold:
             return None
-        near = nearest_intent(case.passages[case.intent.interpretation])
-        agrees = near is None or near.name == case.intent.name
-        alone = case.intent.confidence >= self.settings.intent_alone and near is not None and near.confidence < _SAME
-        return self._say(case, case.intent) if agrees or alone else None
+        nearest = nearest_intent(case.passages[case.intent.interpretation])
+        agrees = nearest is None or nearest.name == case.intent.name
+        is_sure = (
+            case.intent.confidence >= self.settings.intent_alone and nearest is not None and nearest.confidence < _SAME
+        )
+        return self._say(case, case.intent) if agrees or is_sure else None
 
     def _by_passages(self, case: _Case) -> Reply:
         """Returns an answer from passages of the first interpretation that finds a sure one, or the hand-over."""
@@ -146,11 +148,11 @@ class Assistant:
 
     def _say_nearest(self, case: _Case, passage: Passage, index: int) -> Reply:
         """Returns the answer of the nearest question's intent, unless the intent model has another."""
-        near = IntentPrediction(passage.target.intent or "", _best([passage]), index)
-        if case.intent and case.intent.name != near.name and near.confidence < _SAME:
-            return self._hand_over(case, case.passages[index], _disagreement(case.intent, near))
-        no_answer = f"the intent {near.name} has no answer on file"
-        return self._say(case, near) or self._hand_over(case, case.passages[index], no_answer)
+        nearest = IntentPrediction(passage.target.intent or "", _best([passage]), index)
+        if case.intent and case.intent.name != nearest.name and nearest.confidence < _SAME:
+            return self._hand_over(case, case.passages[index], _disagreement(case.intent, nearest))
+        no_answer = f"the intent {nearest.name} has no answer on file"
+        return self._say(case, nearest) or self._hand_over(case, case.passages[index], no_answer)
 
     def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
         limits = self.settings
@@ -172,13 +174,13 @@ class Assistant:
         if case.failures:
             return f"{'; '.join(case.failures)} could not be asked"
         if case.intent and case.intent.confidence >= self.settings.intent_threshold:
-            near = nearest_intent(passages)
+            nearest = nearest_intent(passages)
             if case.intent.name not in self.answers:
                 return f"the intent {case.intent.name} has no answer on file"
-            if near and near.name != case.intent.name:
-                return _disagreement(case.intent, near)
-        least = self.settings.answer_threshold
-        return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {least:.2f})"
+            if nearest and nearest.name != case.intent.name:
+                return _disagreement(case.intent, nearest)
+        threshold = self.settings.answer_threshold
+        return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {threshold:.2f})"
 
     def _hand_over(self, case: _Case, passages: Sequence[Passage], reason: str) -> Reply:
         summary = summarise(
@@ -243,8 +245,8 @@ class Assistant:
         case.failures.append(what)
 
 
-def _disagreement(prediction: IntentPrediction, near: IntentPrediction) -> str:
-    return f"the intent model says {prediction.name}, the nearest known questions {near.name}"
+def _disagreement(prediction: IntentPrediction, nearest: IntentPrediction) -> str:
+    return f"the intent model says {prediction.name}, the nearest known questions {nearest.name}"
 
 
 def _best(passages: Sequence[Passage]) -> float:

@@ -130,9 +130,9 @@ class Corrections:
     def _learn(self, session: Session) -> LearningResult:
         now = self._clock()
         query = select(CorrectionRow).where(CorrectionRow.learnt_at.is_(None))
-        waiting = list(session.scalars(query.order_by(CorrectionRow.given_at, CorrectionRow.id)))
+        rows = list(session.scalars(query.order_by(CorrectionRow.given_at, CorrectionRow.id)))
         new_count = wrong_count = 0
-        for correction in waiting:
+        for correction in rows:
             turn = session.get_one(TurnRow, correction.turn_id)
             reply_pairs, correction_pairs = (
                 list(_pairs_of_reply(session, turn)),
@@ -141,11 +141,11 @@ class Corrections:
             fits = reply_pairs if correction.verdict == "right" else correction_pairs
             new_count += add_pairs(session, fits, source=_SOURCE, now=now, verdict=True)
             if correction.verdict != "right":
-                wrong = [pair for pair in reply_pairs if pair not in correction_pairs]
-                add_pairs(session, wrong, source=_SOURCE, now=now, verdict=False)
-                wrong_count += len(wrong)
+                wrong_pairs = [pair for pair in reply_pairs if pair not in correction_pairs]
+                add_pairs(session, wrong_pairs, source=_SOURCE, now=now, verdict=False)
+                wrong_count += len(wrong_pairs)
             correction.learnt_at = now
-        return LearningResult(len(waiting), new_count, wrong_count)
+        return LearningResult(len(rows), new_count, wrong_count)
 
 
 def _check_verdict(verdict: Verdict, answer: str | None, intent: str | None) -> None:
@@ -169,9 +169,9 @@ def _same(one: CorrectionRow, other: CorrectionRow) -> bool:
 
 def _conflict(last: CorrectionRow) -> ConflictError:
     answer = shorten(last.better or f"closed as {last.verdict}", 80, placeholder="...")
-    when = last.given_at.strftime("%Y-%m-%d %H:%M")
+    time = last.given_at.strftime("%Y-%m-%d %H:%M")
     return ConflictError(
-        f"turn {last.turn_id}: somebody answered this hand-over at {when} UTC: {answer}; "
+        f"turn {last.turn_id}: somebody answered this hand-over at {time} UTC: {answer}; "
         f"--replaces {last.id} puts your answer in its place"
     )
 

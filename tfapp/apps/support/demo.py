@@ -35,10 +35,10 @@ def show_support(service: Support) -> None:
         for question in _CONVERSATION:
             output.show_reply(assistant.ask(question, conversation), as_json=False)
         screen.rule("3. What it does not know goes to a person, with a summary")
-        handed_over = assistant.ask(_UNKNOWN)
-        output.show_reply(handed_over, as_json=False)
+        handover = assistant.ask(_UNKNOWN)
+        output.show_reply(handover, as_json=False)
     screen.rule("4. The person's answer becomes knowledge")
-    service.correct(handed_over.turn, "better", better=_BETTER)
+    service.correct(handover.turn, "better", better=_BETTER)
     output.show_learnt(service.learn(), as_json=False)
     with service.assistant() as assistant:
         output.show_reply(assistant.ask(_AGAIN), as_json=False)

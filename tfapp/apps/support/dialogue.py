@@ -64,5 +64,5 @@ def interpretations(question: str, turns: Sequence[Turn]) -> list[str]:
     if not turns or not refers_back(question):
         return [question]
     topic = next((turn for turn in reversed(turns) if turn.understood == turn.question), turns[0])
-    rest = _OPENERS.sub("", question.strip(), count=1) or question
-    return [f"{topic.question} {rest}", question]
+    text = _OPENERS.sub("", question.strip(), count=1) or question
+    return [f"{topic.question} {text}", question]

@@ -54,8 +54,8 @@ class IntentModel:
 
     def keep(self, version: int, *, questions: int, intents: int) -> None:
         """Records that a version is published, and how many questions and intents it learnt from."""
-        learnt = {"questions": questions, "intents": intents}
-        row = TrainingRow(model=self._settings.intent_model, version=version, trained_at=self._clock(), **learnt)
+        content = {"questions": questions, "intents": intents}
+        row = TrainingRow(model=self._settings.intent_model, version=version, trained_at=self._clock(), **content)
         self._store.run(lambda session: session.merge(row))
 
     def reason_to_train(self, questions: Sequence[tuple[str, str]]) -> TrainingDecision:
@@ -80,13 +80,13 @@ def intent_experiment(settings: SupportSettings, questions: Sequence[tuple[str, 
     """Writes the splits of the questions into a folder, and returns the experiment that trains the intent model."""
     for split, rows in split_questions(questions).items():
         write_json_lines(folder / f"{split}.jsonl", ({"text": text, "label": name} for text, name in rows))
-    few = settings.intent_training == "few-shot"
+    is_few_shot = settings.intent_training == "few-shot"
     split_files = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}
     return {
         "name": settings.intent_model,
         "data": {**split_files, "on_unseen_label": "drop"},
         "model": {"preset": settings.intent_preset, "max_length": 64, "pooling": "mean"},
-        "training": {"method": "few-shot", "epochs": 5, "batch_size": 32} if few else {"adapt": "head"},
+        "training": {"method": "few-shot", "epochs": 5, "batch_size": 32} if is_few_shot else {"adapt": "head"},
     }
 
 

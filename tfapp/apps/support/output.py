@@ -27,15 +27,15 @@ def show_built(result: Built, *, as_json: bool) -> None:
     print_line("Next", 'tfapp support ask "..."')
 
 
-def show_learnt(learnt: Learnt, *, as_json: bool) -> None:
+def show_learnt(result: Learnt, *, as_json: bool) -> None:
     """Prints the outcome of learning."""
     if as_json:
-        print_json(asdict(learnt))
+        print_json(asdict(result))
         return
-    lesson = learnt.lesson
+    lesson = result.lesson
     print_line("Learnt", f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused")
-    print_line("Intents", learnt.intent_model)
-    print_line("Embedded", f"{learnt.embedded} texts")
+    print_line("Intents", result.intent_model)
+    print_line("Embedded", f"{result.embedded} texts")
 
 
 def show_reply(reply: Reply, *, as_json: bool) -> None:

@@ -133,9 +133,9 @@ def _tile(session: SupportSession | None) -> OverviewTile:
     title = "Customer service"
     if session is None:
         return OverviewTile(title, "/support")
-    waiting, pairs = session.inbox.waiting(), session.service.knowledge.counts()["pairs"]
-    caption = f"{'hand-over' if waiting == 1 else 'hand-overs'} waiting · {pairs} question-answer pairs"
-    return OverviewTile(title, "/support/handovers", waiting, caption)
+    count, pairs = session.inbox.waiting(), session.service.knowledge.counts()["pairs"]
+    caption = f"{'hand-over' if count == 1 else 'hand-overs'} waiting · {pairs} question-answer pairs"
+    return OverviewTile(title, "/support/handovers", count, caption)
 
 
 SUPPORT: Final = WebApplication(

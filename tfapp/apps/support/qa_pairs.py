@@ -64,14 +64,18 @@ def read_qa_pairs(
         DataError: There are no such columns.
     """
     file = FileColumns.detect(records, columns.columns, _NAMES, source=source, filters=columns.where)
-    names, whole = file.columns, "messages" in file.present
-    if not whole and "speaker" not in names and not ("question" in names and {"answer", "intent"} & names.keys()):
+    names, has_messages = file.columns, "messages" in file.present
+    if (
+        not has_messages
+        and "speaker" not in names
+        and not ("question" in names and {"answer", "intent"} & names.keys())
+    ):
         way_out = "name them with --column question=NAME --column answer=NAME"
         raise file.error("no columns of questions with an answer or an intent", way_out)
     rows: Iterator[Record | RejectedRow] = (
         row for row in file.rows if isinstance(row, RejectedRow) or _fits(row, columns.where)
     )
-    if whole or {"conversation", "speaker"} <= names.keys():
+    if has_messages or {"conversation", "speaker"} <= names.keys():
         rows, names = pair_turns(rows, names, columns.agents), _PAIR
     for row in rows:
         yield row if isinstance(row, RejectedRow) else _qa_pair(row, names)

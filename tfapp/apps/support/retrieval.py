@@ -78,17 +78,17 @@ class Retriever:
         question_id, rejections = self.corpus.questions.get(key), self.corpus.refused.get(key, frozenset())
         hits = self._hits(query, vector, ways)
         targets_by_way = {way: self._targets(texts, rejections, without) for way, texts in hits.items()}
-        same = self._targets([] if question_id is None else [(question_id, 1.0)], rejections, without)
+        own_targets = self._targets([] if question_id is None else [(question_id, 1.0)], rejections, without)
         ranking = fuse([list(targets) for targets in targets_by_way.values()], constant=self.settings.fusion_constant)
         order = [target for target, _ in ranking]
         if rerank and vector is not None:
             order = self._weigh(order, hits, vector)
         by = {
             target: origin for targets in reversed(targets_by_way.values()) for target, origin in targets.items()
-        } | same
+        } | own_targets
         # Whoever asks a known question gets its answer first.
-        first = dict.fromkeys([*same, *order])
-        passages = [self._passage(target, *by[target], vector, target in same) for target in first]
+        first = dict.fromkeys([*own_targets, *order])
+        passages = [self._passage(target, *by[target], vector, target in own_targets) for target in first]
         return self._rerank(query, passages) if rerank else passages
 
     def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> dict[Way, list[Hit]]:
@@ -123,8 +123,8 @@ class Retriever:
                     targets.setdefault(link.target, (key, link))
         return targets
 
-    def _passage(self, target: KnownAnswer, key: int, link: Link, vector: np.ndarray | None, same: bool) -> Passage:
-        cosine = 1.0 if same else self.vectors.cosine(vector, key) if vector is not None else None
+    def _passage(self, target: KnownAnswer, key: int, link: Link, vector: np.ndarray | None, is_same: bool) -> Passage:
+        cosine = 1.0 if is_same else self.vectors.cosine(vector, key) if vector is not None else None
         return Passage(target, key, self.corpus.texts[key], link.source, link.line, cosine)
 
     def _rerank(self, query: str, passages: list[Passage]) -> list[Passage]:

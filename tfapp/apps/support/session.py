@@ -57,9 +57,9 @@ class SupportSession:
         """Learns the corrections that wait, and returns a line on the outcome."""
         address = self._endpoint.served().address
         own_server = RemoteServer(address) if address else None
-        learnt = replace(self.service, server=self.service.server or own_server).learn(quiet=True)
+        result = replace(self.service, server=self.service.server or own_server).learn(quiet=True)
         self._assistant.look()
-        lesson = learnt.lesson
+        lesson = result.lesson
         return f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused"
 
     def close(self) -> None:

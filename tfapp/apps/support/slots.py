@@ -20,9 +20,11 @@ def check_template(intent: str, template: str) -> None:
         names = _names(template)
     except ValueError as error:
         raise DataError(f'the answer of intent "{intent}": {error}; a slot is {{name}}, a brace {{{{') from error
-    wrong = next((name for name in names if not name.isidentifier()), None)
-    if wrong is not None:
-        raise DataError(f'the answer of intent "{intent}": {{{wrong}}} is no slot; a slot is {{name}}, a brace {{{{')
+    invalid_name = next((name for name in names if not name.isidentifier()), None)
+    if invalid_name is not None:
+        raise DataError(
+            f'the answer of intent "{intent}": {{{invalid_name}}} is no slot; a slot is {{name}}, a brace {{{{'
+        )
 
 
 def missing_slots(template: str, slots: Mapping[str, str]) -> list[str]:

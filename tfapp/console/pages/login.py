@@ -70,8 +70,8 @@ def own_path(target: str, routes: Iterable[BaseRoute]) -> str:
     """Returns a path with its query if it is that of a page of the application's routes, else the overview's."""
     path = unquote(target.partition("?")[0])
     # Browsers drop tabs and line ends, read a backslash as a slash, and resolve the segments . and .. themselves.
-    plain = target.isprintable() and path.isprintable() and "\\" not in target and len(target) <= _LONGEST_PATH
-    if not plain or path == _LOGIN or not {".", ".."}.isdisjoint(path.split("/")):
+    is_plain = target.isprintable() and path.isprintable() and "\\" not in target and len(target) <= _LONGEST_PATH
+    if not is_plain or path == _LOGIN or not {".", ".."}.isdisjoint(path.split("/")):
         return "/"
     scope = {"type": "http", "method": "GET", "path": path, "headers": []}
     pages = (route for route in routes if isinstance(route, Route))

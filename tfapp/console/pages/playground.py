@@ -55,8 +55,8 @@ class PlaygroundPages(StatePages[ConsoleState]):
         context = {"task": task, "values": {name: form.text(name) for name in _names(task)}, "answer": None}
         try:
             version = form.number("version") if form.text("version") else None
-            routing = {"version": version, "label": _stable_label(model) if version is None else None}
-            answer = task.form.ask(PlaygroundModel(endpoint.client(), model.name, routing), form)
+            version_choice = {"version": version, "label": _stable_label(model) if version is None else None}
+            answer = task.form.ask(PlaygroundModel(endpoint.client(), model.name, version_choice), form)
         except (SettingsError, ClientError) as error:
             # The form stays as it was sent, for another try.
             page = self._show(request, endpoint, model, context | {"problem": error_message(error)})

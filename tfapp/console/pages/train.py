@@ -86,13 +86,13 @@ class TrainPages:
 
     def _look_or_start(self, request: Request, form: Form) -> Response:
         file = self._state.uploads.get(request.path_params["file"])
-        then = form.choice("then", ("look", "start", "delete"))
-        if then == "delete":
+        action = form.choice("then", ("look", "start", "delete"))
+        if action == "delete":
             self._state.uploads.delete(file.name)
             return self._views.redirect(request, "/train", f"{file.name} deleted.")
         names = ("task", *(f"column.{name}" for name in _all_columns()))
         corrections = _without_proposed(file, _corrections({name: form.text(name, longest=200) for name in names}))
-        if then == "look":
+        if action == "look":
             fields = {"task": corrections.task} | {f"column.{name}": column for name, column in corrections.columns}
             query = urlencode({name: text for name, text in fields.items() if text})
             return self._views.redirect(request, f"/train/file/{quote(file.name)}?{query}")
@@ -129,8 +129,8 @@ class TrainPages:
     def _one(self, request: Request) -> Response:
         training = self._training(request)
         state, log = training.state, training.log()
-        waiting = [one for one in self._state.trainings.all() if one.number < training.number]
-        before = sum(one.is_waiting or one.is_running for one in waiting) if state == "waiting" else 0
+        earlier_trainings = [one for one in self._state.trainings.all() if one.number < training.number]
+        before = sum(one.is_waiting or one.is_running for one in earlier_trainings) if state == "waiting" else 0
         return self._views.page(
             request,
             "training.html",

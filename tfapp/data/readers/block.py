@@ -46,11 +46,11 @@ class Block:
 
 def group_rows(rows: Iterable[T], size: int) -> Iterator[tuple[int, list[T]]]:
     """Yields at most `size` rows at a time, with the number of the first, from 1; at least one list, possibly empty."""
-    remaining = iter(rows)
-    first, group = 1, list(islice(remaining, size))
+    iterator = iter(rows)
+    first, group = 1, list(islice(iterator, size))
     yield first, group
     while group:
         first += len(group)
-        group = list(islice(remaining, size))
+        group = list(islice(iterator, size))
         if group:
             yield first, group

@@ -64,16 +64,16 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
     if scheme == "auto":
         scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
     for first, sentences in group_rows(_sentences(path, encoding, columns), block_rows):
-        wrong = [[(one.lines[bad.position], bad.reason) for bad in bad_tags(one.tags, scheme)] for one in sentences]
-        if columns.on_bad_tags == "fail" and any(wrong):
-            line, reason = next(filter(None, wrong))[0]
+        problems = [[(one.lines[bad.position], bad.reason) for bad in bad_tags(one.tags, scheme)] for one in sentences]
+        if columns.on_bad_tags == "fail" and any(problems):
+            line, reason = next(filter(None, problems))[0]
             raise DataError(f'{path}, line {line}: {reason}; mend the tag, or set data.on_bad_tags = "repair"')
         drops_bad = columns.on_bad_tags == "drop"
-        good = [one for one, bad in zip(sentences, wrong, strict=True) if not (drops_bad and bad)]
-        rows = [_to_row(one) for one in good]
+        valid_sentences = [one for one, bad in zip(sentences, problems, strict=True) if not (drops_bad and bad)]
+        rows = [_to_row(one) for one in valid_sentences]
         texts, spans = [text for text, _ in rows], [spans for _, spans in rows]
-        lines = tuple(one.lines[0] for one in good)
-        yield Block(first, {"text": texts, "label": spans}, lines, tuple(chain.from_iterable(wrong)))
+        lines = tuple(one.lines[0] for one in valid_sentences)
+        yield Block(first, {"text": texts, "label": spans}, lines, tuple(chain.from_iterable(problems)))
 
 
 def _to_row(sentence: _Sentence) -> tuple[str, list[dict[str, Any]]]:
@@ -115,10 +115,10 @@ def _fields(line: str) -> list[str]:
 
 
 def _pick(path: Path, number: int, fields: Sequence[str], columns: WordColumns) -> tuple[str, Tag]:
-    least = max(index + 1 if index >= 0 else -index for index in (columns.word, columns.tag))
-    if len(fields) < max(least, 2):
+    width = max(index + 1 if index >= 0 else -index for index in (columns.word, columns.tag))
+    if len(fields) < max(width, 2):
         raise DataError(
-            f"{path}, line {number}: expected at least {max(least, 2)} columns, a word and its tag among them, got "
+            f"{path}, line {number}: expected at least {max(width, 2)} columns, a word and its tag among them, got "
             f"{len(fields)}: {' '.join(fields)!r:.60}; mend the line, or set data.word_column and data.tag_column"
         )
     word, tag = fields[columns.word], fields[columns.tag]

@@ -80,8 +80,8 @@ def _sheet(path: Path, book: Any, name: str | None) -> Any:
     if name is None:
         return book.worksheets[0]
     if name not in (sheet.title for sheet in book.worksheets):
-        near = did_you_mean(name, book.sheetnames)
-        raise DataError(f'{path}: no sheet "{name}" (data.sheet); sheets: {_sheet_list(book)}{near}')
+        hint = did_you_mean(name, book.sheetnames)
+        raise DataError(f'{path}: no sheet "{name}" (data.sheet); sheets: {_sheet_list(book)}{hint}')
     return book[name]
 
 

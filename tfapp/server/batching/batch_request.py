@@ -152,8 +152,8 @@ def _pad_parts(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
         return parts
     shape = np.max([part.shape[1:] for part in parts], axis=0).tolist()
     padded = [np.full((len(part), *shape), _PADDING.get(part.dtype.kind, 0), part.dtype) for part in parts]
-    for part, whole in zip(parts, padded, strict=True):
-        whole[tuple(map(slice, part.shape))] = part
+    for part, target in zip(parts, padded, strict=True):
+        target[tuple(map(slice, part.shape))] = part
     return padded
 
 

@@ -133,8 +133,8 @@ class BatchScheduler:
             queue.requests.add(request)
             self._queues[queue] = None
             self._start_threads()
-            alone = len(self._queues) == 1 and len(queue.requests) == 1
-            slices = self._take_due_batch()[1] if alone else []
+            is_alone = len(self._queues) == 1 and len(queue.requests) == 1
+            slices = self._take_due_batch()[1] if is_alone else []
             if queue.requests:
                 self._changed.notify()
         if slices:

@@ -106,8 +106,8 @@ class FairQueue:
             slices = self._take_whole(self.limit)
         whole_rows = count_rows(slices)
         self._credit = min(self._credit + whole_rows, _ROWS_OF_OTHERS * self.limit)
-        owed = min(self.limit - whole_rows, max(0, self._credit // _ROWS_OF_OTHERS))
-        batch = slices + self._take_large(owed, now)
+        row_budget = min(self.limit - whole_rows, max(0, self._credit // _ROWS_OF_OTHERS))
+        batch = slices + self._take_large(row_budget, now)
         # Where all callers of requests that fit have gone, a large one that waits must not wait on.
         return batch or self.take_large_batch(now, calm=False)
 

@@ -102,8 +102,8 @@ class SilentCallWatchdog:
     def _watch(self) -> None:
         if self._timer is not None or len(self._waiting) < self._many:
             return
-        again = self._ticks() - self._last_look < self._most_seconds
-        self._seconds = max(self._seconds / 2, self._least_seconds) if again else self._most_seconds
+        is_recent = self._ticks() - self._last_look < self._most_seconds
+        self._seconds = max(self._seconds / 2, self._least_seconds) if is_recent else self._most_seconds
         calls = set(self._waiting)
         self._timer = self._make_timer(self._seconds, lambda: self._cancel(calls))
         self._timer.daemon = True

@@ -58,11 +58,11 @@ class ReloadPermissions:
 
     def _inside(self, path: Path) -> bool:
         try:
-            real = path.resolve()
+            resolved_path = path.resolve()
         except (OSError, RuntimeError, ValueError):
             # A loop of links, or a name that no file can have.
             return False
-        return any(real.is_relative_to(root) for root in self._roots)
+        return any(resolved_path.is_relative_to(root) for root in self._roots)
 
 
 def _beside(base_path: Path) -> Path:

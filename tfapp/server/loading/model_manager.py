@@ -188,8 +188,8 @@ class ModelManager(ServedVersions):
         with self._changed:
             last = self._retries.note_failure(version_state, reason)
             self._changed.notify_all()
-        then = "given up" if last else "it is tried again"
-        _log.error("model %s version %d: does not load, %s: %s", name, version, then, reason.message)
+        outcome = "given up" if last else "it is tried again"
+        _log.error("model %s version %d: does not load, %s: %s", name, version, outcome, reason.message)
 
     def _unload(self, name: str, versions: set[int], drain_seconds: float) -> bool:
         all_idle = True
@@ -216,13 +216,13 @@ class ModelManager(ServedVersions):
     def _wait_for(self, models: Sequence[ServedModel], end: float) -> None:
         """Waits until each of the models is available or given up."""
 
-        def settled() -> bool:
+        def is_settled() -> bool:
             return not any(state.is_retried for model in models for state in self._version_states[model.name].values())
 
         with self._changed:
             if self._thread is not None:
                 left = None if end == math.inf else max(0.0, end - time.monotonic())
-                self._changed.wait_for(lambda: self._stopped or settled(), left)
+                self._changed.wait_for(lambda: self._stopped or is_settled(), left)
             missing = [model for model in models if not self._available(model.name)]
             if missing:
                 text = ", ".join(self._why_not(model) for model in missing)
@@ -255,9 +255,9 @@ class ModelManager(ServedVersions):
         with self._changed:
             while not self._stopped:
                 states = (state for states in self._version_states.values() for state in states.values())
-                due = min(look, self._retries.next_time(states))
-                left = due - time.monotonic()
-                if left <= 0:
+                wake_time = min(look, self._retries.next_time(states))
+                seconds = wake_time - time.monotonic()
+                if seconds <= 0:
                     return True
-                self._changed.wait(None if left == math.inf else left)
+                self._changed.wait(None if seconds == math.inf else seconds)
         return False

@@ -103,9 +103,9 @@ class ServedVersions:
                     raise invalid_argument(f"Unrecognized servable version label: {label}")
                 version = labels[label]
             request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-            ready = self._available(name)
-            number = max(ready, default=-1) if version is None else version
-            version_state = self._version_states[name][number] if number in ready else None
+            versions = self._available(name)
+            number = max(versions, default=-1) if version is None else version
+            version_state = self._version_states[name][number] if number in versions else None
             if version_state is None or version_state.servable is None:
                 raise RequestError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {request}")
             version_state.users += 1
@@ -114,9 +114,9 @@ class ServedVersions:
     def _point_labels(self, model: ServedModel) -> None:
         """Moves a model's labels to where the configuration has them, except those whose requests would fail there."""
         with self._changed:
-            before, ready = self._labels.get(model.name, {}), self._available(model.name)
+            before, versions = self._labels.get(model.name, {}), self._available(model.name)
             self._labels[model.name] = {
-                label: before[label] if version not in ready and before.get(label) in ready else version
+                label: before[label] if version not in versions and before.get(label) in versions else version
                 for label, version in model.labels.items()
             }
 

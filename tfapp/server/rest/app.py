@@ -71,8 +71,8 @@ class RestApp:
         self._cut = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._jobs: set[concurrent.futures.Future[_Answer]] = set()
-        monitoring = context.settings.monitoring
-        self._page = monitoring.path if monitoring.enable else None
+        monitoring_settings = context.settings.monitoring
+        self._page = monitoring_settings.path if monitoring_settings.enable else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""

@@ -157,9 +157,9 @@ def _named_rows(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[
         type(row) is dict and row.keys() == names for row in rows
     ):
         columns = {name: _whole([row[name] for row in rows], dtypes[name]) for name in names}
-        whole = {name: column for name, column in columns.items() if column is not None}
-        if len(whole) == len(columns):
-            return whole
+        arrays = {name: column for name, column in columns.items() if column is not None}
+        if len(arrays) == len(columns):
+            return arrays
     return _rows_one_by_one(rows, dtypes, optional)
 
 
@@ -172,8 +172,8 @@ def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional:
             try:
                 if name not in dtypes:
                     raise invalid_argument(f"JSON object: does not have named input: {name}")
-                same = arrays.setdefault(name, [])
-                same.append(_like_the_first(_value_by_value(value, dtypes[name]), same))
+                values = arrays.setdefault(name, [])
+                values.append(_like_the_first(_value_by_value(value, dtypes[name]), values))
             except RequestError as error:
                 raise _element_error(f"element: {at} key: {name}", error) from error
         if row.keys() != rows[0].keys() or dtypes.keys() - optional - row.keys():
@@ -181,7 +181,7 @@ def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional:
                 f"Failed to process element: {at} of 'instances' list. JSON object: {describe(row)} "
                 f"keys must be equal to: {','.join(dtypes)}"
             )
-    return {name: np.stack(same) for name, same in arrays.items()}
+    return {name: np.stack(values) for name, values in arrays.items()}
 
 
 def _like_the_first(array: NDArray[Any], before: list[NDArray[Any]]) -> NDArray[Any]:

@@ -70,9 +70,9 @@ class RestListener:
     def start(self) -> None:
         """Opens the port and starts to take calls, as `Listener.start` says."""
         port = self._settings.rest_api_port or 0
-        listening = open_port(self._settings.host, port, backlog=_BACKLOG, gate=self._gate)
-        self.port = listening.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, args=(listening,), name="rest", daemon=True)
+        listening_socket = open_port(self._settings.host, port, backlog=_BACKLOG, gate=self._gate)
+        self.port = listening_socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, args=(listening_socket,), name="rest", daemon=True)
         self._thread.start()
         self._ready.wait()
 
@@ -98,11 +98,11 @@ class RestListener:
         left = max(0.0, min(_LAST_SECONDS, end - time.monotonic()))
         return not self._thread.is_alive() and self._app.wait(left)
 
-    def _serve(self, listening: socket.socket) -> None:
+    def _serve(self, listening_socket: socket.socket) -> None:
         with asyncio.Runner(loop_factory=WebLoop) as runner:
             self._loop = runner.get_loop()
             self._ready.set()
-            runner.run(self._server.serve([listening]))
+            runner.run(self._server.serve([listening_socket]))
 
 
 def _limits(settings: ServerSettings) -> ConnectionLimits:

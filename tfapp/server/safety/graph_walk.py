@@ -76,8 +76,8 @@ class GraphWalk:
                     yield node
                 functions.add(self._function_calls(node, paths))
             # TensorFlow's optimizer may take one for another.
-            same = self._alternatives.get(function.attr["api_implements"].s, ()) if function.attr else ()
-            functions.add((other, frozenset[int]()) for other in same if other != name)
+            names = self._alternatives.get(function.attr["api_implements"].s, ()) if function.attr else ()
+            functions.add((other, frozenset[int]()) for other in names if other != name)
 
     def _function_calls(self, node: Any, assets: Collection[str]) -> Iterator[tuple[str, frozenset[int]]]:
         arguments = frozenset(i for i, source in enumerate(_data_inputs(node)) if node_name(source) in assets)
@@ -140,9 +140,9 @@ def _spread(nodes: Sequence[Any], paths: set[str]) -> None:
     """Adds the nodes that hand an asset's path on; in functions they need not stand in order."""
     grown = bool(paths)
     while grown:
-        more = {node.name for node in nodes if _hands_on(node, paths)} - paths
-        paths |= more
-        grown = bool(more)
+        additions = {node.name for node in nodes if _hands_on(node, paths)} - paths
+        paths |= additions
+        grown = bool(additions)
 
 
 def _hands_on(node: Any, paths: Collection[str]) -> bool:

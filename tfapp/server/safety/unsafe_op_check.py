@@ -76,20 +76,24 @@ def refuse_unsafe_ops(graphs: Iterable[Any], folder: Path) -> None:
     ops = find_unsafe_ops(graphs, folder)
     if ops:
         first = ops[0]
-        more = f" ({len(ops) - 1} more)" if len(ops) > 1 else ""
+        count_note = f" ({len(ops) - 1} more)" if len(ops) > 1 else ""
         raise RequestError(
             grpc.StatusCode.FAILED_PRECONDITION,
-            f"{first.by} runs {first.op}, which {first.effect}{more}; `tfapp models check {folder}` shows all, and "
-            "if you trust the model, `tfapp serve` and `tfapp models promote` take it with --allow-unsafe-ops",
+            f"{first.by} runs {first.op}, which {first.effect}{count_note}; `tfapp models check {folder}` shows all, "
+            "and if you trust the model, `tfapp serve` and `tfapp models promote` take it with --allow-unsafe-ops",
         )
 
 
 def _runs(graph: Any, folder: Path) -> Iterator[_Runner]:
-    own = [_is_own(folder, asset.filename) for asset in graph.asset_file_def]
-    assets = {node_name(asset.tensor_info.name) for asset, good in zip(graph.asset_file_def, own, strict=True) if good}
+    is_own_asset = [_is_own(folder, asset.filename) for asset in graph.asset_file_def]
+    assets = {
+        node_name(asset.tensor_info.name)
+        for asset, is_own in zip(graph.asset_file_def, is_own_asset, strict=True)
+        if is_own
+    }
     walk = GraphWalk(graph, assets)
     yield from _graph_runs(graph, walk)
-    yield from _ObjectGraph(graph.object_graph_def, walk, own).runs()
+    yield from _ObjectGraph(graph.object_graph_def, walk, is_own_asset).runs()
 
 
 def _graph_runs(graph: Any, walk: GraphWalk) -> Iterator[_Runner]:
@@ -134,11 +138,11 @@ class _ObjectGraph:
         node = self._node(number)
         for name in (*node.function.concrete_functions, node.bare_concrete_function.concrete_function_name):
             is_concrete = name in self.graph.concrete_functions
-            bound = self.graph.concrete_functions[name].bound_inputs if is_concrete else ()
+            inputs = self.graph.concrete_functions[name].bound_inputs if is_concrete else ()
             # What a function holds comes after what it is called with.
-            first = self.walk.arguments(name) - len(bound)
+            first = self.walk.arguments(name) - len(inputs)
             indices = {
-                first + position for position, source in enumerate(bound) if with_assets and self._is_own_asset(source)
+                first + position for position, source in enumerate(inputs) if with_assets and self._is_own_asset(source)
             }
             yield from self.walk.from_function(name, indices)
 

@@ -87,19 +87,19 @@ def _first_best(values: tf.Tensor) -> tf.Tensor:
 
 def _best_ahead(values: tf.Tensor, longest: int) -> tf.Tensor:
     """Returns the greatest of each value and the `longest - 1` after it; float32[M, T]."""
-    padded = tf.pad(values, [[0, 0], [0, longest - 1]], constant_values=2 * NEVER)
-    return tf.nn.max_pool1d(padded[:, :, None], longest, 1, "VALID")[:, :, 0]
+    values_and_padding = tf.pad(values, [[0, 0], [0, longest - 1]], constant_values=2 * NEVER)
+    return tf.nn.max_pool1d(values_and_padding[:, :, None], longest, 1, "VALID")[:, :, 0]
 
 
 def _best_windows(
     windows: AnswerWindows,
     first: tf.Tensor,
     last: tf.Tensor,
-    plain: tuple[tf.Tensor, tf.Tensor],
+    log_probabilities: tuple[tf.Tensor, tf.Tensor],
     warm_scores: tuple[tf.Tensor, tf.Tensor],
 ) -> BestSpans:
     """Returns the spans of the best windows, from each window's best span and its chance and absence, float32[M]."""
-    chance, _ = plain
+    chance, _ = log_probabilities
     owners, questions = windows.owners, windows.starts.nrows(tf.int32)
     chances = tf.math.unsorted_segment_max(chance, owners, questions)
     numbers = tf.range(tf.size(owners))
@@ -108,14 +108,14 @@ def _best_windows(
     best = tf.math.unsorted_segment_min(tf.where(is_best, numbers, tf.size(owners) - 1), owners, questions)
     # Tokens of all contexts after another, and one more for a context without any.
     shift = tf.gather(windows.firsts - windows.offsets, best) + tf.cast(windows.starts.row_starts(), tf.int32)
-    there = tf.gather(windows.sizes, best) > 0
+    has_span = tf.gather(windows.sizes, best) > 0
 
     def position_of(token: tf.Tensor, positions: tf.RaggedTensor) -> tf.Tensor:
-        number = tf.where(there, tf.gather(token, best) + shift, 0)
-        return tf.where(there, tf.gather(tf.concat([positions.flat_values, [-1]], axis=0), number), -1)
+        number = tf.where(has_span, tf.gather(token, best) + shift, 0)
+        return tf.where(has_span, tf.gather(tf.concat([positions.flat_values, [-1]], axis=0), number), -1)
 
     absences, calibrated_absences = (
-        tf.math.unsorted_segment_min(absence, owners, questions) for _, absence in (plain, warm_scores)
+        tf.math.unsorted_segment_min(absence, owners, questions) for _, absence in (log_probabilities, warm_scores)
     )
     return BestSpans(
         position_of(first, windows.starts),

@@ -130,9 +130,9 @@ def _span(text: str, start: int | None, question: str, context: str) -> tuple[in
             raise ValueError(f"has {text!r:.60}, which is not in its context; mend it, or leave it empty; {note}")
         start = context.index(text)
     elif start < 0 or context[start : start + len(text)] != text:
-        there = context[start : start + len(text)] if start >= 0 else ""
+        excerpt = context[start : start + len(text)] if start >= 0 else ""
         raise ValueError(
-            f"has {text!r:.60} at {start} of its context, where {there!r:.60} stands; mend the start; {note}"
+            f"has {text!r:.60} at {start} of its context, where {excerpt!r:.60} stands; mend the start; {note}"
         )
     inner = text.strip()
     start += text.index(inner)

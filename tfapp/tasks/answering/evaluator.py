@@ -150,9 +150,9 @@ def evaluate_answers(
     f1, exact = (np.array(list(map(score, answers, golds)), np.float64) for score in (f1_score, exact_match))
     answerable = np.array([bool(spans) for spans in gold_spans], bool)
     measures = _measures(f1, exact, answerable)
-    over = f"over {_LENGTHS[-1]}"
-    lengths = [next((f"to {most}" for most in _LENGTHS if len(context) <= most), over) for context in contexts]
-    wrong = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
+    last_length = f"over {_LENGTHS[-1]}"
+    lengths = [next((f"to {most}" for most in _LENGTHS if len(context) <= most), last_length) for context in contexts]
+    mistakes = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
     return AnswerEvaluation(
         count=len(questions),
         loss=loss,
@@ -161,9 +161,9 @@ def evaluate_answers(
         answerable=int(answerable.sum()),
         answered=sum(map(bool, answers)),
         threshold=threshold,
-        by_length=_groups(lengths, f1, [*(f"to {most}" for most in _LENGTHS), over]),
+        by_length=_groups(lengths, f1, [*(f"to {most}" for most in _LENGTHS), last_length]),
         by_word=_groups(list(map(_word_of, questions)), f1, [*_WORDS, "other"]),
-        wrong_count=len(wrong),
+        wrong_count=len(mistakes),
         wrong=tuple(
             WrongAnswer(
                 question=shorten(questions[row]),
@@ -174,7 +174,7 @@ def evaluate_answers(
                 score=float(scores[row]),
                 row=int(rows[row]),
             )
-            for row in wrong[:_WRONG]
+            for row in mistakes[:_WRONG]
         ),
         answers=RowAnswers(
             np.stack([f1, np.ones(len(f1))], axis=1),

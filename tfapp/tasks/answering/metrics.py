@@ -63,12 +63,14 @@ def fit_answer_threshold(margins: NDArray[Any], answer_scores: NDArray[Any], abs
     if not len(margins):
         return 0.0
     order = np.argsort(-margins, kind="stable")
-    falling = margins[order].astype(np.float64)
+    sorted_margins = margins[order].astype(np.float64)
     totals = np.concatenate([[0.0], np.cumsum((answer_scores - absent)[order])])
-    bounds = np.concatenate([[falling[0] + 1], (falling[:-1] + falling[1:]) / 2, [falling[-1] - 1]])
+    bounds = np.concatenate(
+        [[sorted_margins[0] + 1], (sorted_margins[:-1] + sorted_margins[1:]) / 2, [sorted_margins[-1] - 1]]
+    )
     # No bound lies between equal margins.
-    apart = np.concatenate([[True], falling[:-1] > falling[1:], [True]])
-    return float(bounds[np.argmax(np.where(apart, totals, -np.inf))])
+    is_boundary = np.concatenate([[True], sorted_margins[:-1] > sorted_margins[1:], [True]])
+    return float(bounds[np.argmax(np.where(is_boundary, totals, -np.inf))])
 
 
 def _normalize_all(texts: Sequence[str]) -> list[str]:

@@ -82,10 +82,10 @@ class Answerer(BertModel):
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
         """Returns the arguments: no answer where train has rows without one, windows, longest answer, dropout."""
-        own = AnsweringModelSettings.of(settings)
-        no_answer = len(labels) > 1 if own.no_answer is None else own.no_answer
+        own_settings = AnsweringModelSettings.of(settings)
+        no_answer = len(labels) > 1 if own_settings.no_answer is None else own_settings.no_answer
         names = {"stride", "max_windows", "max_answer_length", "dropout"}
-        return {"no_answer": no_answer, **own.model_dump(include=names)}
+        return {"no_answer": no_answer, **own_settings.model_dump(include=names)}
 
     def own_config(self) -> dict[str, Any]:
         """Returns what the network needs, and the temperature."""
@@ -154,8 +154,8 @@ class Answerer(BertModel):
 
     def is_answered(self, spans: BestSpans) -> tf.Tensor:
         """Returns which of N questions the model answers; bool[N]."""
-        there = spans.starts >= 0
-        return there & (spans.chances - spans.absences > self.threshold) if self.no_answer else there
+        has_span = spans.starts >= 0
+        return has_span & (spans.chances - spans.absences > self.threshold) if self.no_answer else has_span
 
     def scores(self, spans: BestSpans) -> tf.Tensor:
         """Returns how sure the model is of its answers to N questions; float32[N], 0..1, calibrated.
@@ -203,8 +203,8 @@ def _targets(windows: AnswerWindows, labels: Sequence[Sequence[Sequence[int]]]) 
         if owner not in spans_by_question:
             row = slice(bounds[owner], bounds[owner + 1])
             spans_by_question[owner] = [_tokens(starts[row], ends[row], *span) for span in labels[owner]]
-        whole = (span for span in spans_by_question[owner] if begin <= span[0] <= span[1] < begin + size)
-        targets[number] = next(((first - begin + offset, last - begin + offset) for first, last in whole), (0, 0))
+        spans = (span for span in spans_by_question[owner] if begin <= span[0] <= span[1] < begin + size)
+        targets[number] = next(((first - begin + offset, last - begin + offset) for first, last in spans), (0, 0))
     return targets
 
 

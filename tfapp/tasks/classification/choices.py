@@ -66,8 +66,8 @@ def choose_training(
     why = f"BERT reads each text once; train has about {pluralize(round(rows / max(labels, 1)), 'text')} a label"
     head = head_candidate(proposal.rows, settings, why)
     # The first rows of a sorted file say nothing of how rare a label is.
-    whole = sum(counts) >= 0.9 * proposal.rows
-    if whole and "multi_label" not in model and max(counts) >= _IMBALANCE * min(counts):
+    is_complete = sum(counts) >= 0.9 * proposal.rows
+    if is_complete and "multi_label" not in model and max(counts) >= _IMBALANCE * min(counts):
         why = f"the most frequent label has {max(counts)} texts and the rarest {min(counts)}, so rare ones count more"
         head = replace(head, reason=f"{head.reason}; {why}", model={"class_balance": _BALANCE})
     if "multi_label" in model:
@@ -100,19 +100,24 @@ def count_labels(settings: DataSettings, columns: Mapping[str, Sequence[Any]]) -
 
 def _steps(rows: int, labels: int) -> Candidate:
     """Trains all weights by steps."""
-    many = labels > _MANY_LABELS
-    sharpness_aware = not many and rows <= _MOST_SHARPNESS_AWARE
+    has_many_labels = labels > _MANY_LABELS
+    sharpness_aware = not has_many_labels and rows <= _MOST_SHARPNESS_AWARE
     steps = math.ceil(rows / _BATCH)
-    budget = _STEPS_OF_MANY_LABELS if many else _STEPS
+    budget = _STEPS_OF_MANY_LABELS if has_many_labels else _STEPS
     fewest = _SHARPNESS_AWARE_EPOCHS if sharpness_aware else _FEWEST_EPOCHS
     epochs = min(max(round(budget / max(steps, 1)), fewest), _MOST_EPOCHS)
-    training = {"epochs": epochs, "batch_size": _BATCH, "learning_rate": 3e-4 if many else 1e-4, "layer_decay": 0.9}
+    training = {
+        "epochs": epochs,
+        "batch_size": _BATCH,
+        "learning_rate": 3e-4 if has_many_labels else 1e-4,
+        "layer_decay": 0.9,
+    }
     reason = (
         f"{pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}, as train has about "
         f"{pluralize(rows // max(labels, 1), 'text')} for each of the {labels} labels seen; "
-        + ("many labels need a high rate" if many else "lower layers, which change least, learn more slowly")
+        + ("many labels need a high rate" if has_many_labels else "lower layers, which change least, learn more slowly")
     )
-    if many:
+    if has_many_labels:
         training["word_dropout"] = 0.1
     if sharpness_aware:
         training["sam_rho"] = 0.05

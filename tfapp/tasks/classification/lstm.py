@@ -58,22 +58,22 @@ class LstmClassifier(ClassificationModel):
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
         """Returns a fresh network over the preset's vocabulary; always float32, whatever `dtype` says."""
         del dtype  # an LSTM of this size gains nothing from bfloat16
-        own = ClassificationModelSettings.of(settings)
+        own_settings = ClassificationModelSettings.of(settings)
         return cls(
-            preset.preprocessor(own.max_length),
+            preset.preprocessor(own_settings.max_length),
             labels,
-            embedding_dim=own.embedding_dim,
-            units=own.lstm_units,
-            dropout=own.dropout,
-            multi_label=own.multi_label,
-            class_balance=own.class_balance,
-            focal_gamma=own.focal_gamma,
+            embedding_dim=own_settings.embedding_dim,
+            units=own_settings.lstm_units,
+            dropout=own_settings.dropout,
+            multi_label=own_settings.multi_label,
+            class_balance=own_settings.class_balance,
+            focal_gamma=own_settings.focal_gamma,
         )
 
     def config(self) -> dict[str, Any]:
         """Returns the network's sizes."""
-        own = {"embedding_dim": self.embedding_dim, "units": self.units, "dropout": self.dropout}
-        return self.class_config() | own
+        values = {"embedding_dim": self.embedding_dim, "units": self.units, "dropout": self.dropout}
+        return self.class_config() | values
 
     @classmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:

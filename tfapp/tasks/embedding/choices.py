@@ -30,20 +30,22 @@ def choose_embedding(proposal: Proposal, settings: DataSettings, encoder: Senten
     steps = math.ceil(round(proposal.rows * settings.train_share) / _BATCH)
     epochs = min(max(round(_STEPS / max(steps, 1)), _FEWEST_EPOCHS), _MOST_EPOCHS)
     training = {"epochs": epochs, "batch_size": _BATCH, "sub_batch": _SUB_BATCH, "learning_rate": 2e-4}
-    learnt = Candidate(
+    candidate = Candidate(
         "vectors that learn",
         f"{pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}, each of which tells {_BATCH} pairs apart; "
         "what the preset's vectors say already is kept if no epoch is better on dev",
         training=training,
     )
     if encoder is None:
-        return replace(proposal, training={}, candidates=(learnt,))
+        return replace(proposal, training={}, candidates=(candidate,))
     preset = Candidate(
         "the preset's vectors",
         f"the vectors of {encoder.name} may be of use as they are",
         "fast",
         training={"epochs": 0},
     )
-    lower = {**training, "learning_rate": 5e-5}
-    other = Candidate("vectors that learn slowly", "the best rate differs from data to data", "best", training=lower)
-    return replace(proposal, training={}, candidates=(preset, learnt, other))
+    slower_training = {**training, "learning_rate": 5e-5}
+    other = Candidate(
+        "vectors that learn slowly", "the best rate differs from data to data", "best", training=slower_training
+    )
+    return replace(proposal, training={}, candidates=(preset, candidate, other))

@@ -137,11 +137,11 @@ class _Pool:
 
     def __init__(self, vectors: NDArray[Any], texts: PairTexts) -> None:
         count = len(texts.queries)
-        wrong = [(row, text) for row, text in enumerate(texts.negatives) if text]
+        hard_negatives = [(row, text) for row, text in enumerate(texts.negatives) if text]
         self._texts, self._query_rows, queries = _distinct(texts.queries)
-        self.texts, numbers, candidates = _distinct([*texts.candidates, *(text for _, text in wrong)])
+        self.texts, numbers, candidates = _distinct([*texts.candidates, *(text for _, text in hard_negatives)])
         self._queries = vectors[self._query_rows, 0]
-        owners = np.array([*range(count), *(row for row, _ in wrong)], int)
+        owners = np.array([*range(count), *(row for row, _ in hard_negatives)], int)
         self._candidates = vectors[owners[numbers], np.where(numbers < count, 1, 2)]
         self.relevant: list[dict[int, int]] = [{} for _ in self._texts]
         for row, (query, candidate) in enumerate(zip(queries, candidates, strict=False)):
@@ -159,8 +159,8 @@ class _Pool:
         def describe(at: int) -> AnsweredRow:
             one = results[at]
             first = one.best if one.ranks[0] == 1 else one.first
-            wanted = next(iter(self.relevant[one.query]))
-            return AnsweredRow(self._texts[one.query], self.texts[wanted], self.texts[first])
+            relevant = next(iter(self.relevant[one.query]))
+            return AnsweredRow(self._texts[one.query], self.texts[relevant], self.texts[first])
 
         numbers = np.array([rows[next(iter(self.relevant[one.query].values()))] for one in results], np.int64)
         terms = np.array([(_ndcg(one.ranks), 1.0) for one in results], np.float64).reshape(-1, 2)
@@ -191,13 +191,13 @@ def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _QueryResult:
     candidates = np.fromiter(pool.relevant[query], int)
     fits[candidates] = True
     others = np.where(fits, -np.inf, scores)
-    rest = logsumexp(others) if len(candidates) < len(scores) else -np.inf
+    log_sum = logsumexp(others) if len(candidates) < len(scores) else -np.inf
     return _QueryResult(
         query=query,
         ranks=relevant_ranks(fits, scores.astype(np.float64)),
         best=int(candidates[np.argmax(scores[candidates])]),
         first=int(np.argmax(others)) if len(candidates) < len(scores) else -1,
-        loss=float(np.mean(np.logaddexp(scores[candidates], rest) - scores[candidates])),
+        loss=float(np.mean(np.logaddexp(scores[candidates], log_sum) - scores[candidates])),
     )
 
 

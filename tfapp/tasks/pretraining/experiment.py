@@ -39,9 +39,11 @@ def pretraining_experiment(
     """
     if source.suffix == ".toml":
         options = {"--name": name, "--preset": preset, "--from-scratch": from_scratch}
-        foreign = ", ".join(option for option, value in options.items() if value)
-        if foreign:
-            raise SettingsError(f"{foreign}: goes with a file of texts; in a settings file, set it there or with --set")
+        option_names = ", ".join(option for option, value in options.items() if value)
+        if option_names:
+            raise SettingsError(
+                f"{option_names}: goes with a file of texts; in a settings file, set it there or with --set"
+            )
         experiment = load_experiment(source, overrides)
         if experiment.task != SETTINGS.name:
             rule = f'`tfapp pretrain` needs task = "{SETTINGS.name}"'

@@ -154,10 +154,10 @@ class LanguageModel(TokenPredictor):
         Returns:
             float32[N, T, V]: large.
         """
-        padded = self.preprocessor.pad(ids)
-        rows, width = tf.unstack(tf.shape(padded["token_ids"]))
+        inputs = self.preprocessor.pad(ids)
+        rows, width = tf.unstack(tf.shape(inputs["token_ids"]))
         positions = tf.tile(tf.range(width)[None], [rows, 1])
-        return self._guess(padded, positions, training=training)[: ids.nrows(tf.int32)]
+        return self._guess(inputs, positions, training=training)[: ids.nrows(tf.int32)]
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the mean cross-entropy of each block's guesses, float32[N]."""
@@ -182,8 +182,8 @@ class LanguageModel(TokenPredictor):
         )
         return scores[: ids.nrows(tf.int32)]
 
-    def _guess(self, padded: dict[str, tf.Tensor], positions: tf.Tensor, *, training: bool) -> tf.Tensor:
-        return self._runner(self.network)(padded | {"mask_positions": positions}, training=training)["logits"]
+    def _guess(self, inputs: dict[str, tf.Tensor], positions: tf.Tensor, *, training: bool) -> tf.Tensor:
+        return self._runner(self.network)(inputs | {"mask_positions": positions}, training=training)["logits"]
 
 
 def _network(backbone: Any) -> keras.Model:

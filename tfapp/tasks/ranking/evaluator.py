@@ -136,15 +136,15 @@ def _query_answers(
 ) -> RowAnswers:
     """Returns the answer to each query: the candidate that came first, and its nDCG."""
     queries, candidates = texts
-    wanted = [int(pairs[np.argmax(truth[pairs])]) for pairs in (np.sort(query.pairs) for query in results)]
+    relevant = [int(pairs[np.argmax(truth[pairs])]) for pairs in (np.sort(query.pairs) for query in results)]
 
     def describe(at: int) -> AnsweredRow:
         pairs = results[at].pairs
         first = pairs[0] if results[at].ranks[0] == 1 else pairs[truth[pairs] <= 0][0]
-        return AnsweredRow(queries[wanted[at]], candidates[wanted[at]], candidates[first])
+        return AnsweredRow(queries[relevant[at]], candidates[relevant[at]], candidates[first])
 
     terms = np.array([(query.ndcg, 1.0) for query in results], np.float64).reshape(-1, 2)
-    numbers = np.array([rows[pair] for pair in wanted], np.int64)
+    numbers = np.array([rows[pair] for pair in relevant], np.int64)
     right = np.array([query.ranks[0] == 1 for query in results], bool)
     measures = query_measures(_NAMES, [query.measures() for query in results])
     return RowAnswers(terms, describe, numbers, right, measures=measures)

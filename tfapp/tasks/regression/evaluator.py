@@ -73,24 +73,24 @@ def evaluate_numbers(
     Raises:
         TrainingError: A prediction is not a number.
     """
-    true, scores = np.asarray(truth, np.float64), np.asarray(predicted, np.float64)
+    targets, scores = np.asarray(truth, np.float64), np.asarray(predicted, np.float64)
     check_finite(scores, rows, "score")
-    codes = np.arange(len(true)) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
-    measures = measure_numbers(true, scores, codes)
-    worst = np.argsort(-np.abs(scores - true), kind="stable")[:_WORST].tolist()
-    sample = np.sort(np.random.default_rng(0).permutation(len(true))[:_POINTS])
+    codes = np.arange(len(targets)) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
+    measures = measure_numbers(targets, scores, codes)
+    worst_rows = np.argsort(-np.abs(scores - targets), kind="stable")[:_WORST].tolist()
+    sample = np.sort(np.random.default_rng(0).permutation(len(targets))[:_POINTS])
     return RegressionEvaluation(
-        count=len(true),
-        loss=float(np.mean(((scores - true) / deviation) ** 2)) if len(true) else 0.0,
+        count=len(targets),
+        loss=float(np.mean(((scores - targets) / deviation) ** 2)) if len(targets) else 0.0,
         deviation=deviation,
         main_interval=measures[0].interval if measures else (0.0, 0.0),
         measures=measures,
-        ranges=_ranges(true, scores - true),
-        points=tuple(zip(true[sample].tolist(), scores[sample].tolist(), strict=True)),
-        worst=tuple(WorstRow(shorten(texts[n]), float(true[n]), float(scores[n]), int(rows[n])) for n in worst),
+        ranges=_ranges(targets, scores - targets),
+        points=tuple(zip(targets[sample].tolist(), scores[sample].tolist(), strict=True)),
+        worst=tuple(WorstRow(shorten(texts[n]), float(targets[n]), float(scores[n]), int(rows[n])) for n in worst_rows),
         answers=RowAnswers(
-            np.stack([(scores - true) ** 2, np.ones(len(true))], axis=1),
-            lambda at: AnsweredRow(texts[at], f"{true[at]:.6g}", f"{scores[at]:.6g}"),
+            np.stack([(scores - targets) ** 2, np.ones(len(targets))], axis=1),
+            lambda at: AnsweredRow(texts[at], f"{targets[at]:.6g}", f"{scores[at]:.6g}"),
             np.asarray(rows),
             groups=None if groups is None else codes,
             square_root=True,

@@ -137,8 +137,8 @@ def evaluate_classes(
     answers = _Answers(labels, truth, answer_mask, scores)
     correct = predicted == index
     interval = metrics.accuracy_interval(correct)
-    wrong = np.flatnonzero(~correct)
-    worst = wrong[np.argsort(-top[wrong], kind="stable")][:_MISTAKES]
+    mistakes = np.flatnonzero(~correct)
+    worst_rows = mistakes[np.argsort(-top[mistakes], kind="stable")][:_MISTAKES]
     return ClassEvaluation(
         multi_label=False,
         loss=metrics.cross_entropy(index, scores),
@@ -148,9 +148,9 @@ def evaluate_classes(
         calibration=metrics.calibrate(top, correct),
         confusion=tuple(map(tuple, metrics.confusion_matrix(index, predicted, len(labels)).tolist())),
         thresholds=None,
-        mistake_count=len(wrong),
-        wrong_rows=tuple(wrong.tolist()),
-        mistakes=answers.mistakes(worst, predicted, texts, rows),
+        mistake_count=len(mistakes),
+        wrong_rows=tuple(mistakes.tolist()),
+        mistakes=answers.mistakes(worst_rows, predicted, texts, rows),
         confused=tuple(_confused_pairs(labels, index, predicted, texts)),
         unknown=unknown.label if unknown else None,
         unknown_method=unknown.method if unknown else "",
@@ -195,12 +195,12 @@ def _confused_pairs(
     labels: Sequence[str], truth: NDArray[np.int64], predicted: NDArray[np.int64], texts: Sequence[str]
 ) -> Iterator[ConfusedPair]:
     """Yields the most frequent confusions, each with its first texts."""
-    wrong = np.flatnonzero(truth != predicted)
+    mistakes = np.flatnonzero(truth != predicted)
     pairs, owners, counts = np.unique(
-        np.stack([truth[wrong], predicted[wrong]], axis=1), axis=0, return_inverse=True, return_counts=True
+        np.stack([truth[mistakes], predicted[mistakes]], axis=1), axis=0, return_inverse=True, return_counts=True
     )
     for pair in np.argsort(-counts, kind="stable")[:_CONFUSIONS].tolist():
-        rows = wrong[owners.ravel() == pair][:_EXAMPLES].tolist()
+        rows = mistakes[owners.ravel() == pair][:_EXAMPLES].tolist()
         names = [labels[number] for number in pairs[pair].tolist()]
         yield ConfusedPair(names[0], names[1], int(counts[pair]), tuple(shorten(texts[row]) for row in rows))
 
@@ -233,8 +233,8 @@ def evaluate_multi_label(
     correct = (truth == answer_mask).all(axis=1)
     # How far each wrong label's probability is from its truth; a label that is right is never the one to blame.
     distance = np.where(truth != answer_mask, np.abs(truth - scores), -1.0)
-    wrong = np.flatnonzero(~correct)
-    worst = wrong[np.argsort(-distance.max(axis=1, initial=-1.0)[wrong], kind="stable")][:_MISTAKES]
+    mistakes = np.flatnonzero(~correct)
+    worst_rows = mistakes[np.argsort(-distance.max(axis=1, initial=-1.0)[mistakes], kind="stable")][:_MISTAKES]
     row_counts = np.stack([truth & answer_mask, answer_mask & ~truth, truth & ~answer_mask], axis=1).sum(axis=2)
     return ClassEvaluation(
         multi_label=True,
@@ -245,8 +245,8 @@ def evaluate_multi_label(
         calibration=metrics.calibrate(scores.ravel(), truth.ravel()),
         confusion=None,
         thresholds=tuple(limits.tolist()),
-        mistake_count=len(wrong),
-        mistakes=answers.mistakes(worst, distance.argmax(axis=1), texts, rows),
+        mistake_count=len(mistakes),
+        mistakes=answers.mistakes(worst_rows, distance.argmax(axis=1), texts, rows),
         answers=answers.rows(row_counts @ np.array([[2, 2], [0, 1], [0, 1]]), texts, rows),
         **answers.scores(),
     )
@@ -271,7 +271,7 @@ class _Answers:
         return {"labels": tuple(names), "count": len(truth), "classes": classes, "curves": curves, **dict(means)}
 
     def mistakes(
-        self, worst: NDArray[np.intp], columns: NDArray[np.intp], texts: Sequence[str], rows: Sequence[int] | None
+        self, worst_rows: NDArray[np.intp], columns: NDArray[np.intp], texts: Sequence[str], rows: Sequence[int] | None
     ) -> tuple[Mistake, ...]:
         return tuple(
             Mistake(
@@ -282,7 +282,7 @@ class _Answers:
                 probability=float(self.probabilities[at, columns[at]]),
                 row=None if rows is None else int(rows[at]),
             )
-            for at in worst.tolist()
+            for at in worst_rows.tolist()
         )
 
     def rows(self, terms: NDArray[Any], texts: Sequence[str], rows: Sequence[int] | None) -> RowAnswers:
@@ -302,7 +302,9 @@ class _Answers:
 
 
 def _check(
-    shape: tuple[int, ...], due: tuple[int, ...], probabilities: NDArray[np.float64], size: tuple[int, int]
+    shape: tuple[int, ...], expected_shape: tuple[int, ...], probabilities: NDArray[np.float64], size: tuple[int, int]
 ) -> None:
-    if shape != due or probabilities.shape != size:
-        raise ValueError(f"expected targets {due} and probabilities {size}, got {shape} and {probabilities.shape}")
+    if shape != expected_shape or probabilities.shape != size:
+        raise ValueError(
+            f"expected targets {expected_shape} and probabilities {size}, got {shape} and {probabilities.shape}"
+        )

@@ -94,7 +94,7 @@ def propose_label_names(
     if unknown is not None and len(several) > 2:
         settings["unknown_label"] = unknown
         notes.append(f'unknown_label: "{unknown}" says that none of the other labels fits; remove it if it is a label')
-    few = {name: count for name, count in counts.items() if count < _FEW}
-    if few and not label.multi_label:
-        notes.append(f"labels of fewer than {_FEW} rows, which dev or test may lack: {name_list(few)}")
+    rare_counts = {name: count for name, count in counts.items() if count < _FEW}
+    if rare_counts and not label.multi_label:
+        notes.append(f"labels of fewer than {_FEW} rows, which dev or test may lack: {name_list(rare_counts)}")
     return LabelNames(settings, notes)

@@ -47,8 +47,8 @@ def _holds_numbers(name: str, values: Sequence[Any]) -> bool:
         numbers = [number for value in values if (number := as_number(value)) is not None]
     except ValueError:
         return False
-    counting = all(one + 1 == other for one, other in pairwise(numbers))
-    return len(set(numbers)) > 1 and not counting and not f"_{name.lower()}".endswith("_id")
+    is_count = all(one + 1 == other for one, other in pairwise(numbers))
+    return len(set(numbers)) > 1 and not is_count and not f"_{name.lower()}".endswith("_id")
 
 
 def _rank(name: str) -> int:

@@ -48,7 +48,7 @@ def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: SentenceEn
         model={"pair_encoder": "bi"},
         training={"adapt": "head"},
     )
-    learnt = Candidate(
+    candidate = Candidate(
         "vectors that learn",
         f"the same first, then all weights trained: {why}",
         model={"pair_encoder": "bi"},
@@ -65,5 +65,5 @@ def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: SentenceEn
         model={**proposal.model, "pooling": "mean"},
         training={},
         notes=notes,
-        candidates=(two_vectors, learnt, as_one),
+        candidates=(two_vectors, candidate, as_one),
     )

@@ -84,10 +84,12 @@ def find_pair(sample: DataSample) -> PairColumns | None:
         query, candidate = (name or role for name, role in zip(roles, _ROLES, strict=True))
         return PairColumns(query, candidate, "as named") if {query, candidate} <= sample.columns.keys() else None
     words = {name: _words_of_texts(values) for name, values in sample.columns.items()}
-    numbered = [pair for pair in permutations(words, 2) if _is_numbered(*pair) and all(words[name] for name in pair)]
-    if numbered:
-        fewest = min(len(_words(one)) for one, _ in numbered)
-        pairs = [pair for pair in numbered if len(_words(pair[0])) == fewest]
+    numbered_pairs = [
+        pair for pair in permutations(words, 2) if _is_numbered(*pair) and all(words[name] for name in pair)
+    ]
+    if numbered_pairs:
+        fewest = min(len(_words(one)) for one, _ in numbered_pairs)
+        pairs = [pair for pair in numbered_pairs if len(_words(pair[0])) == fewest]
         return PairColumns(*pairs[0], "by their names") if len(pairs) == 1 and sample.text_column in pairs[0] else None
     return _find_by_texts(_free_texts(sample, words))
 
@@ -149,8 +151,8 @@ def _is_second(one: str, other: str) -> bool:
 
 def _without(words: Sequence[str], mark: str) -> list[str] | None:
     """Returns words without the one that is the mark; None if not one is."""
-    rest = [word for word in words if word != mark]
-    return rest if len(rest) == len(words) - 1 else None
+    words_left = [word for word in words if word != mark]
+    return words_left if len(words_left) == len(words) - 1 else None
 
 
 def _words_of_texts(values: Sequence[Any]) -> list[set[str]]:
@@ -161,11 +163,11 @@ def _words_of_texts(values: Sequence[Any]) -> list[set[str]]:
 
 def _free_texts(sample: DataSample, words: Mapping[str, list[set[str]]]) -> dict[str, list[set[str]]]:
     """Returns the columns of free text among those that have words."""
-    skipped = {*guess_ids(sample.columns), sample.named("label")}
+    names_to_skip = {*guess_ids(sample.columns), sample.named("label")}
     return {
         name: texts
         for name, texts in words.items()
-        if name not in skipped
+        if name not in names_to_skip
         and name.lower() not in LABEL_NAMES
         and sum(map(len, texts)) >= _FEWEST_WORDS * len(texts) > 0
         and len(set(map(str, sample.columns[name][:_ROWS]))) > _FEWEST_DISTINCT * len(texts)

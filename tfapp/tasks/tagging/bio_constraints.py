@@ -26,8 +26,8 @@ def legal_transitions(types: int) -> Transitions:
     """Returns 0 where tags may stand, `ILLEGAL` where not: I- follows B- or I- of its type only."""
     tags = np.arange(tag_count(types))
     inside = (tags > 0) & (tags % 2 == 0)
-    same = (tags[:, None] + 1) // 2 == (tags[None, :] + 1) // 2
-    between = np.where(inside[None, :] & ~same, ILLEGAL, 0.0).astype(np.float32)
+    is_same_type = (tags[:, None] + 1) // 2 == (tags[None, :] + 1) // 2
+    between = np.where(inside[None, :] & ~is_same_type, ILLEGAL, 0.0).astype(np.float32)
     start = np.where(inside, ILLEGAL, 0.0).astype(np.float32)
     return Transitions(tf.constant(start), tf.constant(between), tf.zeros([len(tags)]))
 
@@ -76,9 +76,9 @@ def to_outputs(tags: tf.Tensor, certain: tf.Tensor, words: Words, types: Sequenc
         least certain tag, which that of the whole never exceeds.
     """
     lengths = words.start.row_lengths()
-    real = tf.sequence_mask(lengths, tf.shape(tags)[1])
+    is_token = tf.sequence_mask(lengths, tf.shape(tags)[1])
     rows = words.start.value_rowids()
-    tag, sure = tf.boolean_mask(tags, real), tf.boolean_mask(certain, real)
+    tag, probability = tf.boolean_mask(tags, is_token), tf.boolean_mask(certain, is_token)
     kind = (tag + 1) // 2
     # As neighbours in one row; the first word of a text has none.
     before = tf.concat([[0], kind[:-1]], axis=0)[: tf.size(kind)]
@@ -92,7 +92,7 @@ def to_outputs(tags: tf.Tensor, certain: tf.Tensor, words: Words, types: Sequenc
         "tag": tf.gather(names, tf.boolean_mask(kind, begins)),
         "start": tf.boolean_mask(words.start.values, begins),
         "end": tf.math.unsorted_segment_max(tf.boolean_mask(words.end.values, inside), entity, count),
-        "score": tf.math.unsorted_segment_min(tf.boolean_mask(sure, inside), entity, count),
+        "score": tf.math.unsorted_segment_min(tf.boolean_mask(probability, inside), entity, count),
     }
     texts = words.start.nrows()
     owners = tf.boolean_mask(rows, begins)

@@ -70,12 +70,12 @@ def choose_tagging(
 
 
 def _choose_steps(rows: int, entities: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    few = rows < _FEW_ROWS
-    batch = 8 if few else 16
+    has_few_rows = rows < _FEW_ROWS
+    batch = 8 if has_few_rows else 16
     steps = math.ceil(rows / batch)
     epochs = min(max(round(_STEPS / max(steps, 1)), _FEWEST_EPOCHS), _MOST_EPOCHS)
     notes = [f"training: {pluralize(epochs, 'epoch')} of about {pluralize(steps, 'step')}"]
-    if few:
+    if has_few_rows:
         return {"epochs": epochs, "batch_size": batch, "learning_rate": 1e-4, "head_learning_rate": 1e-3}, notes
     training = {"epochs": epochs, "batch_size": batch, "learning_rate": 2e-4, "layer_decay": 0.8}
     counts = Counter(entity.lower() for entity in entities)

@@ -57,8 +57,8 @@ class LearntTransitions(keras.layers.Layer):
 
     def over(self, legal: Transitions) -> Transitions:
         """Returns the scores on top of others."""
-        own = (self.start.value, self.between.value, self.end.value)
-        return Transitions(*(constraint + learnt for constraint, learnt in zip(legal, own, strict=True)))
+        scores = (self.start.value, self.between.value, self.end.value)
+        return Transitions(*(constraint + score for constraint, score in zip(legal, scores, strict=True)))
 
 
 @tf.function(autograph=False, reduce_retracing=True)
@@ -74,8 +74,8 @@ def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
         int32[N, W].
     """
     width = tf.shape(scores)[1]
-    scores, real = _pad_scores(scores, lengths)
-    states = _forward(scores, real, transitions, tf.reduce_max)
+    scores, is_token = _pad_scores(scores, lengths)
+    states = _forward(scores, is_token, transitions, tf.reduce_max)
     last = tf.argmax(states[-1] + transitions.end, axis=-1, output_type=tf.int32)
     columns = tf.transpose(transitions.between)
 
@@ -84,7 +84,7 @@ def best_tags(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
         tag = tf.argmax(before + tf.gather(columns, after), axis=-1, output_type=tf.int32)
         return tf.where(follows, tag, after)
 
-    tags = tf.scan(step, (states[:-1], real[1:]), initializer=last, reverse=True)
+    tags = tf.scan(step, (states[:-1], is_token[1:]), initializer=last, reverse=True)
     return tf.transpose(tags)[:, :width]
 
 
@@ -101,18 +101,18 @@ def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
         float32[N, W, K].
     """
     width = tf.shape(scores)[1]
-    scores, real = _pad_scores(scores, lengths)
+    scores, is_token = _pad_scores(scores, lengths)
     # Sums over thousands of words would leave float32 few digits; each word's chances need only differences.
-    before = _forward(scores, real, transitions, lambda ways, axis: _centre(tf.reduce_logsumexp(ways, axis)))
+    before = _forward(scores, is_token, transitions, lambda ways, axis: _centre(tf.reduce_logsumexp(ways, axis)))
     end = tf.zeros_like(scores[0]) + transitions.end
 
     def step(after: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        following, follows = now
-        ways = transitions.between + (following + after)[:, tf.newaxis, :]
+        next_scores, follows = now
+        ways = transitions.between + (next_scores + after)[:, tf.newaxis, :]
         return tf.where(follows[:, tf.newaxis], _centre(tf.reduce_logsumexp(ways, axis=-1)), after)
 
-    behind = tf.scan(step, (scores[1:], real[1:]), initializer=end, reverse=True)
-    return tf.transpose(tf.nn.softmax(before[:-1] + behind), [1, 0, 2])[:, :width]
+    backward = tf.scan(step, (scores[1:], is_token[1:]), initializer=end, reverse=True)
+    return tf.transpose(tf.nn.softmax(before[:-1] + backward), [1, 0, 2])[:, :width]
 
 
 def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -> tf.Tensor:
@@ -127,17 +127,17 @@ def log_likelihood(scores: tf.Tensor, tags: tf.Tensor, lengths: tf.Tensor, trans
     Returns:
         float32[N]; 0 for a text without words.
     """
-    padded, real = _pad_scores(scores, lengths)
-    states = _forward(padded, real, transitions, tf.reduce_logsumexp)[-1]
+    padded_scores, is_token = _pad_scores(scores, lengths)
+    states = _forward(padded_scores, is_token, transitions, tf.reduce_logsumexp)[-1]
     total = tf.reduce_logsumexp(states + transitions.end, axis=-1)
     mask = tf.sequence_mask(lengths, tf.shape(scores)[1], scores.dtype)
-    own = tf.reduce_sum(tf.gather(scores, tags, batch_dims=2) * mask, axis=1)
+    tag_scores = tf.reduce_sum(tf.gather(scores, tags, batch_dims=2) * mask, axis=1)
     steps = tf.gather_nd(transitions.between, tf.stack([tags[:, :-1], tags[:, 1:]], axis=-1))
     inner = tf.reduce_sum(steps * mask[:, 1:], axis=1)
     # A text without words has no first tag to gather.
     tag_rows = tf.pad(tags, [[0, 0], [0, 1]])
     first, last = tag_rows[:, 0], tf.gather(tag_rows, tf.maximum(lengths - 1, 0), batch_dims=1)
-    path = own + inner + tf.gather(transitions.start, first) + tf.gather(transitions.end, last)
+    path = tag_scores + inner + tf.gather(transitions.start, first) + tf.gather(transitions.end, last)
     return tf.where(lengths > 0, path - total, 0.0)
 
 
@@ -149,19 +149,19 @@ def _centre(values: tf.Tensor) -> tf.Tensor:
 def _pad_scores(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the scores by word, float32[W', N, K], and which are real, bool[W', N]; at least two steps for a scan."""
     missing = 1 + tf.maximum(1 - tf.shape(scores)[1], 0)
-    padded = tf.pad(scores, [[0, 0], [0, missing], [0, 0]])
-    real = tf.sequence_mask(lengths, tf.shape(padded)[1])
-    return tf.transpose(padded, [1, 0, 2]), tf.transpose(real)
+    padded_scores = tf.pad(scores, [[0, 0], [0, missing], [0, 0]])
+    is_token = tf.sequence_mask(lengths, tf.shape(padded_scores)[1])
+    return tf.transpose(padded_scores, [1, 0, 2]), tf.transpose(is_token)
 
 
-def _forward(scores: tf.Tensor, real: tf.Tensor, transitions: Transitions, reduce: Callable[..., Any]) -> tf.Tensor:
+def _forward(scores: tf.Tensor, is_token: tf.Tensor, transitions: Transitions, reduce: Callable[..., Any]) -> tf.Tensor:
     """Returns the summed scores of the ways to each tag, float32[W', N, K]; behind a text's last word as at it."""
 
     def step(before: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        own, is_real = now
-        after = reduce(before[:, :, tf.newaxis] + transitions.between, axis=1) + own
+        tag_scores, is_real = now
+        after = reduce(before[:, :, tf.newaxis] + transitions.between, axis=1) + tag_scores
         return tf.where(is_real[:, tf.newaxis], after, before)
 
     first = transitions.start + scores[0]
-    rest = tf.scan(step, (scores[1:], real[1:]), initializer=first)
-    return tf.concat([first[tf.newaxis], rest], axis=0)
+    tail = tf.scan(step, (scores[1:], is_token[1:]), initializer=first)
+    return tf.concat([first[tf.newaxis], tail], axis=0)

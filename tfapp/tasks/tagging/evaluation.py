@@ -111,8 +111,8 @@ class EntityEvaluation(Evaluation):
 
     def metrics(self) -> dict[str, float]:
         """Returns the entities' F1, precision and recall, macro F1, the words' accuracy and the loss."""
-        own = {"entity_F1": self.micro.f1, "precision": self.micro.precision, "recall": self.micro.recall}
-        return own | {"macro_f1": self.macro.f1, "word_accuracy": self.word_accuracy, "loss": self.loss}
+        scores = {"entity_F1": self.micro.f1, "precision": self.micro.precision, "recall": self.micro.recall}
+        return scores | {"macro_f1": self.macro.f1, "word_accuracy": self.word_accuracy, "loss": self.loss}
 
     def details(self) -> dict[str, str]:
         """Returns precision, recall, macro F1, accuracy of words, loss, and what cannot be found."""

@@ -143,8 +143,8 @@ def _confusion(
 ) -> tuple[tuple[int, ...], ...]:
     numbers = {label: number for number, label in enumerate((*labels, NO_SPAN))}
     table = np.zeros((len(numbers), len(numbers)), int)
-    for true, guesses in zip(truth, predicted, strict=True):
-        left, right = ({span.borders: span.label for span in spans} for spans in (true, guesses))
+    for true_spans, guesses in zip(truth, predicted, strict=True):
+        left, right = ({span.borders: span.label for span in spans} for spans in (true_spans, guesses))
         for position in left.keys() | right.keys():
             table[numbers[left.get(position, NO_SPAN)], numbers[right.get(position, NO_SPAN)]] += 1
     return tuple(map(tuple, table.tolist()))
@@ -153,16 +153,16 @@ def _confusion(
 def _mistakes(truth: Sequence[Span], predicted: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
     """Yields each missed true span with what the model has instead, then each of the other spans that are wrong."""
     right = {span[:3] for span in truth} & {span[:3] for span in predicted}
-    wrong = [span for span in predicted if span[:3] not in right]
+    false_positives = [span for span in predicted if span[:3] not in right]
     used_guesses: set[Span] = set()
     for span in truth:
         if span[:3] in right:
             continue
-        instead = _nearest(span, [other for other in wrong if other not in used_guesses])
+        instead = _nearest(span, [other for other in false_positives if other not in used_guesses])
         if instead:
             used_guesses.add(instead)
         yield _mistake(span, instead, text, row)
-    for span in wrong:
+    for span in false_positives:
         if span not in used_guesses:
             yield _mistake(_nearest(span, truth), span, text, row)
 
@@ -174,18 +174,18 @@ def _nearest(span: Span, others: Sequence[Span]) -> Span | None:
     return best if best and overlaps[best] > 0 else None
 
 
-def _mistake(true: Span | None, guess: Span | None, text: str, row: int) -> EntityMistake:
-    if true and guess:
-        kind = "wrong border" if true.label == guess.label else "wrong type"
+def _mistake(truth: Span | None, guess: Span | None, text: str, row: int) -> EntityMistake:
+    if truth and guess:
+        kind = "wrong border" if truth.label == guess.label else "wrong type"
     else:
-        kind = "missed" if true else "spurious"
-    spans = [span for span in (true, guess) if span]
+        kind = "missed" if truth else "spurious"
+    spans = [span for span in (truth, guess) if span]
     start, end = min(span.start for span in spans), max(span.end for span in spans)
     return EntityMistake(
         kind=kind,
         context=_around(text, start, end),
-        truth=_fold_spaces(text[true.start : true.end]) if true else "",
-        truth_type=true.label if true else "",
+        truth=_fold_spaces(text[truth.start : truth.end]) if truth else "",
+        truth_type=truth.label if truth else "",
         predicted=_fold_spaces(text[guess.start : guess.end]) if guess else "",
         predicted_type=guess.label if guess else "",
         score=guess.score if guess else 0.0,
@@ -194,9 +194,9 @@ def _mistake(true: Span | None, guess: Span | None, text: str, row: int) -> Enti
 
 
 def _around(text: str, start: int, end: int) -> str:
-    before, behind = max(start - _CONTEXT, 0), end + _CONTEXT
-    head, tail = "…" if before else "", "…" if behind < len(text) else ""
-    return f"{head}{_fold_spaces(text[before:behind])}{tail}"
+    before, after = max(start - _CONTEXT, 0), end + _CONTEXT
+    head, tail = "…" if before else "", "…" if after < len(text) else ""
+    return f"{head}{_fold_spaces(text[before:after])}{tail}"
 
 
 def _fold_spaces(text: str) -> str:

@@ -77,9 +77,9 @@ def span_scores(
 def text_counts(truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> NDArray[np.int64]:
     """Returns each text's spans found right, found wrong, and missed: int64[N, 3]."""
     rows = []
-    for true, guesses in zip(truth, predicted, strict=True):
-        right = len({span[:3] for span in true} & {span[:3] for span in guesses})
-        rows.append((right, len(guesses) - right, len(true) - right))
+    for spans, guesses in zip(truth, predicted, strict=True):
+        right = len({span[:3] for span in spans} & {span[:3] for span in guesses})
+        rows.append((right, len(guesses) - right, len(spans) - right))
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
@@ -97,17 +97,17 @@ def word_scores(
         The share of words whose type is right, and a score a label.
     """
     numbers = {"": 0, **{label: number for number, label in enumerate(labels, start=1)}}
-    true, guesses = (np.array([numbers[label] for label in sequence], int) for sequence in (truth, predicted))
+    targets, guesses = (np.array([numbers[label] for label in sequence], int) for sequence in (truth, predicted))
     size = len(numbers)
-    table = np.bincount(true * size + guesses, minlength=size * size).reshape(size, size)
+    table = np.bincount(targets * size + guesses, minlength=size * size).reshape(size, size)
     hits = np.diag(table)
     scores = class_scores(labels, hits[1:], table.sum(axis=0)[1:] - hits[1:], table.sum(axis=1)[1:] - hits[1:])
-    return float(hits.sum() / max(len(true), 1)), scores
+    return float(hits.sum() / max(len(targets), 1)), scores
 
 
 def _tags(cuts: Sequence[int], spans: Sequence[Span], numbers: dict[str, int]) -> list[str]:
     """Returns IOB2 tags of the stretches between the cuts; types by number, for a name may hold anything."""
-    at = {cut: number for number, cut in enumerate(cuts)}
+    at = {boundary: number for number, boundary in enumerate(cuts)}
     tags = ["O"] * max(len(cuts) - 1, 1)
     for span in spans:
         first, stop = at[span.start], at[span.end]

@@ -241,8 +241,8 @@ class TextTagger(BertModel):
             tags = tf.argmax(scores, axis=-1, output_type=tf.int32)
         else:
             tags = crf.best_tags(scores, lengths, self._transitions())
-        learnt = self.decoding == "crf"
-        chances = crf.marginals(scores, lengths, self._transitions()) if learnt else tf.nn.softmax(scores)
+        has_crf = self.decoding == "crf"
+        chances = crf.marginals(scores, lengths, self._transitions()) if has_crf else tf.nn.softmax(scores)
         return to_outputs(tags, tf.gather(chances, tags, batch_dims=2), words, self.labels)
 
     def weights_beside_network(self) -> list[Any]:

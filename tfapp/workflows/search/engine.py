@@ -73,79 +73,79 @@ class SearchLoop:
         self.study.drop_losers()
         with progress("Searching", "trials", quiet=self.quiet) as advance:
             while not self._time_is_over():
-                with self.study.next_trial(self.dimensions, self.experiment, self.trials) as claimed:
-                    if claimed:
-                        self._train(claimed, advance)
-                if claimed is None:
+                with self.study.next_trial(self.dimensions, self.experiment, self.trials) as trial:
+                    if trial:
+                        self._train(trial, advance)
+                if trial is None:
                     if not self.study.has_running():
                         break
                     # Another process trains the last ones; it may be killed, and then this one goes on with them.
                     self.sleep(_WAIT)
 
-    def _train(self, claimed: ClaimedTrial, advance: Advance) -> None:
-        parameters = dict(claimed.trial.params)
-        started = {"event": "trial", "number": claimed.number, "parameters": parameters, "resumed": claimed.resumed}
-        self.on_event(started)
+    def _train(self, trial: ClaimedTrial, advance: Advance) -> None:
+        parameters = dict(trial.trial.params)
+        start_event = {"event": "trial", "number": trial.number, "parameters": parameters, "resumed": trial.resumed}
+        self.on_event(start_event)
         self._show(advance)
         start = self.clock()
         try:
             settings = trial_experiment(self.experiment, self.dimensions, parameters)
         except SettingsError as error:
-            self._fail(claimed, str(error))
+            self._fail(trial, str(error))
             return
-        write_text(claimed.folder / "trial.toml", dump_toml(settings))
+        write_text(trial.folder / "trial.toml", dump_toml(settings))
         epochs: list[Mapping[str, Any]] = []
         outcome = run_trial_process(
-            [*self.command, "trial", str(claimed.folder), str(self.study.folder / "shared")],
-            claimed.folder / "log.txt",
-            on_epoch=lambda event: self._goes_on(claimed, event, epochs),
-            goes_on=lambda: self._look(claimed),
+            [*self.command, "trial", str(trial.folder), str(self.study.folder / "shared")],
+            trial.folder / "log.txt",
+            on_epoch=lambda event: self._goes_on(trial, event, epochs),
+            goes_on=lambda: self._look(trial),
         )
-        self._end(claimed, outcome, epochs, self.clock() - start)
+        self._end(trial, outcome, epochs, self.clock() - start)
         self._show(advance)
 
-    def _goes_on(self, claimed: ClaimedTrial, event: Mapping[str, Any], epochs: list[Mapping[str, Any]]) -> bool:
+    def _goes_on(self, trial: ClaimedTrial, event: Mapping[str, Any], epochs: list[Mapping[str, Any]]) -> bool:
         """Records an epoch; returns whether the pruner lets the trial go on."""
         epochs.append(event)
-        self.on_event({**event, "number": claimed.number})
-        frozen = claimed.trial.storage.get_trial(claimed.trial._trial_id)
+        self.on_event({**event, "number": trial.number})
+        frozen = trial.trial.storage.get_trial(trial.trial._trial_id)
         if frozen.state.is_finished():
             # Another machine took it for dead.
             return False
         if event["epoch"] not in frozen.intermediate_values:
-            claimed.trial.report(event["value"], int(event["epoch"]))
+            trial.trial.report(event["value"], int(event["epoch"]))
         # After its last epoch a trial is all but done.
-        return event["epoch"] >= event["epochs"] or not claimed.trial.should_prune()
+        return event["epoch"] >= event["epochs"] or not trial.trial.should_prune()
 
     def _end(
-        self, claimed: ClaimedTrial, outcome: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]], seconds: float
+        self, trial: ClaimedTrial, outcome: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]], seconds: float
     ) -> None:
         if outcome["event"] == "error":
-            self._fail(claimed, outcome["message"])
+            self._fail(trial, outcome["message"])
             return
         self._failures.clear()
         last = epochs[-1] if epochs else {}
         notes: dict[str, Any] = {"seconds": round(seconds, 1), "epochs": last.get("epoch", 0)}
         notes |= {name: last[name] for name in ("score_name", "lower_is_better") if name in last}
         if outcome["event"] == "stopped":
-            over = self._time_is_over()
-            if over:
+            is_over = self._time_is_over()
+            if is_over:
                 notes["note"] = "ended, as the time was over"
             # Without an epoch there is nothing that it could be compared by.
-            self.study.end(claimed, "PRUNED" if last else "FAIL", **notes)
+            self.study.end(trial, "PRUNED" if last else "FAIL", **notes)
         else:
             self._check_same_data(outcome.get("fingerprint"))
             names = ("score_name", "lower_is_better", "interval", "epochs")
             notes |= {name: outcome[name] for name in names if name in outcome}
-            self.study.end(claimed, "COMPLETE", float(outcome["value"]), **notes)
-        frozen = self.study.study.trials[claimed.number]
+            self.study.end(trial, "COMPLETE", float(outcome["value"]), **notes)
+        frozen = self.study.study.trials[trial.number]
         result = TrialResult.of(frozen)
         scores = {"state": result.state, "score": result.score, "score_name": result.score_name} if result else {}
-        self.on_event({"event": "trial_end", "number": claimed.number, "seconds": notes["seconds"], **scores})
+        self.on_event({"event": "trial_end", "number": trial.number, "seconds": notes["seconds"], **scores})
 
-    def _fail(self, claimed: ClaimedTrial, reason: str) -> None:
-        self.study.end(claimed, "FAIL", note=reason)
-        self.on_event({"event": "trial_end", "number": claimed.number, "state": "failed", "reason": reason})
+    def _fail(self, trial: ClaimedTrial, reason: str) -> None:
+        self.study.end(trial, "FAIL", note=reason)
+        self.on_event({"event": "trial_end", "number": trial.number, "state": "failed", "reason": reason})
         self._failures.append(reason)
         if len(self._failures) >= _MOST_FAILURES:
             raise TrainingError(f"{pluralize(len(self._failures), 'trial')} in a row failed, the last one: {reason}")
@@ -163,11 +163,11 @@ class SearchLoop:
                 "give it another name to start a new one"
             )
 
-    def _look(self, claimed: ClaimedTrial) -> bool:
+    def _look(self, trial: ClaimedTrial) -> bool:
         """Tells that the trial is alive, notes the time, and returns whether there is any left."""
         now = self.clock()
         if now - self._beaten >= _BEAT_EVERY:
-            self.study.beat(claimed)
+            self.study.beat(trial)
             self._beaten = now
         if now - self._noted >= _NOTE_EVERY:
             self._noted = now

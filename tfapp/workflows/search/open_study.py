@@ -114,8 +114,8 @@ def _identity(experiment: Experiment, dimensions: Sequence[SearchDimension]) -> 
     for name in ("train", "dev", "test"):
         values["data"].pop(name, None)
     space = {f"search.{dimension.name}": dimension.describe() for dimension in dimensions}
-    searched = {dimension.name for dimension in dimensions}
-    return {name: value for name, value in _leaves(values) if name not in searched} | space
+    names = {dimension.name for dimension in dimensions}
+    return {name: value for name, value in _leaves(values) if name not in names} | space
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -133,8 +133,8 @@ def _check_same_search(study: optuna.Study, identity: Mapping[str, str], folder:
         return
     names = sorted(name for name in {*earlier, *identity} if earlier.get(name) != identity.get(name))
     if names:
-        shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+        listed_names = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
         raise SettingsError(
-            f"{folder}: this search was started with other settings ({shown}); give them again, "
+            f"{folder}: this search was started with other settings ({listed_names}); give them again, "
             "or another name to start a new one"
         )

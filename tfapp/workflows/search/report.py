@@ -30,7 +30,7 @@ def write_search_report(result: SearchResult, study: optuna.Study, dimensions: S
         study: Optuna's, which says how much each setting matters (PED-ANOVA; Watanabe et al. 2023).
         dimensions: What was searched.
     """
-    ranked = sorted(result.trials, key=lambda trial: (trial.state != "complete", -trial.value, trial.number))
+    trials = sorted(result.trials, key=lambda trial: (trial.state != "complete", -trial.value, trial.number))
     page = SearchPage(
         title=f"Search: {study.study_name}",
         headline=result.headline(),
@@ -38,7 +38,7 @@ def write_search_report(result: SearchResult, study: optuna.Study, dimensions: S
         seeds=result.seeds,
         chosen=result.chosen,
         run=str(result.path) if result.path else "",
-        trials=ranked,
+        trials=trials,
         space=[dimension.describe() for dimension in dimensions],
         drawings=_draw(result, _importances(study), dimensions),
     )

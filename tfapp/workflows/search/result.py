@@ -142,15 +142,15 @@ class SearchResult:
         """Returns what came of it, in a line."""
         best = self.best
         words = f"best of {len(self.trials)} trials on dev: {best.score_name} {best.score:.3f} (trial {best.number})"
-        chosen = self.chosen
-        if chosen is None:
+        winner = self.chosen
+        if winner is None:
             return words
-        low, high = chosen.interval
+        low, high = winner.interval
         scores = [seed.test for seed in self.seeds]
         mean = f"; mean of {len(scores)} seeds {fmean(scores):.3f} ({min(scores):.3f} to {max(scores):.3f})"
         return (
-            f"{chosen.score_name} {chosen.test:.3f} on {chosen.on} (95 % interval {low:.3f} to {high:.3f}, "
-            f"{chosen.count} rows){mean if len(scores) > 1 else ''}; {words}"
+            f"{winner.score_name} {winner.test:.3f} on {winner.on} (95 % interval {low:.3f} to {high:.3f}, "
+            f"{winner.count} rows){mean if len(scores) > 1 else ''}; {words}"
         )
 
     def to_dict(self) -> dict[str, Any]:

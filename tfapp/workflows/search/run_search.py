@@ -88,9 +88,9 @@ def search(
     result = _collect(study)
     write_search_report(result, study.study, dimensions)
     if seeds:
-        chosen = trial_experiment(settings, dimensions, result.best.parameters)
+        winner_settings = trial_experiment(settings, dimensions, result.best.parameters)
         options: dict[str, Any] = {"seeds": seeds, "command": command, "on_event": on_event, "quiet": quiet}
-        trainings, path = train_winner(chosen, result.best.number, folder, Path(runs), **options)
+        trainings, path = train_winner(winner_settings, result.best.number, folder, Path(runs), **options)
         result = replace(result, seeds=trainings, path=path)
         write_search_report(result, study.study, dimensions)
     if not study.has_running():

@@ -113,22 +113,22 @@ class SearchStudy:
         """
         with ExitStack() as stack:
             with process_lock(self.folder / ".ask.lock", timeout=LOCK_TIMEOUT), quiet_optuna():
-                claimed = self._claim_killed(stack) or self._begin(stack, dimensions, experiment, bound)
-            yield claimed
+                trial = self._claim_killed(stack) or self._begin(stack, dimensions, experiment, bound)
+            yield trial
 
-    def beat(self, claimed: ClaimedTrial) -> None:
+    def beat(self, trial: ClaimedTrial) -> None:
         """Tells other machines that a trial is alive."""
         from optuna.storages._heartbeat import BaseHeartbeat
 
         storage = self.study._storage
         if isinstance(storage, BaseHeartbeat):
-            storage.record_heartbeat(claimed.trial._trial_id)
+            storage.record_heartbeat(trial.trial._trial_id)
 
-    def end(self, claimed: ClaimedTrial, state: str, value: float | None = None, **notes: Any) -> None:
+    def end(self, trial: ClaimedTrial, state: str, value: float | None = None, **notes: Any) -> None:
         """Records how a trial ended, and removes what nobody needs of it.
 
         Args:
-            claimed: The trial.
+            trial: The trial.
             state: COMPLETE, PRUNED or FAIL.
             value: What is highest for the best trial, of a complete one.
             notes: JSON values that are kept with it.
@@ -139,8 +139,8 @@ class SearchStudy:
         # Another machine may have taken it for dead, and have begun it anew.
         with quiet_optuna(), suppress(UpdateFinishedTrialError):
             for name, note in notes.items():
-                claimed.trial.set_user_attr(name, note)
-            self.study.tell(claimed.trial, value, state=TrialState[state], skip_if_finished=True)
+                trial.trial.set_user_attr(name, note)
+            self.study.tell(trial.trial, value, state=TrialState[state], skip_if_finished=True)
         self.drop_losers()
 
     def drop_losers(self) -> None:
@@ -169,14 +169,14 @@ class SearchStudy:
                 continue
             starts = int(frozen.user_attrs.get("starts", 1))
             trial = optuna.trial.Trial(self.study, frozen._trial_id)
-            claimed = ClaimedTrial(trial, self.trial_folder(frozen.number), resumed=True)
+            claim = ClaimedTrial(trial, self.trial_folder(frozen.number), resumed=True)
             if starts >= MOST_STARTS:
-                claimed.trial.set_user_attr("note", f"its process was killed {starts} times")
-                self.study.tell(claimed.trial, state=TrialState.FAIL, skip_if_finished=True)
+                claim.trial.set_user_attr("note", f"its process was killed {starts} times")
+                self.study.tell(claim.trial, state=TrialState.FAIL, skip_if_finished=True)
                 continue
-            claimed.trial.set_user_attr("starts", starts + 1)
-            self.beat(claimed)
-            return claimed
+            claim.trial.set_user_attr("starts", starts + 1)
+            self.beat(claim)
+            return claim
         # What is left was begun on other machines.
         optuna.storages.fail_stale_trials(self.study)
         return None
@@ -188,16 +188,16 @@ class SearchStudy:
         """
         if self.study.user_attrs.get("home") == self._owner:
             return True
-        started = frozen.datetime_start
-        return started is not None and utc_now() - started.astimezone() > timedelta(seconds=GRACE)
+        start_time = frozen.datetime_start
+        return start_time is not None and utc_now() - start_time.astimezone() > timedelta(seconds=GRACE)
 
     def _begin(
         self, stack: ExitStack, dimensions: Sequence[SearchDimension], experiment: Experiment, bound: int
     ) -> ClaimedTrial | None:
         from optuna.trial import TrialState
 
-        counted = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-        if len(self.study.get_trials(deepcopy=False, states=counted)) >= bound:
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+        if len(self.study.get_trials(deepcopy=False, states=states)) >= bound:
             return None
         trial = self.study.ask()
         suggest_parameters(trial, dimensions, experiment)
@@ -208,9 +208,9 @@ class SearchStudy:
         trial.set_user_attr("starts", 1)
         # Last: from here on a process that finds it can go on with it.
         trial.set_user_attr("folder", self._owner)
-        claimed = ClaimedTrial(trial, folder, resumed=False)
-        self.beat(claimed)
-        return claimed
+        claim = ClaimedTrial(trial, folder, resumed=False)
+        self.beat(claim)
+        return claim
 
     def _lock(self, number: int, stack: ExitStack) -> bool:
         try:

@@ -85,25 +85,25 @@ def _converse(
     lines: SimpleQueue[str | None] = SimpleQueue()
     threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
     last: dict[str, Any] | None = None
-    stopping = False
-    waited = 0.0
+    is_stopping = False
+    seconds = 0.0
     while True:
         try:
             line = lines.get(timeout=_PAUSE)
         except Empty:
-            waited += _PAUSE if stopping else 0.0
-            if waited > _PATIENCE:
+            seconds += _PAUSE if is_stopping else 0.0
+            if seconds > _PATIENCE:
                 last = {"event": "stopped"}
                 process.kill()
-            if not stopping and not goes_on():
-                stopping = True
+            if not is_stopping and not goes_on():
+                is_stopping = True
                 _tell(process.stdin, "stop")
             continue
         if line is None:
             return last
         event = _parse(line)
         if event.get("event") == "epoch":
-            _tell(process.stdin, "go" if on_epoch(event) and not stopping and goes_on() else "stop")
+            _tell(process.stdin, "go" if on_epoch(event) and not is_stopping and goes_on() else "stop")
         elif event.get("event") in ("end", "stopped", "error"):
             last = event
 

@@ -39,9 +39,9 @@ def trial_experiment(
             section = section.setdefault(name, {})
         section.pop(leaf, None)
         if dimension.name in parameters:
-            stored = [_store_value(value) for value in dimension.values]
+            stored_values = [_store_value(value) for value in dimension.values]
             value = parameters[dimension.name]
-            section[leaf] = dimension.values[stored.index(value)] if stored else value
+            section[leaf] = dimension.values[stored_values.index(value)] if stored_values else value
     return parse_experiment(values, source="the trial")
 
 
@@ -59,8 +59,8 @@ def suggest_parameters(
         if not dimension.applies({other: value_of(other) for other in dimension.conditions}):
             settings[name] = _default_value(experiment, name)
         elif dimension.values:
-            stored = [_store_value(value) for value in dimension.values]
-            settings[name] = dimension.values[stored.index(trial.suggest_categorical(name, stored))]
+            stored_values = [_store_value(value) for value in dimension.values]
+            settings[name] = dimension.values[stored_values.index(trial.suggest_categorical(name, stored_values))]
         elif dimension.whole:
             settings[name] = trial.suggest_int(name, int(dimension.low), int(dimension.high), log=dimension.log)
         else:

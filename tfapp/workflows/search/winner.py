@@ -59,8 +59,8 @@ def train_winner(
             if record is None:
                 folders = {seed: folder / "seeds" / f"{trial:04d}-{seed}" for seed in _seeds(experiment, seeds)}
                 results = _train_all(experiment, folders, command, on_event, quiet=quiet)
-                chosen = max(results, key=lambda result: result.dev)
-                source = _run_in(folders[chosen.seed])
+                winner = max(results, key=lambda result: result.dev)
+                source = _run_in(folders[winner.seed])
                 target = _free_path(runs / experiment.name / source.name)
                 record = {"trial": trial, "source": str(source), "run": str(target), "seeds": list(map(vars, results))}
                 # Before the rename, so that a search that is killed in between finds the run in either place.
@@ -101,8 +101,8 @@ def _read_record(folder: Path, trial: int, seeds: int) -> dict[str, Any] | None:
         record: dict[str, Any] = json.loads((folder / "winner.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    there = any((Path(record[name]) / "settings.toml").exists() for name in ("source", "run"))
-    return record if record["trial"] == trial and len(record["seeds"]) == seeds and there else None
+    is_complete = any((Path(record[name]) / "settings.toml").exists() for name in ("source", "run"))
+    return record if record["trial"] == trial and len(record["seeds"]) == seeds and is_complete else None
 
 
 def _train_seed(experiment: Experiment, seed: int, folder: Path, command: Sequence[str]) -> SeedResult:
@@ -112,8 +112,8 @@ def _train_seed(experiment: Experiment, seed: int, folder: Path, command: Sequen
         private_folder(folder)
         training = experiment.training.model_copy(update={"seed": seed})
         write_text(folder / "trial.toml", dump_toml(experiment.model_copy(update={"training": training})))
-        shared = folder.parents[1] / "shared"
-        outcome = run_trial_process([*command, "seed", str(folder), str(shared)], folder / "log.txt")
+        shared_folder = folder.parents[1] / "shared"
+        outcome = run_trial_process([*command, "seed", str(folder), str(shared_folder)], folder / "log.txt")
         if outcome["event"] != "end":
             raise TrainingError(f"the winner with seed {seed}: {outcome.get('message', 'it was stopped')}")
         write_json(file, {"seed": seed, "dev": outcome["value"], **outcome["test"]})
@@ -131,8 +131,8 @@ def _run_in(folder: Path) -> Path:
 
 def _free_path(path: Path) -> Path:
     """Returns the path, or where there is something already, one that follows on it."""
-    others = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
-    return next(one for one in itertools.chain([path], others) if not one.exists())
+    paths = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], paths) if not one.exists())
 
 
 def _publish(source: Path, target: Path) -> None:

@@ -85,8 +85,8 @@ class FolderReader:
         except FileNotFoundError:
             return
         except (DataError, OSError) as error:
-            broken = Checkpoint(name, {**(self.positions.get(name) or {}), "broken": time})
-            yield Batch(self.folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], broken)
+            checkpoint = Checkpoint(name, {**(self.positions.get(name) or {}), "broken": time})
+            yield Batch(self.folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], checkpoint)
 
     def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
         kind, state = file.suffix.lower(), position or {}

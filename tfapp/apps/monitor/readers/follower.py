@@ -151,9 +151,9 @@ def _next_line(file: BinaryIO) -> tuple[bytes, int]:
     line = file.readline(LONGEST_LINE + 1)
     length = len(line)
     if length > LONGEST_LINE and not line.endswith(b"\n"):
-        while (more := file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
-            length += len(more)
-        length += len(more)
+        while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+            length += len(rest)
+        length += len(rest)
     return line, length
 
 

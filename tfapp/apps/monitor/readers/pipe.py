@@ -38,16 +38,16 @@ class PipeReader:
 
     def _lines(self, stop: threading.Event) -> Iterator[list[bytes]]:
         """Yields the lines that came together."""
-        rest = b""
+        remainder = b""
         while not stop.is_set():
             if not select.select([self._descriptor], [], [], 0.2)[0]:
                 continue
             chunk = os.read(self._descriptor, _CHUNK)
             if not chunk:
                 break
-            *lines, rest = (rest + chunk).split(b"\n")
+            *lines, remainder = (remainder + chunk).split(b"\n")
             # Of a line that is too long, no more is kept than tells that it is.
-            rest = rest[: LONGEST_LINE + 1]
+            remainder = remainder[: LONGEST_LINE + 1]
             yield lines
-        if rest.strip() and not stop.is_set():
-            yield [rest]
+        if remainder.strip() and not stop.is_set():
+            yield [remainder]

@@ -59,16 +59,16 @@ class MailSink:
 def compose(payload: Payload, key: str, settings: SmtpSettings) -> EmailMessage:
     """Writes the mail; mail programs take the same Message-ID for the same mail."""
     alert = payload["alert"]
-    over = "Over: " if payload["event"] == "ended" else ""
+    prefix = "Over: " if payload["event"] == "ended" else ""
     mail = EmailMessage()
     # What stands in a subject comes from a model's label; a line break there would begin another header.
-    mail["Subject"] = " ".join(f"{over}{alert['headline']}".split())[:200]
+    mail["Subject"] = " ".join(f"{prefix}{alert['headline']}".split())[:200]
     mail["From"] = settings.sender
     mail["To"] = ", ".join(settings.to)
     mail["Date"] = formatdate()
     mail["Message-ID"] = f"<{key}@tfapp.monitor>"
     texts = [f"- {text['text']} ({text['source']}, {text['time']})" for text in payload["texts"]]
-    mail.set_content("\n".join([f"{over}{alert['headline']}", "", *texts, ""]))
+    mail.set_content("\n".join([f"{prefix}{alert['headline']}", "", *texts, ""]))
     return mail
 
 

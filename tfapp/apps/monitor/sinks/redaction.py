@@ -87,8 +87,8 @@ def url_secrets(url: str) -> list[str]:
     parts = urlsplit(url)
     pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
     path = parts.path if parts.path.strip("/") else ""
-    whole = [parts.netloc.rpartition("@")[0], parts.password or "", path, parts.query]
-    return [*whole, *(piece for piece in pieces if len(piece) >= _SHORTEST)]
+    secrets = [parts.netloc.rpartition("@")[0], parts.password or "", path, parts.query]
+    return [*secrets, *(piece for piece in pieces if len(piece) >= _SHORTEST)]
 
 
 def _spellings(secret: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ def required(**kinds: Any) -> list[sa.Column[Any]]:
     return [sa.Column(name, kind, nullable=False) for name, kind in kinds.items()]
 
 
-def create_ingest_tables(ingests: str, rejected: str) -> None:
+def create_ingest_tables(ingests: str, rejections: str) -> None:
     """Makes the tables of an application's ingests and of their rejected rows."""
     counts = dict.fromkeys(("rows", "added", "repeated", "set_aside"), INTEGER)
     op.create_table(
@@ -38,7 +38,7 @@ def create_ingest_tables(ingests: str, rejected: str) -> None:
         *required(**counts),
     )
     op.create_table(
-        rejected,
+        rejections,
         number(),
         sa.Column("build_id", KEY, sa.ForeignKey(f"{ingests}.id"), nullable=False, index=True),
         *required(line=INTEGER, reason=TEXT, content=TEXT),
