@@ -170,9 +170,9 @@ def _compare(ours: DefaultRun, run_lines: Callable[..., list[Any]], peers: Peers
     table.measure, ours.score.value = "accuracy", float(np.mean(answers == truth))
     for name, predict in (("LR, TF-IDF", _tf_idf), ("LR, frozen vectors", _frozen_vectors)):
         start = time.monotonic()
-        others = predict([row["text"] for row in train_rows], [row["label"] for row in train_rows], texts)
-        p = _mcnemar(answers == truth, others == truth)
-        table.scores.append(DefaultScore(name, float(np.mean(others == truth)), time.monotonic() - start, p))
+        baseline_answers = predict([row["text"] for row in train_rows], [row["label"] for row in train_rows], texts)
+        p = _mcnemar(answers == truth, baseline_answers == truth)
+        table.scores.append(DefaultScore(name, float(np.mean(baseline_answers == truth)), time.monotonic() - start, p))
     table.scores += _peer_scores(rows | {"seed": 0}, peers) if peers else []
     return table
 
@@ -191,7 +191,7 @@ def _baseline(task: str, train_rows: list[Any], test: list[Any]) -> list[Default
     if task not in BASELINES:
         return []
     start = time.monotonic()
-    columns = ({name: [row[name] for row in some] for name in test[0]} for some in (train_rows, test))
+    columns = ({name: [row[name] for row in split] for name in test[0]} for split in (train_rows, test))
     name, value = measure_baseline(task, *columns)
     return [DefaultScore(name, value, time.monotonic() - start)]
 

@@ -45,9 +45,9 @@ def main() -> None:
 
 def count_steps(labels: list[str], batch_size: int) -> int:
     """Returns the steps of one epoch: the pairs of one label and those of two, the fewer ones repeated."""
-    same = sum(count * (count + 1) // 2 for count in Counter(labels).values())
+    positive_count = sum(count * (count + 1) // 2 for count in Counter(labels).values())
     pairs = len(labels) * (len(labels) + 1) // 2
-    return -(-2 * max(same, pairs - same) // batch_size)
+    return -(-2 * max(positive_count, pairs - positive_count) // batch_size)
 
 
 if __name__ == "__main__":

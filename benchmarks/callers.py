@@ -107,5 +107,5 @@ def sorted_within(lines: list[str], pool: int = 256) -> list[str]:
 def texts() -> dict[str, list[str]]:
     """Returns made texts, the same in every process: a stream of one, and one of many."""
     chance, words = random.Random(1), _VOCABULARY.split()
-    many = [" ".join(chance.choices(words, k=chance.randint(4, _WORDS))) for _ in range(_TEXTS)]
-    return {"one": [_SHORT], "made": many}
+    all_texts = [" ".join(chance.choices(words, k=chance.randint(4, _WORDS))) for _ in range(_TEXTS)]
+    return {"one": [_SHORT], "made": all_texts}

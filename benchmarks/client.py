@@ -92,7 +92,7 @@ def measure_imports(pythons: dict[str, str], rounds: int) -> dict[str, Any]:
                 if turn:
                     figures[name][contender].append(value)
     units = {"import_megabytes": "MB"}
-    return {name: compared(name, values, units.get(name, "s")) for name, values in figures.items()}
+    return {name: comparison(name, values, units.get(name, "s")) for name, values in figures.items()}
 
 
 def measure_operations(pythons: dict[str, str], rounds: int) -> dict[str, Any]:
@@ -118,10 +118,10 @@ def measure(name: str, ours: Worker, theirs: Worker, rounds: int) -> dict[str, A
                 turns[contender].append(workers[contender].ask(name))
         for contender in CONTENDERS:
             values[contender].append(min(turns[contender]) * 1e6)
-    return compared(name, values, "µs")
+    return comparison(name, values, "µs")
 
 
-def compared(name: str, values: dict[str, list[float]], unit: str) -> dict[str, Any]:
+def comparison(name: str, values: dict[str, list[float]], unit: str) -> dict[str, Any]:
     """Returns the contenders' medians, and how many times more theirs takes, round by round."""
     ratios = sorted(theirs / ours for ours, theirs in zip(values[OURS], values[THEIRS], strict=True))
     target = TARGETS.get(name, 1.0)
@@ -161,7 +161,7 @@ def work(role: str, address: str = "") -> None:
     serve_lines(lambda name: list(functions) if name == "operations" else functions[name]())
 
 
-def timed(operation: Operation) -> float:
+def measure_seconds(operation: Operation) -> float:
     """Returns the seconds of one call, the best of a few batches."""
     count = 1
     while (seconds := batch(operation, count)) < _TURN_SECONDS / 5:
@@ -180,10 +180,10 @@ def steady(operation: Operation, callers: int = 1, clock: Callable[[], float] = 
     """Returns the seconds a call of a while in which callers send one request after the other."""
     operation()
     counts = [0] * callers
-    over = threading.Event()
+    deadline = threading.Event()
 
     def caller(index: int) -> None:
-        while not over.is_set():
+        while not deadline.is_set():
             operation()
             counts[index] += 1
 
@@ -191,8 +191,8 @@ def steady(operation: Operation, callers: int = 1, clock: Callable[[], float] = 
     began = clock()
     for thread in threads:
         thread.start()
-    over.wait(_TURN_SECONDS)
-    over.set()
+    deadline.wait(_TURN_SECONDS)
+    deadline.set()
     for thread in threads:
         thread.join()
     return (clock() - began) / sum(counts)
@@ -214,18 +214,18 @@ def measures(
     """Returns the same operations for both contenders."""
     array, strings = floats(), texts(1000)
     in_content, in_strings = encode(array), encode(strings)
-    one, many = texts(1), texts(64)
+    one, batch_of_texts = texts(1), texts(64)
     return {
-        "encode_floats": functools.partial(timed, lambda: encode(array)),
-        "encode_strings": functools.partial(timed, lambda: encode(strings)),
-        "encode_one_text": functools.partial(timed, lambda: encode(one)),
-        "decode_tensor_content": functools.partial(timed, lambda: decode(in_content)),
-        "decode_float_val": functools.partial(timed, lambda: decode(from_fields)),
-        "decode_strings": functools.partial(timed, lambda: decode(in_strings)),
+        "encode_floats": functools.partial(measure_seconds, lambda: encode(array)),
+        "encode_strings": functools.partial(measure_seconds, lambda: encode(strings)),
+        "encode_one_text": functools.partial(measure_seconds, lambda: encode(one)),
+        "decode_tensor_content": functools.partial(measure_seconds, lambda: decode(in_content)),
+        "decode_float_val": functools.partial(measure_seconds, lambda: decode(from_fields)),
+        "decode_strings": functools.partial(measure_seconds, lambda: decode(in_strings)),
         "call_one_text": functools.partial(steady, lambda: predict("small", one)),
         # The time that the calling process computes, with gRPC's threads.
         "call_one_text_cpu": functools.partial(steady, lambda: predict("small", one), clock=time.process_time),
-        "call_64_texts": functools.partial(steady, lambda: predict("large", many)),
+        "call_64_texts": functools.partial(steady, lambda: predict("large", batch_of_texts)),
         "call_8_threads": functools.partial(steady, lambda: predict("small", one), callers=8),
     }
 
@@ -265,7 +265,7 @@ def their_operations(address: str) -> dict[str, Callable[[], float]]:
 def start_server() -> tuple[Any, int]:
     import grpc
 
-    answers = {name: canned(rows) for name, rows in (("small", 1), ("large", 64))}
+    answers = {name: canned_response(rows) for name, rows in (("small", 1), ("large", 64))}
 
     def answer(request: bytes, _context: Any) -> bytes:
         return answers["large" if b"\x05large" in request[:40] else "small"]
@@ -281,7 +281,7 @@ def start_server() -> tuple[Any, int]:
     return server, port
 
 
-def canned(rows: int) -> bytes:
+def canned_response(rows: int) -> bytes:
     """Returns the answer of a classifier of five labels; of more rows, with an embedding beside it."""
     import numpy as np
     from tfapp_client import codec, messages

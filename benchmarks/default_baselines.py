@@ -58,7 +58,7 @@ def frozen_vectors(*columns: Sequence[str]) -> list[Any]:
 
 def _features(train: Columns, test: Columns) -> list[Any]:
     names = ("text",) if "text" in train else ("query", "candidate")
-    vectors = frozen_vectors(*(some[name] for some in (train, test) for name in names))
+    vectors = frozen_vectors(*(split[name] for split in (train, test) for name in names))
     if len(names) == 1:
         return vectors
     pairs = zip(vectors[::2], vectors[1::2], strict=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "FAINT", "INK", "draw_bars", "new_figure", "plain", "save"]
+__all__ = ["BLUE", "FAINT", "INK", "draw_bars", "new_figure", "save", "style_axes"]
 
 INK: Final = "#1f2328"
 FAINT: Final = "#8a919b"
@@ -27,7 +27,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=144, layout="constrained")
 
 
-def plain(axes: Axes, *, grid: str = "both") -> None:
+def style_axes(axes: Axes, *, grid: str = "both") -> None:
     """Leaves the two axes and a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
@@ -40,7 +40,7 @@ def draw_bars(axes: Axes, rounds: Mapping[str, Sequence[float]], colors: Mapping
     """Draws a bar for each contender, of the median round, with a line from the lowest to the highest."""
     spreads = {name: spread(values) for name, values in rounds.items()}
     most = max(values["highest"] for values in spreads.values())
-    plain(axes, grid="x")
+    style_axes(axes, grid="x")
     for index, (name, values) in enumerate(spreads.items()):
         axes.barh(index, values["median"], height=0.66, color=colors[name], linewidth=0)
         axes.plot([values["lowest"], values["highest"]], [index, index], color=INK, linewidth=1)

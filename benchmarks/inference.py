@@ -213,7 +213,7 @@ def measure_served(
     """Measures the whole path, from a string over gRPC to a label, beside ONNX Runtime in process; and the memory."""
     baseline = PEERS["ONNX Runtime float32"]
     with ExitStack() as stack:
-        other = stack.enter_context(start(baseline, folder, options)) if options.peer else None
+        peer_server = stack.enter_context(start(baseline, folder, options)) if options.peer else None
         callers = {}
         for precision in ("float32", "bfloat16"):
             server = stack.enter_context(start_server(Path(graphs[f"tfapp {precision}"].kind)))
@@ -222,12 +222,12 @@ def measure_served(
         for traffic, (count, rows) in TRAFFIC.items():
 
             def ask(name: str, count: int = count, rows: int = rows) -> float:
-                if other is not None and name == "ONNX Runtime float32, in process":
-                    return float(other.ask(f"pass mix {ROWS} 512"))
+                if peer_server is not None and name == "ONNX Runtime float32, in process":
+                    return float(peer_server.ask(f"pass mix {ROWS} 512"))
                 question = f"load mix {count} {rows} {options.seconds}"
                 return float(callers[name][1].ask(question)["rows_per_second"])
 
-            names = [*callers, *(["ONNX Runtime float32, in process"] if other else [])]
+            names = [*callers, *(["ONNX Runtime float32, in process"] if peer_server else [])]
             by_turns(1, names, ask)
             rates[traffic] = by_turns(options.rounds, names, ask)
         return {"served": rates, "memory": watch_memory(*callers["tfapp float32"], options.requests)}

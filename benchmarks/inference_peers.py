@@ -48,12 +48,12 @@ def main() -> None:
 def tokenizer(folder: Path) -> Callable[[list[str]], dict[str, np.ndarray]]:
     from tokenizers import Tokenizer
 
-    fast = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    fast.enable_truncation(_LENGTH)
-    fast.enable_padding()
+    fast_tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    fast_tokenizer.enable_truncation(_LENGTH)
+    fast_tokenizer.enable_padding()
 
     def tokenize(rows: list[str]) -> dict[str, np.ndarray]:
-        encodings = fast.encode_batch(rows)
+        encodings = fast_tokenizer.encode_batch(rows)
         ids, mask = (
             np.array([getattr(one, name) for one in encodings], np.int64) for name in ("ids", "attention_mask")
         )

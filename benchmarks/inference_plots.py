@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from drawing import BLUE, FAINT, INK, draw_bars, new_figure, plain, save
+from drawing import BLUE, FAINT, INK, draw_bars, new_figure, save, style_axes
 from inference_report import MEMORY_MB, SETTLED
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
 
 
 def draw_memory(axes: Axes, points: list[tuple[int, float]]) -> None:
-    plain(axes)
+    style_axes(axes)
     axes.plot([1e-3 * requests for requests, _ in points], [memory for _, memory in points], color=BLUE, linewidth=1.8)
     axes.axhline(MEMORY_MB, color=FAINT, linewidth=1, linestyle=(0, (4, 4)))
     if points[-1][0] > SETTLED:

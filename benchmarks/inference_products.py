@@ -36,9 +36,9 @@ def main() -> None:
     shapes = layer_shapes(model.backbone)
     # The last layer is computed of the first token alone, but for its keys and values.
     layers = model.backbone.num_layers - 1
-    whole = sum(one * other for one, other in shapes)
+    product_count = sum(one * other for one, other in shapes)
     product = shapes[0][0] * shapes[0][1]
-    gflop = 2e-9 * ((layers * whole + product) * tokens + (whole - product))
+    gflop = 2e-9 * ((layers * product_count + product) * tokens + (product_count - product))
     rates = {name: product_rate(shapes, round(tokens * _ROWS), threads, name) for name in ("float32", "bfloat16")}
     serve_lines(lambda question: gflop if question == "gflop" else rates[question.split()[1]]())
 

@@ -71,8 +71,8 @@ def target_result(target: InferenceTarget, report: Mapping[str, Any]) -> dict[st
         return None
     ratios = [ours / theirs for ours, theirs in zip(rounds[target.ours], rounds[target.theirs], strict=True)]
     median = statistics.median(ratios)
-    met = median <= target.bound if target.latency else median >= target.bound
-    return {**asdict(target), "ratio": spread(ratios), "met": met}
+    is_met = median <= target.bound if target.latency else median >= target.bound
+    return {**asdict(target), "ratio": spread(ratios), "met": is_met}
 
 
 def memory_met(points: Sequence[tuple[int, float]]) -> bool | None:

@@ -108,17 +108,17 @@ def _detection(
     topic = max(pools, key=lambda pool: pool.per_window)
     data = next(iter(answers.values()))[0].message.source
     negatives = [answer.sentiment == "negative" for answer, is_negative in answers.values() if is_negative]
-    others = [answer.sentiment == "negative" for answer, is_negative in answers.values() if not is_negative]
+    other_answers = [answer.sentiment == "negative" for answer, is_negative in answers.values() if not is_negative]
     result: dict[str, Any] = {
         "topic": topic.source,
         "texts_per_window": round(topic.per_window, 1),
         "recall": round(statistics.fmean(negatives), 3),
-        "false_negatives": round(statistics.fmean(others), 3),
+        "false_negatives": round(statistics.fmean(other_answers), 3),
     }
     sizes = f"topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window"
     judges = f"of negative texts {result['recall']:.0%} are classified so, of others {result['false_negatives']:.0%}"
     print(f"{data}: {sizes}; {judges}")
-    false, windows = defaultdict(int), 0
+    false_alerts, windows = defaultdict(int), 0
     for size in SIZES:
         delays: list[int] = []
         rises: list[float] = []
@@ -134,9 +134,9 @@ def _detection(
                 rises += [hits[0].after - hits[0].before] if hits else []
             for alert in alerts:
                 if not any(_hits(alert, surge) for surge in surges):
-                    false[alert.kind] += 1
+                    false_alerts[alert.kind] += 1
                 elif alert.kind == "rise" and alert.topic != topic.source:
-                    false["rise"] += 1
+                    false_alerts["rise"] += 1
         surge_count = SURGES * options.seeds
         result[f"{size:.2f}"] = row = {
             "planted": surge_count,
@@ -147,7 +147,9 @@ def _detection(
         }
         print(f"  {QUIET:.0%} to {size:.0%}: " + ", ".join(f"{name} {value}" for name, value in row.items()))
     result["windows"] = windows
-    result["false_per_1000"] = {kind: round(number / windows * 1000, 2) for kind, number in sorted(false.items())}
+    result["false_per_1000"] = {
+        kind: round(number / windows * 1000, 2) for kind, number in sorted(false_alerts.items())
+    }
     print(f"  {windows} windows; false alerts in 1000: {result['false_per_1000']}")
     return result
 
@@ -158,9 +160,9 @@ def _pools(answers: Mapping[str, tuple[ClassifiedMessage, bool]]) -> list[Replay
     for text, (answer, negative) in answers.items():
         texts_by_topic[answer.topic][not negative].append(text)
     return [
-        ReplaySource(topic, negative, other, QUIET, PER_WINDOW * (len(negative) + len(other)) / len(answers))
-        for topic, (negative, other) in sorted(texts_by_topic.items())
-        if negative and other
+        ReplaySource(topic, negative, others, QUIET, PER_WINDOW * (len(negative) + len(others)) / len(answers))
+        for topic, (negative, others) in sorted(texts_by_topic.items())
+        if negative and others
     ]
 
 

@@ -47,9 +47,9 @@ def main() -> None:
         item_matrix = service.catalogue.item_matrix(identity)
         log = service.catalogue.log(item_matrix)
         log = log[: round(options.first * len(log))]
-        results = {f"last {share:.0%}": _measured(service, item_matrix, log, share) for share in SHARES}
+        results = {f"last {share:.0%}": _measure(service, item_matrix, log, share) for share in SHARES}
         name = f"last {SHARES[-1]:.0%}, a tenth of the items made new"
-        results[name] = _measured(service, item_matrix, _planted(log, SHARES[-1]), SHARES[-1])
+        results[name] = _measure(service, item_matrix, _with_new_items(log, SHARES[-1]), SHARES[-1])
     if options.output:
         about = {"seconds": seconds, "embedder": identity, "first": options.first, "settings": options.set}
         write_report(options.output, {"environment": environment(*PACKAGES), **about, "splits": results})
@@ -93,13 +93,13 @@ def _write(file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return file
 
 
-def _planted(log: EventLog, share: float) -> EventLog:
+def _with_new_items(log: EventLog, share: float) -> EventLog:
     start = log.times[int((1 - share) * len(log))]
     mask = np.random.default_rng(0).random(int(log.items.max()) + 1) < PLANTED
     return log[~mask[log.items] | (log.times >= start)]
 
 
-def _measured(service: Recommend, item_matrix: ItemMatrix, log: EventLog, share: float) -> dict[str, Any]:
+def _measure(service: Recommend, item_matrix: ItemMatrix, log: EventLog, share: float) -> dict[str, Any]:
     began = time.perf_counter()
     evaluation = evaluate(item_matrix, log, service.settings, share=share)
     _print(evaluation, share)

@@ -41,7 +41,7 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self.peaks: dict[str, float] = {}
 
-    def watched(self, stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
+    def watch(self, stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
         """Returns the same function, its calls counted to a stage."""
 
         def watch(*args: Any, **kwargs: Any) -> Any:
@@ -86,7 +86,7 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
     model = load_model(model_folder)
     memory["model"] = resident_memory()
     stages = watch_loading()
-    tokenize = stages.watched("tokenize", tokenize_split)
+    tokenize = stages.watch("tokenize", tokenize_split)
     began = time.perf_counter()
     splits = load(DataSettings(train=str(file)))
     # As in training: the texts stay for the lists of mistakes, those of test are tokenized at the end.
@@ -116,7 +116,7 @@ def watch_loading() -> Stages:
         ("fingerprint", splits, "fingerprint_rows"),
     )
     for stage, home, name in parts:
-        setattr(home, name, stages.watched(stage, getattr(home, name)))
+        setattr(home, name, stages.watch(stage, getattr(home, name)))
     return stages
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from drawing import BLUE, FAINT, INK, new_figure, plain, save
+from drawing import BLUE, FAINT, INK, new_figure, save, style_axes
 from scale_data import STAGES
 from scale_report import LIMIT_MB, middle
 
@@ -38,7 +38,7 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     for position, (part, panel) in enumerate(panels, start=1):
         axes = figure.add_subplot(lines, columns, position)
-        plain(axes)
+        style_axes(axes)
         panel(axes, part)
     save(figure, folder / "scale.png")
 
@@ -69,10 +69,10 @@ def draw_data_time(axes: Axes, part: Part) -> None:
     for stage, color in zip(STAGES, _STAGES, strict=True):
         seconds = [point["seconds"][stage] for point in part["points"]]
         axes.plot(at, seconds, color=color, marker="o", markersize=3, linewidth=1.2, label=stage)
-    everything = [point["all_seconds"] for point in part["points"]]
-    axes.plot(at, everything, color=INK, marker="o", markersize=3.5, linewidth=1.8, label="all")
+    all_seconds = [point["all_seconds"] for point in part["points"]]
+    axes.plot(at, all_seconds, color=INK, marker="o", markersize=3.5, linewidth=1.8, label="all")
     axes.set_yscale("log")
-    axes.set_ylim(top=30 * max(everything))
+    axes.set_ylim(top=30 * max(all_seconds))
     axes.legend(
         fontsize=7, frameon=False, loc="upper left", ncols=3, labelspacing=0.3, handlelength=1.4, columnspacing=1
     )
@@ -115,24 +115,24 @@ def _rounds(axes: Axes, part: Part, name: str, color: str) -> None:
 
 def _beside(axes: Axes, at: Sequence[int], values: Sequence[float], label: str, *, log: bool = False) -> None:
     """Draws a second curve, by an axis on the right."""
-    other = axes.twinx()
-    other.spines[["left", "bottom", "top"]].set_visible(False)
-    other.spines["right"].set_color(FAINT)
-    other.plot(at, values, color=_ORANGE, marker="s", markersize=3.5, linewidth=1.2)
-    other.set_ylabel(label, color=_ORANGE, fontsize=9)
-    other.tick_params(labelsize=8)
+    right_axes = axes.twinx()
+    right_axes.spines[["left", "bottom", "top"]].set_visible(False)
+    right_axes.spines["right"].set_color(FAINT)
+    right_axes.plot(at, values, color=_ORANGE, marker="s", markersize=3.5, linewidth=1.2)
+    right_axes.set_ylabel(label, color=_ORANGE, fontsize=9)
+    right_axes.tick_params(labelsize=8)
     if log:
-        other.set_yscale("log")
+        right_axes.set_yscale("log")
     else:
-        other.set_ylim(0, 1.3 * max(values))
+        right_axes.set_ylim(0, 1.3 * max(values))
 
 
-def _label(axes: Axes, title: str, across: str, up: str, at: Sequence[int], *, log: bool = True) -> None:
+def _label(axes: Axes, title: str, x_label: str, y_label: str, at: Sequence[int], *, log: bool = True) -> None:
     from matplotlib.ticker import NullFormatter, NullLocator
 
     axes.set_title(title, fontsize=10, loc="left")
-    axes.set_xlabel(across, fontsize=9)
-    axes.set_ylabel(up, fontsize=9)
+    axes.set_xlabel(x_label, fontsize=9)
+    axes.set_ylabel(y_label, fontsize=9)
     if log:
         axes.set_xscale("log")
     axes.set_xticks(at, [_short(number) for number in at])

@@ -93,13 +93,13 @@ def data_sentence(part: Mapping[str, Any]) -> str:
     ]
     last = part["points"][-1]
     highest = max(last["peaks"], key=last["peaks"].__getitem__)
-    over = LIMIT_MB - last["memory"]["peak"]
+    headroom = LIMIT_MB - last["memory"]["peak"]
     return "\n".join(
         [
             *steps,
             f"{last['at']:,} rows: {last['memory']['peak']:.0f} MB at most ({highest}), of which "
-            f"{last['memory']['model']:.0f} before the first row; {abs(over):.0f} MB "
-            f"{'under' if over >= 0 else 'over'} {LIMIT_MB:.0f}.",
+            f"{last['memory']['model']:.0f} before the first row; {abs(headroom):.0f} MB "
+            f"{'under' if headroom >= 0 else 'over'} {LIMIT_MB:.0f}.",
         ]
     )
 
@@ -116,8 +116,8 @@ def model_cells(point: Point) -> tuple[str, ...]:
 
 def models_sentence(part: Mapping[str, Any]) -> str:
     first, last = _ends(part)
-    more = max(last["at"] - first["at"], 1)
-    megabytes, seconds = ((last[name] - first[name]) / more for name in ("memory_mb", "start_seconds"))
+    added_models = max(last["at"] - first["at"], 1)
+    megabytes, seconds = ((last[name] - first[name]) / added_models for name in ("memory_mb", "start_seconds"))
     return (
         f"{first['at']} to {last['at']} models: each further one takes {megabytes:.0f} MB and {seconds:.2f} s of the "
         f"start; {last['at']} answer {_ratio(last['texts_per_second'], last['of_one_per_second'])} of the texts/s "

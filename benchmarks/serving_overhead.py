@@ -124,7 +124,7 @@ def measure_one(processes: OverheadProcesses, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         for way in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
             values[way].append(workers[way].ask("one one"))
-    overheads = [remote - alone for alone, remote in zip(values[DIRECT], values[SERVED], strict=True)]
+    overheads = [served - direct for direct, served in zip(values[DIRECT], values[SERVED], strict=True)]
     return {
         "unit": "ms",
         **{way: spread(runs) for way, runs in values.items()},
@@ -142,7 +142,7 @@ def measure_traffic(traffic: Traffic, processes: OverheadProcesses, options: arg
             turn = direct_turn if way == DIRECT else served_turn
             turns[way].append(turn(traffic, processes, options.seconds))
     rates = {way: [turn["rows_per_second"] for turn in way_turns] for way, way_turns in turns.items()}
-    shares = [remote / alone for alone, remote in zip(rates[DIRECT], rates[SERVED], strict=True)]
+    shares = [served / direct for direct, served in zip(rates[DIRECT], rates[SERVED], strict=True)]
     cpu = {DIRECT: (DIRECT, CALLERS), SERVER: (SERVED, SERVER), CLIENT: (SERVED, CALLERS)}
     return {
         **asdict(traffic),
@@ -171,8 +171,8 @@ def print_table(report: dict[str, Any]) -> None:
     one = report["one_text"]
     print(f"{'':<24}{'direct':>10}{'served':>10}      added (lowest - highest)")
     print(
-        f"{'one short text':<24}{one[DIRECT]['median']:>10.2f}{one[SERVED]['median']:>10.2f} ms {written(one['added'])}"
-        f"{missed(one, 'under 2 ms')}"
+        f"{'one short text':<24}{one[DIRECT]['median']:>10.2f}{one[SERVED]['median']:>10.2f} ms "
+        f"{spread_text(one['added'])}{miss_note(one, 'under 2 ms')}"
     )
     print(
         f"\n{'':<24}{'direct':>10}{'served':>10}      share (lowest - highest)   CPU ms a text: direct, server, client"
@@ -180,17 +180,17 @@ def print_table(report: dict[str, Any]) -> None:
     for name, figures in report["traffic"].items():
         rates, cpu = figures["rows_per_second"], figures["cpu_ms_per_row"]
         print(
-            f"{name:<24}{rates[DIRECT]['median']:>10.0f}{rates[SERVED]['median']:>10.0f} /s {written(figures['share'])}"
-            f"{'':<9}{cpu[DIRECT]['median']:>8.2f}{cpu[SERVER]['median']:>8.2f}{cpu[CLIENT]['median']:>8.2f}"
-            f"{missed(figures, figures['target'])}"
+            f"{name:<24}{rates[DIRECT]['median']:>10.0f}{rates[SERVED]['median']:>10.0f} /s "
+            f"{spread_text(figures['share'])}{'':<9}{cpu[DIRECT]['median']:>8.2f}{cpu[SERVER]['median']:>8.2f}{cpu[CLIENT]['median']:>8.2f}"
+            f"{miss_note(figures, figures['target'])}"
         )
 
 
-def written(values: dict[str, Any]) -> str:
+def spread_text(values: dict[str, Any]) -> str:
     return f"{values['median']:>6.2f} ({values['lowest']:.2f} - {values['highest']:.2f})"
 
 
-def missed(figures: dict[str, Any], target: Any) -> str:
+def miss_note(figures: dict[str, Any], target: Any) -> str:
     return "" if figures["met"] else f"   target {target} missed"
 
 

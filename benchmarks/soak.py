@@ -75,7 +75,7 @@ def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             for kind in ("good", *ATTACKERS)
         }
         changes = Changes(server, rest_port, versions)
-        sampler = stack.enter_context(ProcessSampler.running(server.process))
+        sampler = stack.enter_context(ProcessSampler.sample_in_background(server.process))
         rounds = max(1, round(options.minutes / ROUND))
         quiet_seconds = 60 * options.minutes / (rounds * (1 + ATTACK_SHARE) + 1 + ATTACK_SHARE)
         # The first call loads and compiles what is used once only.
@@ -111,8 +111,8 @@ def make_models(folder: Path, model: Path | None) -> Path:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def run_phase(
@@ -122,12 +122,12 @@ def run_phase(
     attackers = () if kind == QUIET else ATTACKERS
     began = time.monotonic()
     with ThreadPoolExecutor() as pool:
-        others = {name: pool.submit(workers[name].ask, f"run {seconds}") for name in attackers}
-        good = pool.submit(workers["good"].ask, f"run {seconds}")
+        attacks = {name: pool.submit(workers[name].ask, f"run {seconds}") for name in attackers}
+        steady_calls = pool.submit(workers["good"].ask, f"run {seconds}")
         if kind != QUIET:
-            changes.go_on(seconds, good)
-        outcome = good.result()
-        answers = {name: future.result() for name, future in others.items()}
+            changes.go_on(seconds, steady_calls)
+        outcome = steady_calls.result()
+        answers = {name: future.result() for name, future in attacks.items()}
     latencies = outcome["latencies"] or [float("nan")]
     return {
         "kind": kind,

@@ -98,7 +98,7 @@ class Callers:
         with grpc.insecure_channel(self.address) as channel:
             predict = channel.unary_unary(_PREDICT)
             for _ in until(seconds, 0.02):
-                codes[grpc_code(predict, malformed(self.model, chance), 30)] += 1
+                codes[grpc_code(predict, malformed_request(self.model, chance), 30)] += 1
                 status = rest_status(self, chance.choice(_DOCUMENTS))
                 codes[DEFECT if status == 500 else f"REST {status}"] += 1
         return dict(codes)
@@ -111,9 +111,9 @@ class Callers:
             silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for port in ports * _SILENT]
             slow: dict[socket.socket, Iterator[int]] = {}
             for _ in until(seconds, 1.0):
-                for connection, rest in list(slow.items()):
+                for connection, bytes_left in list(slow.items()):
                     try:
-                        connection.send(bytes([next(rest)]))
+                        connection.send(bytes([next(bytes_left)]))
                     except OSError:
                         del slow[connection]
                         counts["closed by the server"] += 1
@@ -151,7 +151,7 @@ class Callers:
         )
         return dict(codes)
 
-    def doomed(self) -> None:
+    def run_until_killed(self) -> None:
         print("running", flush=True)
         self.good(3600)
 
@@ -195,7 +195,7 @@ _DOCUMENTS: Final = (
 )
 
 
-def malformed(model: str, chance: random.Random) -> bytes:
+def malformed_request(model: str, chance: random.Random) -> bytes:
     """Returns a Predict that is wrong."""
     request = PredictRequest()
     request.model_spec.name = chance.choice([model, model, model, "", "none"])
@@ -261,7 +261,7 @@ def main() -> None:
     kind, *where = sys.argv[1:]
     callers = Callers(*where)
     if kind == "doomed":
-        callers.doomed()
+        callers.run_until_killed()
     serve_lines(lambda question: getattr(callers, kind)(float(question.removeprefix("run "))))
 
 

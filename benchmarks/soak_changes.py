@@ -63,10 +63,10 @@ class Changes:
         # The first call imports what makes the message, before anybody's time is taken.
         self._send()
 
-    def go_on(self, seconds: float, good: Future[Any]) -> None:
+    def go_on(self, seconds: float, steady_calls: Future[Any]) -> None:
         """Makes one change after another until the good callers have ended; the configuration is then as it was."""
         pause = max(2.0, seconds / 12)
-        while not good.done():
+        while not steady_calls.done():
             self._make(next(self._turn))
             threading.Event().wait(pause)
         if self._extra:
@@ -86,8 +86,8 @@ class Changes:
         draft.rename(self.versions / str(numbers[-1] + 1))
         with Client(self.server.address) as client:
             client.wait_until_ready(MODEL, 120, version=numbers[-1] + 1)
-        for old in numbers[:-1]:
-            shutil.rmtree(self.versions / str(old))
+        for number in numbers[:-1]:
+            shutil.rmtree(self.versions / str(number))
         self.counts["versions published"] += 1
 
     def _configure(self) -> None:
@@ -147,7 +147,7 @@ class ProcessSampler:
 
     @classmethod
     @contextmanager
-    def running(cls, process: int) -> Iterator[ProcessSampler]:
+    def sample_in_background(cls, process: int) -> Iterator[ProcessSampler]:
         sampler = cls(process)
         thread = threading.Thread(target=sampler._look)
         thread.start()

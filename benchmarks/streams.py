@@ -21,9 +21,9 @@ def read_streams(data: Path | None) -> dict[str, list[str]]:
             catalogue, which are a little shorter and a little longer.
     """
     questions, sentences = _of_folder(data) if data else _of_catalogue()
-    streams = {"questions": _drawn(questions), "sentences": _drawn(sentences), "news": _drawn(_news())}
+    streams = {"questions": _draw(questions), "sentences": _draw(sentences), "news": _draw(_news())}
     half = _TEXTS // 2
-    return {"mix": _drawn(streams["questions"][:half] + streams["sentences"][:half]), **streams}
+    return {"mix": _draw(streams["questions"][:half] + streams["sentences"][:half]), **streams}
 
 
 def _of_folder(data: Path) -> tuple[list[str], list[str]]:
@@ -47,7 +47,7 @@ def _news() -> list[str]:
     return [str(text) for text in tfapp.load_data("bbc-news").test["text"].to_pylist()]
 
 
-def _drawn(texts: list[str]) -> list[str]:
+def _draw(texts: list[str]) -> list[str]:
     unique = sorted(set(texts))
     random.Random(1).shuffle(unique)
     return unique[:_TEXTS]

@@ -90,8 +90,8 @@ def _banking77(home: Path, options: argparse.Namespace) -> dict[str, Any]:
     train, test = (_read(options.banking77 / name) for name in ("train.csv", "test.csv"))
     if options.dev_share:
         order = np.random.default_rng(0).permutation(len(train))
-        cut = round(len(train) * options.dev_share)
-        train, test = [train[row] for row in order[cut:]], [train[row] for row in order[:cut]]
+        border = round(len(train) * options.dev_share)
+        train, test = [train[row] for row in order[border:]], [train[row] for row in order[:border]]
     answers = sorted({(intent, f"Our page on {intent.replace('_', ' ')} tells you.") for _, intent in train})
     texts = dict(answers)
     data = _write(home / "kept.csv", ("question", "intent"), train)
@@ -112,14 +112,14 @@ def _measure(
         retriever = service.retriever(client, identity)
         vectors = retriever.embedder.embed([case.question for case in sample])
         scores = {name: _right_at(retriever, sample, vectors, way) for name, way in WAYS.items()}
-        whole = _replies(service.connected(client, identity), sample)
+        replies = _replies(service.assistant_on(client, identity), sample)
     return {
         "questions": len(sample),
         "known": outcome.addition.added,
         "build_seconds": round(seconds, 1),
         "intent_model": outcome.intent_model,
         "retrieval": scores,
-        "assistant": whole,
+        "assistant": replies,
     }
 
 

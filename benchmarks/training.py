@@ -166,12 +166,12 @@ def work(file: Path) -> dict[str, float]:
     layers, width = sizes["num_layers"], sizes["hidden_dim"]
     weights = layers * (4 * width**2 + 2 * width * sizes["intermediate_dim"])
     # A token meets as many others as its text has.
-    met = sum(length**2 for length in lengths) / sum(lengths)
+    mean_length = sum(length**2 for length in lengths) / sum(lengths)
     return {
         "batch_size": task["experiment"]["training"]["batch_size"],
         "texts": len(lengths),
         "mean_length": sum(lengths) / len(lengths),
-        "mflop_a_token": (6 * weights + 12 * layers * width * met) / 1e6,
+        "mflop_a_token": (6 * weights + 12 * layers * width * mean_length) / 1e6,
     }
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     epochs = _EPOCHS if mode == "turns" else settings["epochs"]
     order = draw_order(len(task["train"]["ids"]), epochs, settings)
     classifier = make_classifier(task, len(order))
-    dev, labels = padded(task["dev"]["ids"]), np.array(task["dev"]["labels"])
+    dev, labels = pad_rows(task["dev"]["ids"]), np.array(task["dev"]["labels"])
 
     def accuracy() -> float:
         answers = classifier.predict(dev, batch_size=settings["batch_size"], verbose=0)
@@ -84,7 +84,7 @@ def make_classifier(task: dict[str, Any], steps: int) -> Any:
 def batches(split: dict[str, Any], order: np.ndarray) -> Any:
     import tensorflow as tf
 
-    inputs = {name: tf.constant(values) for name, values in padded(split["ids"]).items()}
+    inputs = {name: tf.constant(values) for name, values in pad_rows(split["ids"]).items()}
     labels = tf.constant(split["labels"])
 
     def batch(rows: Any) -> Any:
@@ -94,7 +94,7 @@ def batches(split: dict[str, Any], order: np.ndarray) -> Any:
     return dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def padded(rows: list[list[int]]) -> dict[str, np.ndarray]:
+def pad_rows(rows: list[list[int]]) -> dict[str, np.ndarray]:
     """Returns what `BertTextClassifierPreprocessor` makes of the texts at `sequence_length` 128."""
     ids = np.zeros((len(rows), _LENGTH), np.int32)
     for index, row in enumerate(rows):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from drawing import FAINT, INK, draw_bars, new_figure, plain, save
+from drawing import FAINT, INK, draw_bars, new_figure, save, style_axes
 from training_report import rates
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
 
 def draw_accuracy(axes: Axes, accuracy: Mapping[str, Any]) -> None:
     """Draws accuracy on dev over the seconds of training, a line for each contender."""
-    plain(axes)
+    style_axes(axes)
     for name, points in accuracy["curves"].items():
         seconds, values = ([point[key] for point in points] for key in ("seconds", "accuracy"))
         axes.plot(seconds, [100 * value for value in values], color=_COLORS[name], linewidth=1.8, label=name)

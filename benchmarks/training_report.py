@@ -59,14 +59,14 @@ def target_results(report: Mapping[str, Any], data: str) -> Iterator[dict[str, A
         if data in target.data and target.theirs in by_time:
             theirs = by_time[target.theirs]
             ratios = [one / other for one, other in zip(by_time[target.ours], theirs, strict=True)]
-            met = statistics.median(ratios) >= target.bound
+            is_met = statistics.median(ratios) >= target.bound
             yield {
                 **asdict(target),
                 "data": data,
                 "ratio": spread(ratios),
                 "best": max(by_time[target.ours]) / max(theirs),
                 "by_cpu": statistics.median(by_cpu[target.ours]) / statistics.median(by_cpu[target.theirs]),
-                "met": met,
+                "met": is_met,
             }
 
 
@@ -104,7 +104,7 @@ def print_rates(report: Mapping[str, Any], data: str) -> None:
     for name, values in rates(report, data).items():
         turns = report["turns"][data][name]
         steps = sum(turn["steps"] for turn in turns)
-        step, busy = (sum(turn[clock] for turn in turns) / steps for clock in ("seconds", "cpu_seconds"))
+        step, cpu_seconds = (sum(turn[clock] for turn in turns) / steps for clock in ("seconds", "cpu_seconds"))
         speeds = spread(values)
         speed = speeds["median"] * work["mflop_a_token"] / 1e6
         rows.append(
@@ -112,7 +112,7 @@ def print_rates(report: Mapping[str, Any], data: str) -> None:
                 name,
                 *(f"{speeds[part]:.0f}" for part in ("median", "lowest", "highest")),
                 f"{1000 * step:.0f}",
-                f"{1000 * busy:.0f}",
+                f"{1000 * cpu_seconds:.0f}",
                 f"{speed:.3f}" if speed < 1 else f"{speed:.1f}",
                 f"{speed / peak:.1%}" if peak else "",
             )

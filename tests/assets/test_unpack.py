@@ -29,7 +29,7 @@ def pack(request, tmp_path, pack_zip, pack_tar):
 def test_files_are_listed_sorted_and_read(pack, tmp_path):
     with open_members(pack({"b/two": b"22", "a/one": b"1", "ab": b""})) as members:
         assert dict(members.sizes) == {"a/one": 1, "ab": 0, "b/two": 2}
-        assert members.under("a") == members.under("a/") == ["a/one"]
+        assert members.names_under("a") == members.names_under("a/") == ["a/one"]
         assert members.read("b/two") == b"22"
         digest = members.copy("b/two", tmp_path / "x" / "y")
     assert (tmp_path / "x" / "y").read_bytes() == b"22"
@@ -41,7 +41,7 @@ def test_what_is_missing_is_named(pack):
         with pytest.raises(AssetError, match="does not hold the file b"):
             members.read("b")
         with pytest.raises(AssetError, match="holds no files under c/"):
-            members.under("c")
+            members.names_under("c")
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/evil", "C:/evil", "a\\..\\evil", "\\\\host\\evil"])

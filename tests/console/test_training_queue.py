@@ -88,7 +88,13 @@ def test_one_runs_after_the_other(make_queue: MakeQueue, tmp_path: Path) -> None
     wait_until(lambda: len(first.log().dev) == 1)
     log = first.log()
     assert (first.state, second.state) == ("running", "waiting")
-    assert (log.step, log.total_steps, log.done, log.losses, log.time_left) == (10, 40, 0.25, [(10, 0.9)], "30 seconds")
+    assert (log.step, log.total_steps, log.progress, log.losses, log.time_left) == (
+        10,
+        40,
+        0.25,
+        [(10, 0.9)],
+        "30 seconds",
+    )
     assert [(one.epoch, one.name, one.score, one.best) for one in log.dev] == [(1, "accuracy", 0.8, True)]
     (tmp_path / "go").touch()
     reach(second, "finished")

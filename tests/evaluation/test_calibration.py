@@ -64,10 +64,10 @@ def test_a_report_gives_numbers_or_the_reason() -> None:
     assert fitted.temperature == "1.43"
     assert fitted.metadata()["calibration_error"] == 0.0123
     assert fitted.metadata()["uncalibrated_calibration_error"] == 0.1
-    assert [name for name, _ in fitted.measured] == ["Before (temperature 1)", "After"]
-    assert fitted.unmeasured().measured == []
-    assert fitted.unmeasured().metadata() == {"temperature": 1.4321, "held_out_rows": 300}
+    assert [name for name, _ in fitted.reliabilities] == ["Before (temperature 1)", "After"]
+    assert fitted.without_reliability().reliabilities == []
+    assert fitted.without_reliability().metadata() == {"temperature": 1.4321, "held_out_rows": 300}
     plain = CalibrationReport((1.0,), 0, "too few", after)
     assert plain.metadata()["not_calibrated"] == "too few"
-    assert [name for name, _ in plain.measured] == ["Temperature 1"]
+    assert [name for name, _ in plain.reliabilities] == ["Temperature 1"]
     assert CalibrationReport((0.5, 1.5), 300, "").temperature == "0.50 to 1.50 by label"

@@ -15,7 +15,7 @@ from tests.networks import LENGTH, MODELS, build, rows_of
 from tests.toy import toy_text, write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.models import BertModel
-from tfapp.models.compiled import rounded
+from tfapp.models.compiled import round_up
 from tfapp.tasks.models import build_model
 from tfapp.training import make_strategy
 from tfapp.training.gradients import BatchGradients
@@ -127,12 +127,12 @@ def test_guesses_of_hidden_tokens(still_preset: Path) -> None:
 
 @given(size=st.integers(0, 1 << 20), least=st.sampled_from([1, 32]))
 def test_sizes_are_rounded_to_few(size: int, least: int) -> None:
-    full = int(rounded(size, least))
+    full = int(round_up(size, least))
     assert full >= max(size, least)
     assert full == least or full <= 1.5 * size
     # A power of two, or three times one.
     assert full & (full - 1) == 0 or (full % 3 == 0 and (full // 3) & (full // 3 - 1) == 0)
-    assert int(rounded(full, least)) == full
+    assert int(round_up(full, least)) == full
 
 
 def test_forward_and_backward_are_programs_of_xla(still_preset: Path) -> None:

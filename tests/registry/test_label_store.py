@@ -34,7 +34,7 @@ def _listed(store: LabelStore) -> list[int]:
 
 
 def test_the_first_label_makes_the_file(store: LabelStore) -> None:
-    assert store.served("news") == {4}
+    assert store.served_versions("news") == {4}
     _promote(store, 2)
     (item,) = parsed(store.config.read_text()).model_config_list.config
     assert (item.name, item.base_path, item.model_platform) == ("news", str(store.models / "news"), "tensorflow")
@@ -52,7 +52,7 @@ def test_with_a_stable_what_labels_name_is_served_and_nothing_else(store: LabelS
     _promote(store, 3)
     assert _listed(store) == [3]
     add_versions(store.models, "news", 5)
-    assert store.served("news") == {3}
+    assert store.served_versions("news") == {3}
     # A version that is gone is nothing to go back to.
     (store.models / "news" / "2").rename(store.models / "gone")
     assert store.previous_version("news", "stable") == 1
@@ -76,7 +76,7 @@ def test_without_a_stable_callers_without_a_label_keep_what_they_have(store: Lab
 def test_a_file_that_names_more_than_labels_do_is_settled_by_the_next_change(store: LabelStore) -> None:
     _promote(store, 2)
     store.config.write_text(store.config.read_text().replace("versions: 2", "versions: 1 versions: 2 versions: 4"))
-    assert store.served("news") == {1, 2, 4}
+    assert store.served_versions("news") == {1, 2, 4}
     _promote(store, 2, "canary")
     assert _listed(store) == [2]
 
@@ -137,7 +137,7 @@ def test_a_policy_that_serves_all_stays(store: LabelStore) -> None:
     text = store.config.read_text()
     assert "model_version_policy { all {} } # all of them" in text
     assert 'base_path: "/elsewhere"' in text
-    assert store.served("news") == {1, 2, 3, 4}
+    assert store.served_versions("news") == {1, 2, 3, 4}
 
 
 def test_a_stable_without_a_policy_is_unsettled_and_settling_keeps_the_rest_of_the_file(store: LabelStore) -> None:
@@ -146,9 +146,9 @@ def test_a_stable_without_a_policy_is_unsettled_and_settling_keeps_the_rest_of_t
         '  version_labels { key: "stable" value: 2 } # ours\n  logging_config { } } }'
     )
     store.config.write_text(before)
-    assert (store.unsettled_stable("news"), store.served("news")) == (2, {4})
+    assert (store.unsettled_stable("news"), store.served_versions("news")) == (2, {4})
     store.set_label("news", "stable", 2, "settle", expected=2, note="why")
-    assert (store.unsettled_stable("news"), store.served("news")) == (None, {2})
+    assert (store.unsettled_stable("news"), store.served_versions("news")) == (None, {2})
     text = store.config.read_text()
     assert re.sub(r"\s*model_version_policy \{ specific \{ versions: 2 \} \}", "", text) == before
     assert [(c.action, c.before, c.after) for c in store.changes()][-1] == ("settle", 2, 2)
@@ -181,7 +181,7 @@ def test_a_list_that_an_earlier_tfapp_wrote_is_unsettled_while_its_newest_versio
     text = store.config.read_text()
     assert store.unsettled_stable("news") is None
     store.config.write_text(text.replace("versions: 2", "versions: 2 versions: 4"))
-    assert (store.unsettled_stable("news"), store.served("news")) == (2, {2, 4})
+    assert (store.unsettled_stable("news"), store.served_versions("news")) == (2, {2, 4})
     store.set_label("news", "stable", 2, "settle", expected=2)
     assert (store.unsettled_stable("news"), _listed(store)) == (None, [2])
     # A version that is about to get its label is nobody's left-over.
@@ -207,7 +207,7 @@ def test_staging_takes_back_a_label_that_servers_have_refused(store: LabelStore)
     _promote(store, 3)
     assert store.stage_version("news", "stable", 3, expected=3).label_version == 1
     assert store.model("news").labels == {"stable": 1}
-    assert {1, 3} <= store.served("news")
+    assert {1, 3} <= store.served_versions("news")
     assert store.previous_version("news", "stable") is None
 
 
@@ -340,7 +340,7 @@ def test_a_damaged_note_is_one_line_and_gone_when_it_is_removed(store: LabelStor
         assert "\n" not in str(caught.value)
     file.unlink()
     _promote(store, 3)
-    assert store.served("news") >= {3}
+    assert store.served_versions("news") >= {3}
 
 
 _DIES = """

@@ -47,9 +47,9 @@ def test_the_newest_that_is_served_stays(store: LabelStore) -> None:
     _promote(store, 1, "first")
     add_versions(store.models, "news", 7, 8)
     # Callers without a label get 6, as before.
-    assert store.served("news") == {1, 6}
+    assert store.served_versions("news") == {1, 6}
     assert registry.prune(store, "news", 1) == [2, 3, 4, 5, 7]
-    assert store.served("news") == {1, 6}
+    assert store.served_versions("news") == {1, 6}
 
 
 def test_a_version_is_labelled_while_it_is_to_be_pruned(store: LabelStore) -> None:

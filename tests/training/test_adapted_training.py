@@ -64,7 +64,7 @@ def fresh(experiment: Experiment) -> TaskModel:
 
 def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupted: TaskModel) -> None:
     side = tokenize_split(uninterrupted, table(93, 120))
-    logits = uninterrupted.logits(uninterrupted.preprocessor(list(side.raw))).numpy()
+    logits = uninterrupted.logits(uninterrupted.preprocessor(list(side.raw_texts))).numpy()
     assert fit_and_evaluate(uninterrupted, logits, side).main_score > 0.8
     before = fresh(experiment).network.weights
     moved = {

@@ -52,7 +52,7 @@ def test_the_network_has_the_averages_inside_the_block_only() -> None:
     seen = []
 
     def evaluate() -> None:
-        with average.applied():
+        with average.averaged_weights():
             seen.append(variable.numpy().tolist())
             raise ValueError("the evaluation failed")
 

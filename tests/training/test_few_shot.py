@@ -97,7 +97,7 @@ def whole(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> t
 def test_both_phases_are_one_training(whole: tuple[TaskModel, list[dict[str, Any]]]) -> None:
     model, lines = whole
     side = tokenize_split(model, table(100, 160))
-    logits = model.logits(model.preprocessor(list(side.raw))).numpy()
+    logits = model.logits(model.preprocessor(list(side.raw_texts))).numpy()
     assert fit_and_evaluate(model, logits, side).main_score > 0.9
     assert [line["step"] for line in lines] == [3, 6, 9]
     losses = [line["loss"] for line in lines]

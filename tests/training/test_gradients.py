@@ -164,7 +164,7 @@ def test_compiled_parts_come_to_the_whole(still_preset: Path, task: str) -> None
 def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> None:
     model = build(still_preset, "classification")
     before = model.network.get_weights()
-    with StepPrecision(rewrite=True).applied():
+    with StepPrecision(rewrite=True).scope():
         tf.function(sharpness_aware(model, make_strategy("none")))(*batch(model, "classification"))
     for weight, kept in zip(model.network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, kept)

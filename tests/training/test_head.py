@@ -113,11 +113,11 @@ def test_every_text_s_features_are_in_its_row(reading: tuple[TaskModel, FeatureR
     model, reader = reading
     side = tokenize_split(model, table(0, count))
     steps: list[int] = []
-    got = reader.read(side, earlier=[], around=StepPrecision().applied, on_step=lambda read: steps.append(len(read)))
+    got = reader.read(side, earlier=[], around=StepPrecision().scope, on_step=lambda read: steps.append(len(read)))
     assert steps == list(range(1, reader.steps(side) + 1))
     assert got.shape == (count, 32)
     if count:
-        expected = model.features(model.preprocessor(tf.constant(list(side.raw))))
+        expected = model.features(model.preprocessor(tf.constant(list(side.raw_texts))))
         np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
@@ -128,7 +128,7 @@ def test_what_was_read_before_is_not_read_again(reading: tuple[TaskModel, Featur
 
     def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
         return reader.read(
-            side, earlier=done, around=StepPrecision().applied, on_step=lambda read: into.append(read[-1])
+            side, earlier=done, around=StepPrecision().scope, on_step=lambda read: into.append(read[-1])
         )
 
     whole = read([], parts)
@@ -255,7 +255,7 @@ def test_after_cross_validation_dev_is_evaluated_and_then_learnt(shallow_preset:
     [fit] = watcher.fits
     assert fit.penalty is not None
     features = {
-        name: model.features(model.preprocessor(tf.constant(split.raw))).numpy()
+        name: model.features(model.preprocessor(tf.constant(split.raw_texts))).numpy()
         for name, split in (("train", train_split), ("dev", dev_split))
     }
     HeadFit(model, features["train"], train_split.targets).fit(fit.penalty)

@@ -160,7 +160,7 @@ def test_it_learns_and_keeps_the_best_weights(whole: Whole) -> None:
     assert whole.state.best_score > 0.9
     kept = load_model(whole.folder.model)
     side = tokenize_split(kept, table(93, 120))
-    logits = kept.logits(kept.preprocessor(list(side.raw))).numpy()
+    logits = kept.logits(kept.preprocessor(list(side.raw_texts))).numpy()
     assert fit_and_evaluate(kept, logits, side).main_score == pytest.approx(whole.state.best_score)
 
 
@@ -301,7 +301,7 @@ def test_a_last_batch_that_is_not_full_counts_each_text_once(idle: Whole) -> Non
     """93 texts in a batch of 100: the weights of the topped-up rows are 0, so it gives the plain mean."""
     side: TokenizedSplit = tokenize_split(idle.model, table(0, 93))
     first = json.loads(idle.folder.history.read_text().splitlines()[0])
-    logits = idle.model.logits(idle.model.preprocessor(list(side.raw)))
+    logits = idle.model.logits(idle.model.preprocessor(list(side.raw_texts)))
     # Dropout is on in training, so the two agree roughly only; counting a text twice would not matter here, but a
     # mean over 100 rows would be 7 % off.
     assert first["loss"] == pytest.approx(float(np.mean(idle.model.loss(side.targets, logits))), rel=0.05)

@@ -47,7 +47,7 @@ def test_outside_the_block_nothing_is_rewritten(precision: StepPrecision) -> Non
         return tf.nn.relu(tf.matmul(a, a))
 
     exact = tf.nn.relu(tf.matmul(x, x))
-    with precision.applied():
+    with precision.scope():
         inside = product(x)
     tf.debugging.assert_near(inside, exact, atol=0.5)
     tf.debugging.assert_near(product(x), exact, atol=1e-4)

@@ -183,7 +183,7 @@ def test_a_head_that_was_killed_reads_the_rest_only(experiment: Experiment, tmp_
 def test_steps_are_counted_by_their_speed() -> None:
     clock = Clock()
     steps = StepBudget(TimeBudget(100.0, clock=clock), epoch_steps=10, dev_steps=3, later_steps=6)
-    assert (steps.steps_left, steps.over) == (math.inf, False)
+    assert (steps.steps_left, steps.is_over) == (math.inf, False)
     clock.now = 5.0
     steps.begin(1)
     clock.now = 25.0
@@ -193,9 +193,9 @@ def test_steps_are_counted_by_their_speed() -> None:
     # What comes before the steps of a later epoch is no tracing.
     clock.now = 100.0 - CLOSING_SECONDS - 5 - 8.1
     steps.begin(12)
-    assert not steps.over
+    assert not steps.is_over
     clock.now += 0.2
-    assert steps.over
+    assert steps.is_over
     assert steps.steps_left == 0
 
 

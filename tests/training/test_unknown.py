@@ -13,7 +13,7 @@ from scipy.special import softmax
 from scipy.stats import binomtest
 
 from tfapp.evaluation.base import Evaluation
-from tfapp.models.unknown import Unknown, energy, nearest
+from tfapp.models.unknown import Unknown, energy, nearest_distance
 from tfapp.tasks.shared.class_evaluator import UnknownScores, evaluate_classes
 from tfapp.training.unknown import choose_references
 from tfapp.training.unknown_limit import fit_unknown, share_limit
@@ -88,7 +88,7 @@ def test_scores_rise_with_the_energy_and_are_half_at_the_limit() -> None:
 def test_the_nearest_reference_counts_and_itself_is_no_way_off() -> None:
     random = np.random.default_rng(1)
     logits, references = (random.normal(scale=4, size=(rows, 5)).astype(np.float32) for rows in (7, 40))
-    found = nearest(np.concatenate([logits, references[:3]]), references).numpy()
+    found = nearest_distance(np.concatenate([logits, references[:3]]), references).numpy()
     np.testing.assert_allclose(found[:7], cdist(logits, references, "sqeuclidean").min(axis=1), rtol=1e-4)
     assert (found >= 0).all()
     np.testing.assert_allclose(found[7:], 0, atol=1e-3)

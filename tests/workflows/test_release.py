@@ -138,7 +138,7 @@ def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shel
     _write_unsettled(shelf, "news", 2)
     with pytest.raises(ReleaseRefusedError, match=r"^version 3 does not load$") as caught:
         tfapp.promote("news", 3, label="canary", models=shelf, check=check)
-    assert (caught.value.settled, LabelStore.open(shelf).served("news")) == (True, {2})
+    assert (caught.value.settled, LabelStore.open(shelf).served_versions("news")) == (True, {2})
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path)
         tfapp.promote("news", 3, models=shelf, check=_accept, servers=servers)
     assert caught.value.settled is False
     # No label is lost to a server that is away.
-    assert (_labels(shelf), LabelStore.open(shelf).served("news")) == ({"stable": 2}, {2})
+    assert (_labels(shelf), LabelStore.open(shelf).served_versions("news")) == ({"stable": 2}, {2})
     with pytest.raises(ReleaseRefusedError, match="not promoted to stable"):
         tfapp.promote("news", 3, models=shelf, check=_accept, servers=Servers(("localhost:1",), token="secret"))
 
@@ -478,9 +478,9 @@ def test_a_first_promote_that_a_server_refuses_leaves_the_newest_to_go_live(mode
     with pytest.raises(RegistryError, match="localhost:1 does not take "):
         tfapp.promote("numbers", 1, models=models, servers=servers)
     store = LabelStore.open(models)
-    assert (store.model("numbers").has_policy, store.served("numbers")) == (False, {2})
+    assert (store.model("numbers").has_policy, store.served_versions("numbers")) == (False, {2})
     write_numbers(models, 3)
-    assert store.served("numbers") == {3}
+    assert store.served_versions("numbers") == {3}
     assert [change.action for change in version_catalogue.history(models=models)] == ["load", "unload"]
 
 
@@ -496,7 +496,7 @@ def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
     with pytest.raises(RegistryError, match="localhost:1 does not take "):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
     # Version 2 was served before, being the newest, and so it stays.
-    assert LabelStore.open(models).served("numbers") == {2}
+    assert LabelStore.open(models).served_versions("numbers") == {2}
 
 
 def test_what_was_served_before_is_not_said_to_be_unloaded(models: Path) -> None:

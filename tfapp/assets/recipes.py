@@ -35,7 +35,7 @@ def hugging_face_folder(archive: Path, folder: Path, options: Mapping[str, Any])
         AssetError: A file is missing or another than expected.
     """
     with open_members(archive) as members:
-        names = {name.removeprefix(f"{options['folder']}/"): name for name in members.under(options["folder"])}
+        names = {name.removeprefix(f"{options['folder']}/"): name for name in members.names_under(options["folder"])}
         checksums = {file_name: members.copy(name, folder / file_name) for file_name, name in names.items()}
     for file_name, expected in options["sha256"].items():
         if checksums.get(file_name) != expected:
@@ -56,7 +56,7 @@ def bbc_news(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:
     """
 
     def rows(members: Members) -> Iterator[Row]:
-        paths = [PurePosixPath(name) for name in members.under(options["folder"]) if name.endswith(".txt")]
+        paths = [PurePosixPath(name) for name in members.names_under(options["folder"]) if name.endswith(".txt")]
         for path in sorted(paths, key=lambda path: (path.stem, path.parent.name)):
             label = path.parent.name
             name = f"{label}/{path.stem}"
@@ -99,7 +99,7 @@ def chatterbot(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:
     """
 
     def rows(members: Members) -> Iterator[Row]:
-        for path in map(PurePosixPath, members.under(options["folder"])):
+        for path in map(PurePosixPath, members.names_under(options["folder"])):
             if path.suffix == ".yml":
                 for question, answer in _turns(members.read(str(path))):
                     yield {"question": question, "answer": answer, "language": path.parent.name, "topic": path.stem}

@@ -37,7 +37,7 @@ class Members:
     sizes: Mapping[str, int]
     _open: Callable[[str], IO[bytes]]
 
-    def under(self, folder: str) -> list[str]:
+    def names_under(self, folder: str) -> list[str]:
         """Returns the paths of the files in a folder and below it, sorted.
 
         Raises:

@@ -57,7 +57,7 @@ def console(
     if not home.is_dir():
         raise SettingsError(f"--home {home}: no such folder")
     log_to_stderr()
-    tls = _both(tls_certificate, tls_key)
+    tls = _tls_files(tls_certificate, tls_key)
     access = Access(host, port, _password(password_file), tuple(name or ()), tls)
     listener = listen(access)
     for line in access.security_warnings:
@@ -87,7 +87,7 @@ def _password(file: Path | None) -> str | None:
         raise SettingsError(f"--password-file {file}: cannot be read: {error}") from error
 
 
-def _both(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+def _tls_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:

@@ -116,8 +116,8 @@ def promote(
     from tfapp.registry import LabelStore
     from tfapp.workflows import promotion_checks, release, version_catalogue
 
-    versions = LabelStore.open(models, config).served(name)
-    with _settlement_told(name, models, config, json=json):
+    versions = LabelStore.open(models, config).served_versions(name)
+    with _print_settlement(name, models, config, json=json):
         change = release.promote(
             name,
             version,
@@ -150,8 +150,8 @@ def rollback(
     from tfapp.registry import LabelStore
     from tfapp.workflows import release, version_catalogue
 
-    versions = LabelStore.open(models, config).served(name)
-    with _settlement_told(name, models, config, json=json):
+    versions = LabelStore.open(models, config).served_versions(name)
+    with _print_settlement(name, models, config, json=json):
         change = release.rollback(name, label=label, models=models, config=config, servers=servers)
     tables.print_change(change, version_catalogue.caller_versions(name, models=models, config=config), json=json)
     if servers is None:
@@ -258,7 +258,7 @@ def history(
 
 
 @contextmanager
-def _settlement_told(name: str, models: Path, config: Path | None, *, json: bool) -> Iterator[None]:
+def _print_settlement(name: str, models: Path, config: Path | None, *, json: bool) -> Iterator[None]:
     """Prints what callers get where a label is not moved, but servers load what labels name since."""
     from tfapp.workflows import version_catalogue
 

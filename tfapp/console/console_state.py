@@ -52,7 +52,7 @@ class ConsoleState(AppState):
     def feedback(self) -> Feedback:
         """Returns the feedback, which is created where there is none."""
         folder = self.home / "feedback"
-        return self.opened(
+        return self.shared_session(
             "feedback",
             lambda: Feedback.open(folder, database=self._database, clock=self.clock),
             lambda feedback: feedback.store.close(),

@@ -34,7 +34,7 @@ class FileCorrections:
     columns: tuple[tuple[str, str], ...] = ()
 
     @property
-    def chosen(self) -> dict[str, str]:
+    def named_columns(self) -> dict[str, str]:
         """Returns the columns that were chosen."""
         return {name: column for name, column in self.columns if column}
 
@@ -83,14 +83,14 @@ def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections
     proposal, task = None, corrections.task or DEFAULT_TASK
     columns: tuple[str, ...] = ()
     try:
-        proposal = sniff(str(path), task=corrections.task or None, hints=corrections.chosen)
+        proposal = sniff(str(path), task=corrections.task or None, hints=corrections.named_columns)
         task, columns = proposal.task, proposal.columns
         experiment = _experiment(proposal)
         schema = find_task(task).schema
         description = describe(str(path), experiment.data, schema=schema, max_length=experiment.model.max_length)
     except TfappError as error:
         problem = error_message(error).replace(str(path), path.name)
-        fields = {name: corrections.chosen.get(name, "") for name in column_settings(task)}
+        fields = {name: corrections.named_columns.get(name, "") for name in column_settings(task)}
         return DataFileView(task, fields, columns or _columns(path), proposal, problem=problem)
     findings = (replace(one, message=one.message.removeprefix(f"{path}: ")) for one in description.findings)
     description = replace(description, findings=tuple(findings))

@@ -86,7 +86,7 @@ def _plain_form(inputs: Iterable[str]) -> PlaygroundForm:
     fields = tuple(FormField(name, name.replace("_", " ").capitalize(), rows=5) for name in inputs)
 
     def ask(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
-        texts = {field.name: [form.needed(field.name)] for field in fields}
+        texts = {field.name: [form.required_text(field.name)] for field in fields}
         outputs = model.client.predict(model.name, texts, **model.routing)
         return {"outputs": [(name, _format_values(values)) for name, values in outputs.items()]}
 

@@ -94,12 +94,12 @@ class TrainingLog:
         return log
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Returns whether the training came to its end, and its model was published."""
         return bool(self.result and self.version)
 
     @property
-    def done(self) -> float:
+    def progress(self) -> float:
         """Returns the share of the steps that is done."""
         return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
 

@@ -65,7 +65,7 @@ class Training:
             return "waiting"
         if self.is_running:
             return "running"
-        if self.log().ended:
+        if self.log().has_ended:
             return "finished"
         return "cancelled" if self.cancelled else "failed"
 

@@ -140,7 +140,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
     def on_dev(self) -> Self:
         """Returns the same without the figures of calibration, for the rows that the temperatures were fitted on."""
         report = self.calibration_report
-        return self if report is None else replace(cast(Any, self), calibration_report=report.unmeasured())
+        return self if report is None else replace(cast(Any, self), calibration_report=report.without_reliability())
 
     def headline(self) -> str:
         """Returns the main score with its interval in one line; in another, what `overlap` says."""

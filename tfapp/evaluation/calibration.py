@@ -49,7 +49,7 @@ class CalibrationReport:
     after: Reliability | None = None
     before: Reliability | None = None
 
-    def unmeasured(self) -> Self:
+    def without_reliability(self) -> Self:
         """Returns the same without figures, for rows that the temperatures were fitted on."""
         return replace(self, after=None, before=None)
 
@@ -60,7 +60,7 @@ class CalibrationReport:
         return f"{low:.2f}" if len(self.temperatures) == 1 else f"{low:.2f} to {high:.2f} by label"
 
     @property
-    def measured(self) -> list[tuple[str, Reliability]]:
+    def reliabilities(self) -> list[tuple[str, Reliability]]:
         """Returns the figures with their names, those of temperature 1 first."""
         rows = (("Before (temperature 1)", self.before), ("After" if self.before else "Temperature 1", self.after))
         return [(name, row) for name, row in rows if row]

@@ -236,9 +236,9 @@ class TaskModel(ModelCheckpoint):
 
     def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         """Returns what the network reads of ids, ragged int32[N, (T)]; see `Preprocessor.pad`."""
-        return self.preprocessor.pad(*self.segmented(ids))
+        return self.preprocessor.pad(*self.add_segments(ids))
 
-    def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
+    def add_segments(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
         """Returns the token ids in ids, ragged int32[N, (T)], and their segments, where these are not all 0."""
         return ids, self.preprocessor.segments(ids) if len(self.task.inputs) > 1 else None
 

@@ -116,10 +116,10 @@ class BertModel(TaskModel):
         twin.inference, twin.feature_inference = function, features
         return twin
 
-    def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
+    def add_segments(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
         """Returns what the base class does; of pairs that are read apart two rows each, and no segments."""
         if self.comparison is None:
-            return super().segmented(ids)
+            return super().add_segments(ids)
         return self.preprocessor.split_pairs(ids), None
 
     def weights_beside_backbone(self) -> list[Any]:

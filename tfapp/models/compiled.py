@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-__all__ = ["CompiledNetwork", "rounded"]
+__all__ = ["CompiledNetwork", "round_up"]
 
 # Each shape is a compilation of many seconds; narrower rows than these would save little.
 _LEAST_WIDTH: Final = 32
@@ -41,7 +41,7 @@ class CompiledNetwork:
     def __call__(self, inputs: dict[str, tf.Tensor], *, training: bool) -> Any:
         """Returns what the network makes of its inputs."""
         rows, width = tf.unstack(tf.shape(inputs[self._position_input]))
-        row_count = rounded(rows, _LEAST_ROWS[training])
+        row_count = round_up(rows, _LEAST_ROWS[training])
         outputs = self._run({name: self._pad(name, values, row_count) for name, values in inputs.items()}, training)
         return tf.nest.map_structure(
             lambda values: values[:rows, :width] if values.shape.rank > 2 else values[:rows], outputs
@@ -56,7 +56,7 @@ class CompiledNetwork:
         return tf.pad(wide, [[0, more[0]], [0, 0], *still], constant_values=int(name == "padding_mask"))
 
 
-def rounded(size: Any, minimum: int) -> tf.Tensor:
+def round_up(size: Any, minimum: int) -> tf.Tensor:
     """Returns the next power of two, or the number halfway between two of them, at least `minimum`, such a number.
 
     It is at most a third more than `size`, an int32[], or `minimum`.

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfapp.models.adaptive_boundaries import boundary_distance
 
-__all__ = ["Unknown", "energy", "nearest"]
+__all__ = ["Unknown", "energy", "nearest_distance"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Unknown:
             return energy(logits)
         if self.by == "boundary":
             return boundary_distance(logits, self.references, self.radii)
-        distances = nearest(logits, self.references)
+        distances = nearest_distance(logits, self.references)
         return distances / tf.reduce_max(tf.nn.softmax(logits), axis=-1) if self.by == "guidance" else distances
 
     def magnitude(self, logits: tf.Tensor) -> float:
@@ -80,7 +80,7 @@ def energy(logits: Any) -> tf.Tensor:
     return -tf.reduce_logsumexp(logits, axis=-1)
 
 
-def nearest(logits: Any, references: Any) -> tf.Tensor:
+def nearest_distance(logits: Any, references: Any) -> tf.Tensor:
     """Returns the squared distances float[N] of logits float[N, K] to the nearest of references float[M, K].
 
     They are squared, for a root would make much of the rounding errors beside 0, and 0 at the least.

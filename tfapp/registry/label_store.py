@@ -54,9 +54,9 @@ class LabelStore:
         """
         return configured_model(self._log.text(), name, self.config)
 
-    def served(self, name: str) -> set[int]:
+    def served_versions(self, name: str) -> set[int]:
         """Returns the versions on disk that a server loads by the file."""
-        return self.model(name).served(versions(self.models, name))
+        return self.model(name).served_versions(versions(self.models, name))
 
     def unsettled_stable(self, name: str) -> int | None:
         """Returns the version that is `stable` where servers load others by default, or by what tfapp wrote before.
@@ -77,7 +77,7 @@ class LabelStore:
         changes = [change for change in self.changes() if change.model == model.name and change.action != EDIT]
         # After a "load" the list holds a version that is about to get its label.
         has_moved = any(change.label == STABLE for change in changes) and changes[-1].action != "load"
-        extra = _highest(model.served(on_disk)) - set(model.labels.values())
+        extra = _highest(model.served_versions(on_disk)) - set(model.labels.values())
         return model.kind == "specific" and has_moved and bool(extra)
 
     def changes(self) -> list[Change]:
@@ -194,7 +194,7 @@ class LabelStore:
         with self._log.locked():
             text, model, on_disk = self._log.text(), self.model(name), versions(self.models, name)
             keep = self._versions_by_labels(model, model.labels, last_move)
-            to_unload = [] if keep is None else sorted(model.served(on_disk) - set(keep))
+            to_unload = [] if keep is None else sorted(model.served_versions(on_disk) - set(keep))
             if to_unload:
                 change = Change(name, "unload", versions=tuple(to_unload), note="no label names it")
                 self._commit(text, model, model.labels, keep, change)
@@ -228,7 +228,7 @@ class LabelStore:
         all_protected = {
             *model.labels.values(),
             *on_disk[-1:],
-            *_highest(model.served(on_disk)),
+            *_highest(model.served_versions(on_disk)),
             *(v for v in back if v is not None),
         }
         return all_protected & set(on_disk)
@@ -248,13 +248,13 @@ class LabelStore:
         if STABLE not in labels:
             # A version that was rolled back from is no longer for callers without a label, either.
             left = {last_move.before} if last_move is not None and last_move.action == "rollback" else set()
-            newest = model.served(versions(self.models, model.name)) - left
+            newest = model.served_versions(versions(self.models, model.name)) - left
             keep |= newest if model.kind == "latest" else _highest(newest)
         return _unless_unchanged(model, keep)
 
     def _versions_beside(self, model: ConfiguredModel, also: Collection[int]) -> list[int] | None:
         """Returns all versions that are loaded so far, and some more; None: as the file says already."""
-        return _unless_unchanged(model, model.served(versions(self.models, model.name)) | set(also))
+        return _unless_unchanged(model, model.served_versions(versions(self.models, model.name)) | set(also))
 
     def _previous(self, name: str, label: str, changes: list[Change]) -> int | None:
         on_disk = set(versions(self.models, name))

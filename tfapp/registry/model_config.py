@@ -55,7 +55,7 @@ class ConfiguredModel:
         """Returns whether somebody chose a policy; without one, servers load the newest version."""
         return self.policy.WhichOneof("policy_choice") is not None
 
-    def served(self, versions: Sequence[int]) -> set[int]:
+    def served_versions(self, versions: Sequence[int]) -> set[int]:
         """Returns those of the versions on disk that a server loads."""
         return read_policy(self.policy)(versions)
 

@@ -116,7 +116,7 @@ def _with_model(text: str, item: Any) -> str:
     if fields:
         # textwrap would take other characters for line ends, too, which names of labels may have.
         return insert_after(text, fields[-1], re.sub("(?m)^  ", "", new))
-    return _before(text, lists[-1], f"\n{new}\n")
+    return _insert_before(text, lists[-1], f"\n{new}\n")
 
 
 def _with_versions(text: str, model_index: int, versions: list[int]) -> str:
@@ -126,7 +126,7 @@ def _with_versions(text: str, model_index: int, versions: list[int]) -> str:
     if not policies:
         return _append(text, block, f"model_version_policy {{ {choice} }}", ("model_version_policy",))
     if not policies[-1].children:
-        return _before(text, policies[-1], f" {choice} ")
+        return _insert_before(text, policies[-1], f" {choice} ")
     (policy,) = policies[-1].children
     if policy.name != "specific":
         return _replace(text, policy.start, policy.end, choice)
@@ -150,7 +150,7 @@ def _with_numbers(text: str, model_index: int, versions: list[int]) -> str:
         elif fields:
             text = f"{text[: fields[0][1].start]}versions: {version} {text[fields[0][1].start :]}"
         else:
-            text = _before(text, specific, f" versions: {version} ")
+            text = _insert_before(text, specific, f" versions: {version} ")
     for number, field in reversed(_numbers(text, model_index)[1]):
         if number not in versions:
             text = remove(text, field)
@@ -172,7 +172,7 @@ def _with_label(text: str, model_index: int, label: str, version: int) -> str:
         return _append(text, block, new, ("version_labels", "model_version_policy"))
     numbers = entry.all("value")
     if not numbers:
-        return _before(text, entry, f" value: {version} ")
+        return _insert_before(text, entry, f" value: {version} ")
     return _replace(text, numbers[-1].value, numbers[-1].end, str(version))
 
 
@@ -195,11 +195,11 @@ def _append(text: str, block: Field, new: str, after: tuple[str, ...]) -> str:
     anchor = next((child for name in after for child in reversed(block.all(name))), block.children[-1])
     # An element of a list has no name of its own: what follows it would be in the list.
     if not text.startswith(anchor.name, anchor.start):
-        return _before(text, block, f" {new} ")
+        return _insert_before(text, block, f" {new} ")
     return insert_after(text, anchor, new)
 
 
-def _before(text: str, message: Field, new: str) -> str:
+def _insert_before(text: str, message: Field, new: str) -> str:
     """Adds a field before a message's closing bracket."""
     return f"{text[: message.inner_end].rstrip(' ')}{new}{text[message.inner_end :]}"
 

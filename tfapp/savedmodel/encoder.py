@@ -42,7 +42,7 @@ class PackedEncoder(tf.Module):
         super().__init__(name="encoder")
         backbone = model.backbone
         self.precision = precision
-        self._segmented = model.segmented
+        self._add_segments = model.add_segments
         self._head_input = model.head_input
         self._compare = PairComparison(model.comparison) if model.comparison else None
         self._tokens = tokens
@@ -75,7 +75,7 @@ class PackedEncoder(tf.Module):
 
     def _columns(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns the lengths of the rows as the BERT reads them, and their tokens' columns."""
-        ids, segments = self._segmented(ids)
+        ids, segments = self._add_segments(ids)
         columns = [ids.values] if segments is None else [ids.values, segments.values]
         return tf.cast(ids.row_lengths(), tf.int32), columns
 

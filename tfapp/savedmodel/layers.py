@@ -77,9 +77,9 @@ class Norm(tf.Module):
 
     def __call__(self, x: tf.Tensor, *, few: bool) -> tf.Tensor:
         """Normalizes [P, H], P at least 1; with few tokens, setting the one op up would take longer than plain ops."""
-        return self._plain(x) if few else self._fused(x)
+        return self._normalize(x) if few else self._normalize_fused(x)
 
-    def _fused(self, x: tf.Tensor) -> tf.Tensor:
+    def _normalize_fused(self, x: tf.Tensor) -> tf.Tensor:
         """Returns a batch norm with the tokens as channels, as Keras 2 computed layer norms.
 
         Of that TensorFlow's optimizer makes one op (grappler's remapper, `FindMklLayerNorm`).
@@ -99,7 +99,7 @@ class Norm(tf.Module):
         ).y
         return tf.reshape(normal, tf.shape(x)) * self.gamma + self.beta
 
-    def _plain(self, x: tf.Tensor) -> tf.Tensor:
+    def _normalize(self, x: tf.Tensor) -> tf.Tensor:
         values = tf.cast(x, tf.float32)
         deviations = values - tf.reduce_mean(values, axis=-1, keepdims=True)
         inverse_deviation = tf.math.rsqrt(tf.reduce_mean(tf.square(deviations), axis=-1, keepdims=True) + _EPSILON)

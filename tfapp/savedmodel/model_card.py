@@ -71,15 +71,15 @@ def _cell(value: Any) -> str:
 def _limits(metadata: Mapping[str, Any], words: CardWords) -> str:
     limits = [
         words.reads.format(max_length=metadata["max_length"]),
-        words.knows or _foreign(metadata),
+        words.knows or _foreign_task(metadata),
         "The metrics hold for texts like the training data. On texts of another kind, language or time, the "
         "model does worse.",
-        _computed(metadata),
+        _computation(metadata),
     ]
     return "\n".join(f"- {limit}" for limit in limits)
 
 
-def _computed(metadata: Mapping[str, Any]) -> str:
+def _computation(metadata: Mapping[str, Any]) -> str:
     if metadata["verified_difference"] is not None:
         return (
             "Before publication, its answers differed from the Keras model's by at most "
@@ -94,7 +94,7 @@ def _computed(metadata: Mapping[str, Any]) -> str:
     return f"It computes in fewer bits than the float32 of its training ({metadata['precision']}): {score}."
 
 
-def _foreign(metadata: Mapping[str, Any]) -> str:
+def _foreign_task(metadata: Mapping[str, Any]) -> str:
     if metadata["unknown_label"] is None:
         return "It knows only its labels: even a text about something else gets one of them."
     return (

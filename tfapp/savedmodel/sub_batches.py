@@ -69,7 +69,7 @@ def _in_loop(
     def body(number: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         rows = slice(bounds[number], bounds[number + 1])
         tokens = slice(edges[number], edges[number + 1])
-        value = many(*_aligned(lengths[rows], *(column[tokens] for column in columns)))
+        value = many(*_align(lengths[rows], *(column[tokens] for column in columns)))
         widths.append(value.shape[-1])
         positions = edges if by_token else bounds
         return number + 1, results.write(number, value[: positions[number + 1] - positions[number]])
@@ -83,7 +83,7 @@ def _in_loop(
     return results_in_order[: tf.shape(results_in_order)[0] - missing]
 
 
-def _aligned(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
+def _align(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Adds rows behind the real ones, so that their number and that of all tokens are multiples.
 
     oneDNN compiles and keeps code for each shape that it meets: without this the first requests would be slow one after

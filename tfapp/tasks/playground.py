@@ -16,7 +16,7 @@ __all__ = ["FormField", "FormValues", "PlaygroundForm", "PlaygroundModel"]
 class FormValues(Protocol):
     """The values that were written into a form."""
 
-    def needed(self, name: str) -> str:
+    def required_text(self, name: str) -> str:
         """Returns the text of a field that must not be empty.
 
         Raises:

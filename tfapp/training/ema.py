@@ -49,7 +49,7 @@ class WeightAverage:
             self._points.assign(points + 1)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def averaged_weights(self) -> Iterator[None]:
         """Gives the network the averages as its weights during the block."""
         weights = [variable.numpy() for variable in self._variables]
         for variable, average in zip(self._variables, self._averages, strict=True):

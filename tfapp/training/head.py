@@ -81,7 +81,7 @@ class HeadTrainer(Trainer):
             lambda: reader.read(
                 self.train_split,
                 earlier=features,
-                around=self.precision.applied,
+                around=self.precision.scope,
                 on_step=self._keeper(store, len(features)),
                 stop=lambda: self._must_fit(dev_steps),
             ),

@@ -122,7 +122,7 @@ class FineTuner(Trainer):
 
     def _out_of_time(self) -> bool:
         """Returns whether no step more is to be done; then those that were done are all."""
-        if self.pace is None or (self.steps_done < self.total_steps and not self.pace.over):
+        if self.pace is None or (self.steps_done < self.total_steps and not self.pace.is_over):
             return False
         self.total_steps = self.steps_done
         return True
@@ -150,7 +150,7 @@ class FineTuner(Trainer):
         start = self.state.step
         meter = StepMeter(self.clock)
         for batch in distribute(self.strategy, split.texts, split.targets, rows[start:], weights[start:]):
-            with self.precision.applied():
+            with self.precision.scope():
                 meter.results.append(self.train_step(batch))
             self.state = replace(self.state, step=self.state.step + 1)
             last = self.state.step == self.epoch_steps or self._out_of_time()
@@ -190,7 +190,7 @@ class FineTuner(Trainer):
         return predict_logits(self.predictor, self.dev_split.texts, self.dev_split.targets)
 
     def _finish_epoch(self) -> None:
-        with self.average.applied() if self.average else nullcontext():
+        with self.average.averaged_weights() if self.average else nullcontext():
             self._end_epoch(self._predict())
         # Last: a kill before it only repeats what was done since the checkpoint before.
         self._save_checkpoint_if_due()

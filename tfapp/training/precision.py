@@ -34,7 +34,7 @@ class StepPrecision:
     rewrite: bool = False
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def scope(self) -> Iterator[None]:
         """Rewrites what is run in the block, and nothing else in the process."""
         if not self.rewrite:
             yield

@@ -32,14 +32,14 @@ class TimeBudget:
         self._started = clock() - spent
 
     @property
-    def used(self) -> float:
+    def elapsed(self) -> float:
         """Returns the seconds since the beginning, those of an earlier process included."""
         return self.clock() - self._started
 
     @property
     def left(self) -> float:
         """Returns the seconds that are left; negative when it is over."""
-        return self._seconds - self.used
+        return self._seconds - self.elapsed
 
 
 class StepBudget:
@@ -62,7 +62,7 @@ class StepBudget:
         self._tracing: float | None = None
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Returns whether there is time for nothing but what follows on the steps."""
         return self._time.left <= self._closing
 

@@ -44,7 +44,7 @@ class TokenizedSplit:
     positions: Any = None
 
     @property
-    def raw(self) -> list[str]:
+    def raw_texts(self) -> list[str]:
         """Returns each row's texts as they were read, as one, for the lists of mistakes."""
         return [row_line(row) for row in to_rows(self.columns, self.inputs)]
 

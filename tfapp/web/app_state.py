@@ -161,9 +161,9 @@ class AppState:
         name, home = application.name, self.home / application.name
         if not was_begun(home):
             return self._sessions.get(name)
-        return self.opened(name, lambda: application.open_session(home, self), application.close_session)
+        return self.shared_session(name, lambda: application.open_session(home, self), application.close_session)
 
-    def opened(self, name: str, make: Callable[[], T], close: Callable[[T], None]) -> T:
+    def shared_session(self, name: str, make: Callable[[], T], close: Callable[[T], None]) -> T:
         """Returns what is open under a name; it is made where it is not, and closed with all."""
         with self._lock:
             if name not in self._sessions:

@@ -21,7 +21,7 @@ from tfapp.core.files import private_opener
 from tfapp.data.stored_texts import storable, tidy
 from tfapp.errors import DataError, SettingsError
 
-__all__ = ["LARGEST_KEY", "SUFFIXES", "Form", "read_form", "uploaded", "whole_number"]
+__all__ = ["LARGEST_KEY", "SUFFIXES", "Form", "read_form", "upload_as_file", "whole_number"]
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".ndjson")
 """The suffixes that an uploaded file may have."""
@@ -61,7 +61,7 @@ class Form:
             raise SettingsError(f"{name}: at most {longest} characters, got {len(text)}")
         return text
 
-    def needed(self, name: str, *, longest: int = _LONGEST) -> str:
+    def required_text(self, name: str, *, longest: int = _LONGEST) -> str:
         """Returns the text of a field that must not be empty.
 
         Raises:
@@ -192,7 +192,7 @@ def _no_utf8() -> HTTPException:
 
 
 @contextmanager
-def uploaded(upload: UploadFile) -> Iterator[tuple[str, Path]]:
+def upload_as_file(upload: UploadFile) -> Iterator[tuple[str, Path]]:
     """Yields an upload as a file.
 
     Yields:

@@ -103,7 +103,7 @@ def _limit(receive: Receive, longest: int) -> Receive:
     )
     size = 0
 
-    async def limited() -> Message:
+    async def receive_limited() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
@@ -111,7 +111,7 @@ def _limit(receive: Receive, longest: int) -> Receive:
             raise HTTPException(413, why)
         return message
 
-    return limited
+    return receive_limited
 
 
 def _with_headers(send: Send, *, static: bool) -> Send:

@@ -117,7 +117,7 @@ class UsedTime(_Watcher):
     def on_progress(self, step: int) -> None:
         """Writes the time, unless it was written just now."""
         del step
-        seconds = self._budget.used
+        seconds = self._budget.elapsed
         if seconds - self._written >= _NOTE_EVERY:
             self._folder.write("time", {"used": seconds})
             self._written = seconds

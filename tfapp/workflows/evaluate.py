@@ -24,7 +24,7 @@ from tfapp.training import (
     tokenize_split,
 )
 from tfapp.workflows.answer_file import write_answers
-from tfapp.workflows.inference import packed
+from tfapp.workflows.inference import packed_model
 from tfapp.workflows.run_data import load_run_splits
 from tfapp.workflows.run_summary import read_members, summarize_run
 
@@ -119,7 +119,7 @@ def _evaluate_table(
     on_dev: bool = False,
     quiet: bool,
 ) -> Evaluation:
-    model = packed(model)
+    model = packed_model(model)
     evaluation = evaluate_split(model, tokenize_split(model, table), "Evaluating", quiet=quiet)
     evaluation = replace(
         evaluation,

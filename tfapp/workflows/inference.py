@@ -8,10 +8,10 @@ from tfapp.models import BertModel, TaskModel
 from tfapp.savedmodel import PackedEncoder
 from tfapp.savedmodel.layers import PRECISIONS
 
-__all__ = ["packed"]
+__all__ = ["packed_model"]
 
 
-def packed(model: TaskModel, *, bfloat16: bool = False) -> TaskModel:
+def packed_model(model: TaskModel, *, bfloat16: bool = False) -> TaskModel:
     """Returns a model that answers as another one does, with the weights that it has now.
 
     Args:

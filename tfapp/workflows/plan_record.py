@@ -25,7 +25,9 @@ def plan_request(plan: Plan) -> dict[str, Any]:
 
 def plan_event(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     """Returns a plan as JSON values: what is told of it, and what `read_plan` reads from a run's folder."""
-    candidates, others = ([_planned(one) for one in plan.candidates if one.fits is fits] for fits in (True, False))
+    candidates, others = (
+        [_candidate_record(one) for one in plan.candidates if one.fits is fits] for fits in (True, False)
+    )
     experiment = plan.experiment
     return {
         "event": "plan",
@@ -41,7 +43,7 @@ def plan_event(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _planned(candidate: PlannedCandidate) -> dict[str, Any]:
+def _candidate_record(candidate: PlannedCandidate) -> dict[str, Any]:
     return {
         "name": candidate.name,
         "reason": candidate.reason,

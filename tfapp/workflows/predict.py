@@ -111,7 +111,7 @@ def _from_run(folder: Path) -> Predictor:
     from tfapp.tasks.models import load_model
     from tfapp.tasks.registry import find_task
     from tfapp.training.run_folder import RunFolder
-    from tfapp.workflows.inference import packed
+    from tfapp.workflows.inference import packed_model
 
     if not RunFolder(folder).finished:
         raise ModelError(

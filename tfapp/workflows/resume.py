@@ -36,18 +36,18 @@ def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:
         return newest
     if newest.finished:
         return None
-    differences = ", ".join(_differing(earlier, experiment))
+    differences = ", ".join(_differences(earlier, experiment))
     raise TrainingError(
         f"{newest.path} was started with other settings ({differences}); give them again (its settings.toml has them), "
         "or start a new run without --resume"
     )
 
 
-def _differing(one: BaseModel, other: BaseModel) -> Iterator[str]:
+def _differences(one: BaseModel, other: BaseModel) -> Iterator[str]:
     """Yields the dotted names of the settings that are not the same."""
     for name, value in one:
         other_value = getattr(other, name)
         if isinstance(value, BaseModel) and isinstance(other_value, BaseModel):
-            yield from (f"{name}.{inner}" for inner in _differing(value, other_value))
+            yield from (f"{name}.{inner}" for inner in _differences(value, other_value))
         elif value != other_value:
             yield name

@@ -135,15 +135,15 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, *, data: str
     runs = [run if isinstance(run, Run) else open_run(run) for run in (first, second)]
     if runs[0].path.resolve() == runs[1].path.resolve():
         raise TrainingError(f"{runs[0].path}: compared with itself; name two runs")
-    one, other = (_evaluated(read_run(run.path), None if data is None else str(data)) for run in runs)
+    one, other = (_read_evaluated_run(read_run(run.path), None if data is None else str(data)) for run in runs)
     verdict, test, notes = _test_scores(one, other)
     return RunComparison(
         first=one.record,
         second=other.record,
         settings=changed_entries(one.record.settings, other.record.settings),
         data=changed_entries(_data(one.record), _data(other.record)),
-        metrics=_paired(one.evaluation.metrics(), other.evaluation.metrics()),
-        intervals=_paired(one.evaluation.intervals(), other.evaluation.intervals()),
+        metrics=_pair_entries(one.evaluation.metrics(), other.evaluation.metrics()),
+        intervals=_pair_entries(one.evaluation.intervals(), other.evaluation.intervals()),
         verdict=verdict,
         test=test,
         tests=_metric_tests(one.evaluation, other.evaluation, test),
@@ -163,7 +163,7 @@ class _EvaluatedRun:
     command: str
 
 
-def _evaluated(record: RunRecord, data: str | None) -> _EvaluatedRun:
+def _read_evaluated_run(record: RunRecord, data: str | None) -> _EvaluatedRun:
     folder = RunFolder(record.folder.evaluation_folder(data))
     command = f"tfapp evaluate {record.path}" + (f" --data {data}" if data else "")
     if record.problem:
@@ -254,6 +254,6 @@ def _data(record: RunRecord) -> dict[str, Any]:
     return {"data fingerprint": record.data[:12], **rows, **machine, **packages}
 
 
-def _paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _pair_entries(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Returns the entries of both by name, None for one that is missing."""
     return {name: [first.get(name), second.get(name)] for name in dict.fromkeys([*first, *second])}

@@ -106,7 +106,7 @@ def _reasons(
     best = {record.path for record in choose_best(all_records)}
     for name in {record.path.parent.name for record in old_records}:
         best |= {record.path for record in choose_best(one for one in all_records if one.path.parent.name == name)}
-    metadata_by_run = _published(models)
+    metadata_by_run = _published_versions(models)
     reasons: dict[Path, str] = {}
     for record in old_records:
         versions = [version for version, source in metadata_by_run.items() if _came_from(source, record)]
@@ -124,7 +124,7 @@ def _reasons(
     return reasons
 
 
-def _published(models: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
+def _published_versions(models: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
     """Returns the records of all versions in models folders, by their paths."""
     graphs = [graph for folder in models for graph in sorted(folder.glob("*/*/assets.extra/tfapp.json"))]
     return {str(graph.parents[1]): read_metadata(graph.parents[1]) for graph in graphs}

@@ -100,7 +100,7 @@ def _track(client: Any, record: RunRecord) -> TrackedRun:
         if earlier.info.status == "FINISHED":
             return TrackedRun(record.path, name, earlier.info.run_id, is_new=False)
         client.delete_run(earlier.info.run_id)
-    start_time = int(1000 * _started(record.path))
+    start_time = int(1000 * _start_time(record.path))
     tags = {_RUN_TAG: record.name, "tfapp.version": __version__, "tfapp.task": record.task, "tfapp.data": record.data}
     run_id = client.create_run(experiment_id, start_time=start_time, tags=tags, run_name=record.path.name).info.run_id
     _log(client, run_id, record, start_time)
@@ -148,7 +148,7 @@ def _metric_name(name: str) -> str:
     return re.sub(r"[^\w. -]", "_", name.replace("²", "2"), flags=re.ASCII).replace(" ", "_")
 
 
-def _started(path: Path) -> float:
+def _start_time(path: Path) -> float:
     """Returns when a run began, in seconds since the epoch, by the name of its folder."""
     try:
         return datetime.strptime(path.name[: len("20260101-000000")], "%Y%m%d-%H%M%S").timestamp()

@@ -34,7 +34,7 @@ from tfapp.training import (
 from tfapp.workflows.build import Learner, build
 from tfapp.workflows.calibrate import calibrate
 from tfapp.workflows.evaluate import evaluate_test_split
-from tfapp.workflows.inference import packed
+from tfapp.workflows.inference import packed_model
 from tfapp.workflows.resume import find_resumable
 from tfapp.workflows.run_data import check_same_data, load_splits
 from tfapp.workflows.run_summary import write_learning_curve
@@ -150,7 +150,9 @@ def train_weights(
     fits_head = experiment.training.adapt == "head" or experiment.training.head_start == "fitted"
     has_curve = learning_curve and not experiment.model.from_scratch
     # What the BERT makes of texts before it has learnt anything is computed as in serving.
-    frozen = packed(model, bfloat16=precision.rewrite) if (has_curve or fits_head) and model.head is not None else None
+    frozen = (
+        packed_model(model, bfloat16=precision.rewrite) if (has_curve or fits_head) and model.head is not None else None
+    )
     if has_curve:
         batch_size = experiment.training.batch_size
         curve = measure_learning_curve(frozen or model, train_split, dev_split, strategy, batch_size)

@@ -156,7 +156,7 @@ def caller_versions(name: str, *, models: str | Path = "models", config: str | P
 def _caller_versions(
     model: ConfiguredModel, on_disk: Sequence[int], models: str | Path, config: str | Path | None
 ) -> CallerVersions:
-    loaded_versions, file = model.served(on_disk), Path(config or registry.CONFIG_FILE).name
+    loaded_versions, file = model.served_versions(on_disk), Path(config or registry.CONFIG_FILE).name
     arguments = (model, loaded_versions, on_disk, file)
 
     def command(version: int) -> str:

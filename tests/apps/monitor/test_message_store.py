@@ -126,4 +126,4 @@ def test_unknown_leaves_each_new_text_once(store: Store) -> None:
     texts = some_texts(5)
     stream.keep(texts[:2])
     messages = [text.message for text in texts]
-    assert stream.message_store.unknown([*messages, *messages]) == messages[2:]
+    assert stream.message_store.new_messages([*messages, *messages]) == messages[2:]

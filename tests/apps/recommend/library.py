@@ -102,7 +102,7 @@ class Library:
         log = self.catalogue.log(item_matrix)
         lesson = learn_ranking(item_matrix, log, self.settings)
         assert lesson.ranking is not None
-        self.catalogue.keep_trained(
+        self.catalogue.keep_training(
             TrainedRanking(START, self.embedder.identity, len(log), lesson.lists, lesson.ranking)
         )
 
@@ -110,7 +110,7 @@ class Library:
         item_matrix = self.catalogue.item_matrix(self.embedder.identity)
         log = self.catalogue.log(item_matrix)
         index, _ = open_index(self.folder, self.catalogue.vectors, self.embedder.identity)
-        trained = self.catalogue.trained()
+        trained = self.catalogue.newest_training()
         return Recommender(
             self.catalogue,
             Snapshot.at((START + timedelta(days=1)).timestamp(), log, item_matrix, self.settings),

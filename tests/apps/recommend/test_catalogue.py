@@ -71,17 +71,17 @@ def test_the_log_has_the_events_in_order_of_time_with_what_they_say(store: Store
 def test_the_newest_training_counts_and_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
     library = Library(store, tmp_path)
     library.add(item_entries(30), made_events(made_event_log(30, users=30, each=8)))
-    assert library.catalogue.trained() is None
+    assert library.catalogue.newest_training() is None
     library.train()
-    first = library.catalogue.trained()
+    first = library.catalogue.newest_training()
     assert first is not None
-    library.catalogue.keep_trained(replace(first, at=START + timedelta(hours=1), events=7))
-    second = library.catalogue.trained()
+    library.catalogue.keep_training(replace(first, at=START + timedelta(hours=1), events=7))
+    second = library.catalogue.newest_training()
     assert second is not None
     assert (second.events, second.ranking) == (7, first.ranking)
     # The clock was set back.
-    library.catalogue.keep_trained(replace(first, at=START, events=8))
-    assert getattr(library.catalogue.trained(), "events", None) == 8
+    library.catalogue.keep_training(replace(first, at=START, events=8))
+    assert getattr(library.catalogue.newest_training(), "events", None) == 8
 
 
 def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer, tmp_path: Path) -> None:

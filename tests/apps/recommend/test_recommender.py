@@ -164,11 +164,11 @@ def test_a_pair_model_orders_the_best_and_a_list_is_made_without_it_when_it_is_a
     assert lesson.ranking is not None
     assert lesson.ranking.paired is not None
     assert lesson.ranking.paired.names[-1] == "pair"
-    trained = library.catalogue.trained()
+    trained = library.catalogue.newest_training()
     assert trained is not None
     library.settings = library.settings.model_copy(update={"ranker": "taste"})
     assert "was trained; tfapp recommend train" in library.recommender().recommend("u0").degraded
-    library.catalogue.keep_trained(replace(trained, at=START + timedelta(days=1), ranking=lesson.ranking))
+    library.catalogue.keep_training(replace(trained, at=START + timedelta(days=1), ranking=lesson.ranking))
     recommender = library.recommender()
     with_pairs = recommender.recommend("u0", 10)
     assert with_pairs.degraded == ""

@@ -196,9 +196,9 @@ def test_a_reading_that_is_killed_is_gone_on_with(tmp_path: Path, options: list[
 
     kill_when(vectors_are_there, *arguments)
     service = Recommend.open(tmp_path / "home", overrides=options)
-    assert 0 < len(service.catalogue.vectors.unembedded("minilm-l6/1")) < 3000
+    assert 0 < len(service.catalogue.vectors.texts_without_vectors("minilm-l6/1")) < 3000
     found = service.add_items(file, quiet=True)
-    assert (found.items, found.addition.repeated, service.catalogue.vectors.unembedded("minilm-l6/1")) == (
+    assert (found.items, found.addition.repeated, service.catalogue.vectors.texts_without_vectors("minilm-l6/1")) == (
         3000,
         3000,
         [],

@@ -14,7 +14,7 @@ from tfapp.registry import STABLE, LabelStore
 class _Complete:
     """Vectors of every version are there already."""
 
-    def unembedded(self, _identity: str) -> dict[str, str]:
+    def texts_without_vectors(self, _identity: str) -> dict[str, str]:
         return {}
 
 
@@ -28,7 +28,7 @@ def test_vectors_are_made_by_the_version_that_is_released(tmp_path: Path) -> Non
 
 def test_a_training_says_where_a_label_keeps_its_version_from_being_served(tmp_path: Path) -> None:
     models = ApplicationModels(add_versions(tmp_path, "intents", 1, 2))
-    assert models.unserved("intents", 2) == ""
+    assert models.promotion_hint("intents", 2) == ""
     LabelStore.open(tmp_path).set_label("intents", STABLE, 1, "promote", expected=None)
-    told = models.unserved("intents", 2)
+    told = models.promotion_hint("intents", 2)
     assert told == f"not served before `tfapp models promote intents 2 --models {tmp_path}`"

@@ -15,7 +15,7 @@ def test_a_hand_over_waits_until_a_person_answers(service: Service) -> None:
     assert waiting.summary.startswith("Asked: Zebra crossing?")
     closed = service.corrections.give(first.turn, "wrong")
     service.corrections.give(first.turn, "better", better="Look left and right.", replaces=closed)
-    assert inbox.waiting() == 1
+    assert inbox.open_count() == 1
     answered, handed_over = inbox.conversation("c")
     assert (answered.review, answered.kind) == (None, "passages")
     assert answered.sources[0]["matched"] == "How do I send shoes back?"

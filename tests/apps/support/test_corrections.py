@@ -33,7 +33,7 @@ def test_a_better_answer_is_given_from_then_on(on_each: Service) -> None:
     turn = on_each.assistant().ask("Do you sell kites in winter?").turn
     on_each.corrections.give(turn, "better", better=f"  {BETTER} ")
     assert on_each.assistant().ask("Do you sell kites in winter?").kind == "handover"
-    assert on_each.corrections.waiting() == 1
+    assert on_each.corrections.unlearnt_count() == 1
     assert learn(on_each) == LearningResult(corrections=1, added=1, refused=0)
     assert learn(on_each) == LearningResult(0, 0, 0)
     reply = on_each.assistant().ask("Do you sell kites in the winter?")
@@ -66,7 +66,7 @@ def test_a_hand_over_that_somebody_answered_is_not_answered_over(on_each: Servic
     with pytest.raises(ConflictError):
         on_each.corrections.give(turn, "wrong", replaces="another")
     assert on_each.corrections.give(turn, "better", better=f" {BETTER}") == first
-    assert on_each.corrections.waiting() == 1
+    assert on_each.corrections.unlearnt_count() == 1
     second = on_each.corrections.give(turn, "better", better="No.", replaces=first)
     with pytest.raises(ConflictError, match=second):
         on_each.corrections.give(turn, "better", better="Yes.", replaces=first)
@@ -86,7 +86,7 @@ def test_of_two_people_who_answer_at_once_one_is_told(on_each: Service) -> None:
 
     with ThreadPoolExecutor(4) as people:
         assert sum(people.map(answer, "abcd")) == 1
-    assert on_each.corrections.waiting() == 1
+    assert on_each.corrections.unlearnt_count() == 1
 
 
 def test_what_is_said_last_holds(on_each: Service) -> None:
@@ -111,10 +111,10 @@ def test_what_is_said_last_holds_though_the_clock_was_set_back(service: Service)
     corrections.give(turn, "wrong")
     with pytest.raises(ConflictError, match=second):
         corrections.give(handed_over, "wrong", replaces=first)
-    assert (question, RETURNS, 0) in corrections.graded()
+    assert (question, RETURNS, 0) in corrections.relevance_grades()
     now += timedelta(hours=2)
     corrections.give(turn, "right")
-    assert (question, RETURNS, 1) in corrections.graded()
+    assert (question, RETURNS, 1) in corrections.relevance_grades()
 
 
 def test_the_right_intent_becomes_what_the_model_learns_from(on_each: Service) -> None:
@@ -123,7 +123,7 @@ def test_the_right_intent_becomes_what_the_model_learns_from(on_each: Service) -
     assert reply.text == "On its way."
     on_each.corrections.give(reply.turn, "better", intent="cancel")
     assert learn(on_each) == LearningResult(corrections=1, added=1, refused=1)
-    labelled = on_each.knowledge.labelled()
+    labelled = on_each.knowledge.labelled_questions()
     assert labelled[-1] == ("Stop my order please", "cancel")
     assert len(labelled) == sum(row.intent is not None for row in ROWS) + 1
 
@@ -144,10 +144,10 @@ def test_what_was_judged_is_what_a_ranking_model_learns_from(on_each: Service) -
     question = "How do I send a lamp back?"
     turn = on_each.assistant().ask(question).turn
     on_each.corrections.give(turn, "right")
-    assert on_each.corrections.graded() == [(question, RETURNS, 1)]
+    assert on_each.corrections.relevance_grades() == [(question, RETURNS, 1)]
     on_each.corrections.give(turn, "better", better=BETTER)
     learn(on_each)
-    assert on_each.corrections.graded() == [(question, RETURNS, 0), (question, BETTER, 1)]
+    assert on_each.corrections.relevance_grades() == [(question, RETURNS, 0), (question, BETTER, 1)]
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_corrections_that_say_nothing_are_refused(service: Service, arguments: d
     turn = service.assistant().ask("How do I return a lamp?").turn
     with pytest.raises(SettingsError, match=complains):
         service.corrections.give(**({"turn": turn} | arguments))  # type: ignore[arg-type]
-    assert service.corrections.waiting() == 0
+    assert service.corrections.unlearnt_count() == 0

@@ -53,7 +53,7 @@ def test_an_answer_of_an_intent_may_come_before_its_questions(knowledge: Knowled
     knowledge.add("a.csv", ROWS)
     knowledge.set_answers({"tracking": "Order {order} is on its way."})
     assert knowledge.answers() == {"tracking": "Order {order} is on its way."}
-    assert knowledge.labelled()[-1] == ("Cancel it all", "cancel")
+    assert knowledge.labelled_questions()[-1] == ("Cancel it all", "cancel")
 
 
 def test_what_people_refused_is_not_learnt_from_and_a_file_does_not_bring_it_back(store: Store) -> None:
@@ -66,7 +66,7 @@ def test_what_people_refused_is_not_learnt_from_and_a_file_does_not_bring_it_bac
 
     store.run(refuse)
     knowledge.add("a.csv", ROWS)
-    assert knowledge.labelled() == []
+    assert knowledge.labelled_questions() == []
 
 
 def test_only_what_is_new_is_embedded(store: Store, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_index_finds_what_a_full_comparison_finds() -> None:
 def test_vectors_come_back_as_they_were_kept(store: Store) -> None:
     knowledge = Knowledge(store, ticking())
     knowledge.add("a.csv", [QAPair(1, "q", REFUND)])
-    ids = [key for key, _ in knowledge.vectors.unembedded("m/1")]
+    ids = [key for key, _ in knowledge.vectors.texts_without_vectors("m/1")]
     given = np.array([[1.5, -2.0], [0.1, 1e-30]], np.float32)
     knowledge.vectors.keep("m/1", ids, given)
     np.testing.assert_array_equal(knowledge.vectors.read("m/1", ids[::-1]), given[::-1])

@@ -33,14 +33,14 @@ def test_a_conversation_may_be_called_anything(site: Site) -> None:
 def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:
     session = site.state.session(SUPPORT)
     assert session is not None
-    before = session.corrections.waiting()
+    before = session.corrections.unlearnt_count()
     page = site.post("/support/chat/b", {"question": "Which cards do you take?"}).text
     said = site.post(f"/support/turn/{turn_of(page)}", {"verdict": "wrong", "conversation": "b"})
     assert str(said.url).endswith("/support/chat/b")
     assert "Marked wrong" in text_of(said.text)
     assert "Choose Learn now on the Knowledge page to use it." in text_of(said.text)
     assert "Choose Learn now" not in text_of(site.get("/support/chat/b").text)
-    assert session.corrections.waiting() == before + 1
+    assert session.corrections.unlearnt_count() == before + 1
 
 
 def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
@@ -55,7 +55,7 @@ def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
     site.post(f"/support/turn/{turn}", {"verdict": "better", "better": "They do, standing."})
     assert "Do zebras sleep" not in text_of(site.get("/support/handovers").text)
     assert "A colleague: They do, standing." in text_of(site.get("/support/chat/d").text)
-    (grade,) = [row for row in session.corrections.graded() if row[0].startswith("Do zebras")]
+    (grade,) = [row for row in session.corrections.relevance_grades() if row[0].startswith("Do zebras")]
     assert grade[1:] == ("They do, standing.", 1)
 
 

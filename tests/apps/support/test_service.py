@@ -213,7 +213,7 @@ def test_a_build_that_is_killed_is_gone_on_with(tmp_path: Path, options: list[st
 
     kill_when(vectors_are_there, *arguments)
     service = Support.open(tmp_path / "home", overrides=options)
-    assert 0 < len(service.knowledge.vectors.unembedded("minilm-l6/1")) < 6000
+    assert 0 < len(service.knowledge.vectors.texts_without_vectors("minilm-l6/1")) < 6000
     found = service.build(str(file), quiet=True)
-    assert (found.texts, service.knowledge.vectors.unembedded("minilm-l6/1")) == (6000, [])
+    assert (found.texts, service.knowledge.vectors.texts_without_vectors("minilm-l6/1")) == (6000, [])
     assert (found.indexed, found.addition.repeated) == (6000, 3000)

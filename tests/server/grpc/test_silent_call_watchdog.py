@@ -112,7 +112,7 @@ def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) ->
 
 def test_a_message_that_has_come_saves_its_call(timers: _Timers) -> None:
     calls, call = _calls(timers), _Call("a")
-    with calls.during(call):  # type: ignore[arg-type]
+    with calls.watch(call):  # type: ignore[arg-type]
         assert timers.waiting == 1
     timers.fire()
     assert not call.cancelled

@@ -38,7 +38,7 @@ def score_pool(
         ClientError: The model cannot be asked.
     """
     count = last = 0
-    while texts := pools.unscored(pool, version, _BATCH, after=last):
+    while texts := pools.texts_to_score(pool, version, _BATCH, after=last):
         answers = client.classify(pool.model, [text for _, text in texts], version=version)
         answered_texts = [_score_text(key, answer) for (key, _), answer in zip(texts, answers, strict=True)]
         pools.keep_scores(

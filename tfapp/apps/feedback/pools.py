@@ -102,7 +102,7 @@ class Pools:
     ) -> list[PoolTextRow]:
         """Returns the unlabelled texts that the model is least sure of; those not scored yet come last."""
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
-        texts = _waiting(pool).where(PoolTextRow.id.not_in(list(without)))
+        texts = _unlabelled(pool).where(PoolTextRow.id.not_in(list(without)))
         # Two queries, so that each is in the order of an index.
         head = texts.where(column.is_not(None)).order_by(column.desc()).limit(most)
         tail = texts.where(column.is_(None)).order_by(PoolTextRow.id)
@@ -126,10 +126,10 @@ class Pools:
             raise DataError(f"{pool.name}: no text {text} in this pool")
         return row
 
-    def unscored(self, pool: PoolRow, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
+    def texts_to_score(self, pool: PoolRow, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Returns the texts after an id that wait for a label and for a version's answer, as (id, text), in order."""
         outdated = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
-        query = _waiting(pool).where(outdated, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
+        query = _unlabelled(pool).where(outdated, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
@@ -168,5 +168,5 @@ def _has_label(pool: PoolRow) -> Any:
     return exists().where(LabelRow.model == pool.model, LabelRow.key == PoolTextRow.key)
 
 
-def _waiting(pool: PoolRow) -> Select[PoolTextRow]:
+def _unlabelled(pool: PoolRow) -> Select[PoolTextRow]:
     return select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, ~PoolTextRow.skipped, ~_has_label(pool))

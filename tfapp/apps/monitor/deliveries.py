@@ -65,7 +65,7 @@ class Deliveries:
         return self._store.run(lambda session: len(session.scalars(statement).all()))
 
     @contextmanager
-    def running(self, seconds: float = 1.0) -> Iterator[None]:
+    def delivery_threads(self, seconds: float = 1.0) -> Iterator[None]:
         """Delivers notifications while the block runs and once at its end, each sink in a thread of its own.
 
         Args:

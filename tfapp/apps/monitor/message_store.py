@@ -59,7 +59,7 @@ class MessageStore:
         self._settings = settings
         self._clock = clock
 
-    def unknown(self, messages: Sequence[Message]) -> list[Message]:
+    def new_messages(self, messages: Sequence[Message]) -> list[Message]:
         """Returns the messages that are not stored yet, each once."""
         unique = {message.key: message for message in reversed(messages)}
 

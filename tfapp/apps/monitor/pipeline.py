@@ -152,7 +152,7 @@ class Pipeline:
         """Classifies and stores batches, and tells each one its counts."""
         messages, rejections = self._messages(batches)
         flat = [message for part in messages for message in part]
-        unread = self._patiently(lambda: self.message_store.unknown(flat))
+        unread = self._patiently(lambda: self.message_store.new_messages(flat))
         classifications: list[ClassifiedMessage] = []
         for message, result in zip(unread, self.classifiers.classify(unread), strict=True):
             if isinstance(result, RejectedRow):

@@ -108,7 +108,7 @@ class MonitorQueries:
         # The first time that there is, once.
         starts = list(dict.fromkeys(shift(end, WIDTHS[width], -index) for index in reversed(range(last))))
         query = _counts(by, width, topic, source).where(WindowRow.start >= starts[0], WindowRow.start <= end)
-        expected = self._expected(width, starts[0]) if by == "topic" else {}
+        expected = self._expected_shares(width, starts[0]) if by == "topic" else {}
 
         def work(session: Session) -> list[Trend]:
             counts_by_name: defaultdict[str, dict[datetime, Counts]] = defaultdict(dict)
@@ -225,7 +225,7 @@ class MonitorQueries:
         query = query.order_by(DeliveryRow.failed_at.desc(), DeliveryRow.id.desc()).limit(most)
         return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
-    def _expected(self, width: WidthName, since: datetime) -> dict[tuple[str, datetime], float]:
+    def _expected_shares(self, width: WidthName, since: datetime) -> dict[tuple[str, datetime], float]:
         """Returns the expected share by topic and window."""
         query = select(DetectorStateRow.subject, DetectorStateRow.start, DetectorStateRow.expected).where(
             DetectorStateRow.width == width,

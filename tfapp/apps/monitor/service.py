@@ -118,7 +118,7 @@ class Monitor(Application[MonitorSettings]):
             for name in (self.settings.topic_model, self.settings.sentiment_model, self.settings.tagger):
                 if name is not None:
                     self.models.wait_until_ready(client, name, self.wait)
-            with deliveries.running():
+            with deliveries.delivery_threads():
                 return self._pipeline(client, mapping, ending, everyone).run(readers, on_progress)
 
     def resend(self, alert: int | None = None) -> int:

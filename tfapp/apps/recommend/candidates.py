@@ -34,13 +34,13 @@ class Candidates:
     ways: Mapping[Way, NDArray[np.intp]]
 
     @property
-    def known(self) -> NDArray[np.intp]:
+    def old_items(self) -> NDArray[np.intp]:
         """Returns the items that any search but `new` found, each once, rising."""
         hits = [rows for way, rows in self.ways.items() if way != "new"]
         return np.unique(np.concatenate(hits)) if hits else np.array([], np.intp)
 
     @property
-    def new(self) -> NDArray[np.intp]:
+    def new_items(self) -> NDArray[np.intp]:
         """Returns the new items, nearest first."""
         return self.ways["new"]
 
@@ -75,7 +75,7 @@ def find_candidates(
             "text": _by_text(snapshot, profile, search, count, known),
             "together": _merge([_top(scores, known, count) for scores in (together, recent, events)]),
             "popular": _merge([popular[1 + len(popular[1:]) // 2], *popular]),
-            "new": _new(snapshot, profile, available & snapshot.new, count),
+            "new": _new_items(snapshot, profile, available & snapshot.new, count),
         }
     )
 
@@ -84,13 +84,13 @@ def _by_text(
     snapshot: Snapshot, profile: UserProfile, search: Search, count: int, old: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """Returns the items nearest to the profile and to each of the last liked items."""
-    liked_vectors = snapshot.item_matrix.vectors[profile.history.liked(_OWN)]
+    liked_vectors = snapshot.item_matrix.vectors[profile.history.liked_items(_OWN)]
     searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in liked_vectors)]
     hits = [[row for row, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
     return _merge([np.array([row for row in rows if old[row]], np.intp) for rows in hits])
 
 
-def _new(snapshot: Snapshot, profile: UserProfile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
+def _new_items(snapshot: Snapshot, profile: UserProfile, new: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
     rows = np.flatnonzero(new)
     cosines = snapshot.item_matrix.vectors[rows] @ profile.whole
     # The newer ones first where nothing else tells them apart.

@@ -131,7 +131,7 @@ class Catalogue:
         met = numbers.pop("met")
         return {**numbers, "new_items": numbers["items"] - met}
 
-    def keep_trained(self, training: TrainedRanking) -> None:
+    def keep_training(self, training: TrainedRanking) -> None:
         """Stores a trained ranking; the newest one counts."""
         name = uuid4().hex
 
@@ -149,7 +149,7 @@ class Catalogue:
 
         self._store.run(work)
 
-    def trained(self) -> TrainedRanking | None:
+    def newest_training(self) -> TrainedRanking | None:
         """Returns the newest trained ranking; None if there is none."""
         query = select(TrainedRow).order_by(TrainedRow.trained_at.desc(), TrainedRow.id).limit(1)
         row = self._store.read(lambda session: session.scalars(query).first())

@@ -109,8 +109,8 @@ def like(
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
     """Shows what is known, who came last, and the rejected rows with their reasons."""
     catalogue = _open(home).catalogue
-    output.show_known(
-        catalogue.counts(), catalogue.users(10), catalogue.trained(), catalogue.rejected_rows(), as_json=json
+    output.show_counts(
+        catalogue.counts(), catalogue.users(10), catalogue.newest_training(), catalogue.rejected_rows(), as_json=json
     )
 
 

@@ -135,13 +135,13 @@ def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, 
         "popularity": scored(lambda _: snapshot.popularity.events),
         **baseline,
         "item-kNN": scored(lambda case: snapshot.like_cooccurrence.scores(case.history.items, case.history.likes)),
-        "text alone": scored(lambda case: _near(snapshot, case)),
+        "text alone": scored(lambda case: _cosines(snapshot, case)),
         "ours": built(list_builder),
         **without,
     }
 
 
-def _near(snapshot: Snapshot, case: PastList) -> NDArray[np.float64]:
+def _cosines(snapshot: Snapshot, case: PastList) -> NDArray[np.float64]:
     # Over 0, for an item without a score is not listed; a cosine is -1 or more.
     return (snapshot.item_matrix.vectors @ UserProfile.of(case.history, snapshot.item_matrix).whole).astype(
         np.float64

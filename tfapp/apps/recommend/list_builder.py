@@ -98,7 +98,7 @@ class ListBuilder:
         """Ranks the candidates with events, best first, with their scores."""
         if self.ranking is None or not len(profile.history):
             return self._fuse(profile, candidates)
-        rows, weights = candidates.known, self.ranking.known
+        rows, weights = candidates.old_items, self.ranking.known
         scores = weights.scores(features(self.snapshot, profile, rows, weights.names)) if len(rows) else np.array([])
         order = np.argsort(-scores, kind="stable")
         rows, scores = rows[order], scores[order]
@@ -129,7 +129,7 @@ class ListBuilder:
 
         Weights learnt from the few that were liked when they were new did not prove better than the bare cosine.
         """
-        rows, item_matrix = candidates.new, self.snapshot.item_matrix
+        rows, item_matrix = candidates.new_items, self.snapshot.item_matrix
         if profile.whole.any():
             return _pairs(rows, (item_matrix.vectors[rows] @ profile.whole).astype(np.float64))
         newest = rows[np.argsort(-item_matrix.published[rows], kind="stable")]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tfapp.apps.recommend.suggestion import Reason, Suggestion, Suggestions
     from tfapp.apps.shared.ingest import IngestResult
 
-__all__ = ["show_evaluation", "show_events", "show_items", "show_known", "show_list", "show_trained"]
+__all__ = ["show_counts", "show_evaluation", "show_events", "show_items", "show_list", "show_trained"]
 
 _TABLES = (
     ("all_items", "All items"),
@@ -77,7 +77,7 @@ def show_list(result: Suggestions, *, as_json: bool) -> None:
         print_line("Without", result.degraded)
 
 
-def show_known(
+def show_counts(
     counts: Mapping[str, int],
     users: Sequence[Mapping[str, Any]],
     training: TrainedRanking | None,

@@ -60,7 +60,7 @@ class RecommendPages(StatePages[AppState]):
             past=past,
             counts=catalogue.counts(),
             users=catalogue.users(_USERS),
-            trained=catalogue.trained(),
+            trained=catalogue.newest_training(),
         )
 
     def _like(self, request: Request) -> Response:

@@ -22,7 +22,7 @@ _LONGEST: Final = 300
 
 def liked_text(history: UserHistory, item_matrix: ItemMatrix) -> str:
     """Returns a user's last liked items as one text, newest first; the `query` of the pair model."""
-    return " | ".join(item_matrix.items[row].title for row in history.liked(_LIKED))
+    return " | ".join(item_matrix.items[row].title for row in history.liked_items(_LIKED))
 
 
 def item_text(item_matrix: ItemMatrix, row: int) -> str:

@@ -128,7 +128,7 @@ def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSetting
         list_builder = _list_builder(time, log, item_matrix, settings)
         for past in lists:
             query = liked_text(past.history, item_matrix)
-            rows = list_builder.candidates(UserProfile.of(past.history, item_matrix)).known
+            rows = list_builder.candidates(UserProfile.of(past.history, item_matrix)).old_items
             rows, labels = _sample(rows, past.relevant, len(past.relevant), random)
             if query:
                 yield from (
@@ -159,7 +159,7 @@ def _add_known(
 ) -> None:
     item_rows, scorer_rows = tables
     profile = UserProfile.of(past.history, list_builder.snapshot.item_matrix)
-    rows = list_builder.candidates(profile).known
+    rows = list_builder.candidates(profile).old_items
     rows, labels = _sample(rows, past.relevant, list_builder.settings.negatives, random)
     if not labels.any():
         return

@@ -138,7 +138,7 @@ class Recommender:
                 "no item has a vector yet, so no text can be looked for; `tfapp recommend items FILE` first"
             )
         with translate_client_errors(self.embedder):
-            return np.asarray(EmbeddingClient.named(self.connect(), self.embedder).embed([text])[0], np.float32)
+            return np.asarray(EmbeddingClient.of_identity(self.connect(), self.embedder).embed([text])[0], np.float32)
 
     def _suggestion(self, item: ListedItem, profile: UserProfile, request: str) -> Suggestion:
         reasons: tuple[Reason, ...] = reasons_for(

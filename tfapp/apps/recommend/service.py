@@ -147,7 +147,7 @@ class Recommend(Application[RecommendSettings]):
                 "they had liked something else; add more events"
             )
         training = TrainedRanking(self.clock(), identity, len(log), lesson.lists, lesson.ranking)
-        self.catalogue.keep_trained(training)
+        self.catalogue.keep_training(training)
         return training
 
     def evaluate(self, *, share: float = 0.2, after: int = 10, quiet: bool = False) -> ListEvaluation:
@@ -178,7 +178,7 @@ class Recommend(Application[RecommendSettings]):
             StoreError: The database cannot be used.
         """
         item_matrix, log, identity = self._load_events()
-        training = self.catalogue.trained()
+        training = self.catalogue.newest_training()
         index = open_index(self.home, self.catalogue.vectors, identity)[0] if identity else VectorIndex()
         with ExitStack() as stack:
             yield Recommender(
@@ -187,7 +187,7 @@ class Recommend(Application[RecommendSettings]):
                 index=index,
                 ranking=training.ranking if training and training.fits(identity, self.settings) else None,
                 settings=self.settings,
-                connect=connect or _connecting(stack, self.models),
+                connect=connect or _connector(stack, self.models),
                 embedder=identity or None,
             )
 
@@ -206,7 +206,7 @@ class Recommend(Application[RecommendSettings]):
             yield None
             return
         with ExitStack() as stack, translate_client_errors(self.settings.ranker, where=self.models.where):
-            yield pair_scores(_connecting(stack, self.models), self.settings.ranker, item_matrix)
+            yield pair_scores(_connector(stack, self.models), self.settings.ranker, item_matrix)
 
     def _write_pairs(self, item_matrix: ItemMatrix, log: EventLog) -> None:
         rows = pair_rows(item_matrix, log, self.settings)
@@ -214,7 +214,7 @@ class Recommend(Application[RecommendSettings]):
         write_json_lines(self.home / "training" / "ranking.jsonl", items)
 
 
-def _connecting(stack: ExitStack, models: ApplicationModels) -> Callable[[], Client]:
+def _connector(stack: ExitStack, models: ApplicationModels) -> Callable[[], Client]:
     """Returns a function that connects once, when it is first called."""
     lock = Lock()
 

@@ -51,5 +51,5 @@ class RecommendSession:
         return self.service.recommender(self._endpoint.client)
 
     def _state(self) -> object:
-        training = self.catalogue.trained()
+        training = self.catalogue.newest_training()
         return self.catalogue.counts(), training.at if training else None, int(time.monotonic() / _OLD)

@@ -77,7 +77,7 @@ def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[dict[str
             odds = taste[out] - np.log(2) * (day - days[out]) / _FRESH
             rows = out[_draw_articles(odds, random)]
             has_read[rows] = True
-            yield from _readings(f"reader-{reader}", [articles[row] for row in rows], day, random)
+            yield from _draw_readings(f"reader-{reader}", [articles[row] for row in rows], day, random)
 
 
 def _draw_articles(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.intp]:
@@ -88,7 +88,7 @@ def _draw_articles(odds: NDArray[np.float64], random: np.random.Generator) -> ND
     return random.choice(len(odds), min(int(random.poisson(_DAILY)), len(odds)), replace=False, p=chances)
 
 
-def _readings(
+def _draw_readings(
     user: str, articles: Sequence[Article], day: int, random: np.random.Generator
 ) -> Iterator[dict[str, str]]:
     morning = _START + timedelta(days=day, minutes=360 + int(random.integers(120)))

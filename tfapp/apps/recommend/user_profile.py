@@ -60,7 +60,7 @@ class UserHistory:
         """Returns the likes, halved with every `half_life` items that came after."""
         return self.likes * 0.5 ** (np.arange(len(self))[::-1] / self.half_life)
 
-    def liked(self, most: int) -> NDArray[np.intp]:
+    def liked_items(self, most: int) -> NDArray[np.intp]:
         """Returns the items that were liked last, newest first."""
         return self.items[self.strengths > 0][::-1][:most]
 

@@ -81,12 +81,12 @@ class ApplicationModels:
         run = api.fit(parse_experiment(dict(experiment)), runs=runs, quiet=quiet)
         version, score = api.export(run, self.folder, quiet=quiet), run.evaluation
         summary = f"{score.main_name} {score.main_score:.3f} on {score.count} held-out {of}"
-        note = self.unserved(version.parent.name, int(version.name))
+        note = self.promotion_hint(version.parent.name, int(version.name))
         return int(version.name), "; ".join(filter(None, (summary, note)))
 
-    def unserved(self, name: str, version: int) -> str:
+    def promotion_hint(self, name: str, version: int) -> str:
         """Returns what to do where labels keep a version in the folder from being served; empty where it is served."""
-        if version in LabelStore.open(self.folder).served(name):
+        if version in LabelStore.open(self.folder).served_versions(name):
             return ""
         return f"not served before `tfapp models promote {name} {version} --models {self.folder}`"
 

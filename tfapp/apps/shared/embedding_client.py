@@ -31,7 +31,7 @@ class EmbeddingClient:
     version: int
 
     @classmethod
-    def released(cls, client: Client, model: str) -> Self:
+    def of_release(cls, client: Client, model: str) -> Self:
         """Returns a client of the version that has the label `stable`, or else of the newest that is served.
 
         Raises:
@@ -41,7 +41,7 @@ class EmbeddingClient:
         return cls(client, model, released_version(client, model, f"tfapp export --preset {model}, and serve it"))
 
     @classmethod
-    def named(cls, client: Client, identity: str) -> Self:
+    def of_identity(cls, client: Client, identity: str) -> Self:
         """Returns a client of the version that NAME/VERSION names."""
         model, _, version = identity.rpartition("/")
         return cls(client, model, int(version))

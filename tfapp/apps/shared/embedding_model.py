@@ -45,13 +45,13 @@ class EmbeddingModel:
             TfappError: It cannot be exported, is not served, or cannot be asked.
         """
         identity = self._local_version(quiet=quiet)
-        if identity is not None and not vectors.unembedded(identity):
+        if identity is not None and not vectors.texts_without_vectors(identity):
             return identity, 0
-        with self.served() as embedder, progress("Embedding", "texts", quiet=quiet) as advance:
+        with self.client() as embedder, progress("Embedding", "texts", quiet=quiet) as advance:
             return embedder.identity, embed_new(vectors, embedder, advance)
 
     @contextmanager
-    def served(self) -> Iterator[EmbeddingClient]:
+    def client(self) -> Iterator[EmbeddingClient]:
         """Yields a client of the version that is `stable`, or else of the newest that is served.
 
         Raises:
@@ -61,7 +61,7 @@ class EmbeddingModel:
         with translate_client_errors(self.name, where=self.models.where, hint=hint), self.models.client() as client:
             if versions(self.models.folder, self.name):
                 client.wait_until_ready(self.name, timeout=self.wait)
-            yield EmbeddingClient.released(client, self.name)
+            yield EmbeddingClient.of_release(client, self.name)
 
     def _local_version(self, *, quiet: bool) -> str | None:
         """Exports the model where it is missing and returns its released version; None where a server must tell."""

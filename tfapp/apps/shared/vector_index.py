@@ -113,7 +113,7 @@ def embed_new(
     Raises:
         ClientError: The server cannot be asked; what was embedded before is kept.
     """
-    texts = vectors.unembedded(embedder.identity)
+    texts = vectors.texts_without_vectors(embedder.identity)
     for start in range(0, len(texts), _BATCH):
         part = texts[start : start + _BATCH]
         embeddings = embedder.embed([text for _, text in part])

@@ -32,7 +32,7 @@ class VectorStore:
         self._key = key
         self._texts = texts
 
-    def unembedded(self, embedder: str) -> list[tuple[int, str]]:
+    def texts_without_vectors(self, embedder: str) -> list[tuple[int, str]]:
         """Returns the texts without a vector of this embedder, as (id, text)."""
         vector = select(self._key).where(self._table.embedder == embedder)
         key = self._texts.selected_columns[0]

@@ -29,7 +29,7 @@ class AgentInbox:
         """Returns a turn; None where there is no such one."""
         return next(iter(self._turns(select(TurnRow).where(TurnRow.id == name))), None)
 
-    def waiting(self) -> int:
+    def open_count(self) -> int:
         """Returns how many hand-overs are open."""
         query = select(func.count()).select_from(_open().subquery())
         return self._store.read(lambda session: session.scalar(query) or 0)

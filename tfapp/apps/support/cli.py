@@ -109,14 +109,14 @@ def correct(
 @app.command()
 def learn(*, home: _Home = _FOLDER, server: Server = None, json: Json = False) -> None:
     """Makes knowledge and training data of the corrections since the last time."""
-    output.show_learnt(_open(home, server=server).learn(quiet=json), as_json=json)
+    output.show_lesson(_open(home, server=server).learn(quiet=json), as_json=json)
 
 
 @app.command()
 def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
     """Shows what is known, and the rejected rows with their reasons."""
     service = _open(home)
-    output.show_known(service.knowledge.counts(), service.knowledge.rejected_rows(), as_json=json)
+    output.show_counts(service.knowledge.counts(), service.knowledge.rejected_rows(), as_json=json)
 
 
 @app.command()

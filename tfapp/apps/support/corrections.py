@@ -89,9 +89,9 @@ class Corrections:
             correction = CorrectionRow(
                 id=name, turn_id=turn, verdict=verdict, better=text, intent=intent_name, given_at=at
             )
-            last = _last(session, turn) if turn_row.kind == "handover" else None
+            last = _last_correction(session, turn) if turn_row.kind == "handover" else None
             if last is not None and last.id != replaces:
-                if _same(last, correction):
+                if _are_equal(last, correction):
                     return last.id
                 raise _conflict(last)
             session.merge(correction)
@@ -99,12 +99,12 @@ class Corrections:
 
         return self._store.run(work)
 
-    def waiting(self) -> int:
+    def unlearnt_count(self) -> int:
         """Returns how many corrections have not been learnt yet."""
         query = select(CorrectionRow.id).where(CorrectionRow.learnt_at.is_(None))
         return len(self._store.read(lambda session: list(session.scalars(query))))
 
-    def graded(self) -> list[tuple[str, str, int]]:
+    def relevance_grades(self) -> list[tuple[str, str, int]]:
         """Returns what a ranking model learns from: question, answer, and 1 where people said that it fits, else 0.
 
         Of a pair that was judged more than once, the last word holds.
@@ -157,12 +157,12 @@ def _check_verdict(verdict: Verdict, answer: str | None, intent: str | None) -> 
         raise SettingsError(f"verdict {verdict} goes without an answer and an intent; say better instead")
 
 
-def _last(session: Session, turn: str) -> CorrectionRow | None:
+def _last_correction(session: Session, turn: str) -> CorrectionRow | None:
     query = select(CorrectionRow).where(CorrectionRow.turn_id == turn)
     return session.scalars(query.order_by(CorrectionRow.given_at.desc(), CorrectionRow.id.desc()).limit(1)).first()
 
 
-def _same(one: CorrectionRow, other: CorrectionRow) -> bool:
+def _are_equal(one: CorrectionRow, other: CorrectionRow) -> bool:
     """Returns whether both say the same: a form that was sent twice, or a unit of work that ran twice."""
     return (one.verdict, one.better, one.intent) == (other.verdict, other.better, other.intent)
 

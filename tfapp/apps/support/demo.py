@@ -39,7 +39,7 @@ def show_support(service: Support) -> None:
         output.show_reply(handover, as_json=False)
     screen.rule("4. The person's answer becomes knowledge")
     service.correct(handover.turn, "better", better=_BETTER)
-    output.show_learnt(service.learn(), as_json=False)
+    output.show_lesson(service.learn(), as_json=False)
     with service.assistant() as assistant:
         output.show_reply(assistant.ask(_AGAIN), as_json=False)
     screen.rule("What next")

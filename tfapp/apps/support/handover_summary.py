@@ -23,9 +23,9 @@ def summarise(
     slots: Mapping[str, str],
 ) -> str:
     """Writes the summary of a hand-over, one fact per line."""
-    before = [f"Before: {_short(turn.question)} -> {_short(turn.answer)}" for turn in turns[-_SHOWN:]]
+    before = [f"Before: {_shorten(turn.question)} -> {_shorten(turn.answer)}" for turn in turns[-_SHOWN:]]
     passage_lines = [
-        f"Near: {_short(p.matched)} -> {_short(p.target.text or p.target.intent or '')}" for p in passages[:_SHOWN]
+        f"Near: {_shorten(p.matched)} -> {_shorten(p.target.text or p.target.intent or '')}" for p in passages[:_SHOWN]
     ]
     return "\n".join(
         [
@@ -39,5 +39,5 @@ def summarise(
     )
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -46,7 +46,7 @@ class Knowledge:
 
         self._store.run(work)
 
-    def labelled(self) -> list[tuple[str, str]]:
+    def labelled_questions(self) -> list[tuple[str, str]]:
         """Returns the questions with their intents, in the order in which they came."""
         query = (
             select(TextRow.text, IntentRow.name)

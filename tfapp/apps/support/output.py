@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tfapp.apps.support.reply import Reply
     from tfapp.apps.support.service import Built, Learnt
 
-__all__ = ["show_built", "show_known", "show_learnt", "show_reply"]
+__all__ = ["show_built", "show_counts", "show_lesson", "show_reply"]
 
 
 def show_built(result: Built, *, as_json: bool) -> None:
@@ -27,7 +27,7 @@ def show_built(result: Built, *, as_json: bool) -> None:
     print_line("Next", 'tfapp support ask "..."')
 
 
-def show_learnt(result: Learnt, *, as_json: bool) -> None:
+def show_lesson(result: Learnt, *, as_json: bool) -> None:
     """Prints the outcome of learning."""
     if as_json:
         print_json(asdict(result))
@@ -59,7 +59,7 @@ def show_reply(reply: Reply, *, as_json: bool) -> None:
     print_line("", f"turn {reply.turn}")
 
 
-def show_known(counts: Mapping[str, int], set_aside: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+def show_counts(counts: Mapping[str, int], set_aside: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     """Prints what is known, and the rejected rows."""
     if as_json:
         print_json({**counts, "rows_set_aside": [dict(row) for row in set_aside]})

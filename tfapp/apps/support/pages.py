@@ -55,7 +55,7 @@ class SupportPages(StatePages[AppState]):
 
     def _ask(self, request: Request, form: Form) -> Response:
         name = _conversation(request)
-        reply = self._session().assistant().ask(form.needed("question", longest=_LONGEST_QUESTION), name)
+        reply = self._session().assistant().ask(form.required_text("question", longest=_LONGEST_QUESTION), name)
         notice = f"Did not respond: {reply.degraded}" if reply.degraded else ""
         return self._views.redirect(request, f"/support/chat/{name}", notice)
 
@@ -97,7 +97,7 @@ class SupportPages(StatePages[AppState]):
             embedder=session.embedder,
             rejected=knowledge.rejected_rows(_SET_ASIDE),
             answers=knowledge.answers(),
-            corrections=session.corrections.waiting(),
+            corrections=session.corrections.unlearnt_count(),
             learning=self._state.jobs.get(_LEARNING),
         )
 
@@ -107,7 +107,7 @@ class SupportPages(StatePages[AppState]):
         return self._views.redirect(request, "/support/knowledge")
 
     def _page(self, request: Request, template: str, **context: object) -> Response:
-        return self._views.page(request, template, waiting=self._session().inbox.waiting(), **context)
+        return self._views.page(request, template, waiting=self._session().inbox.open_count(), **context)
 
     def _session(self) -> SupportSession:
         session = self._state.session(SUPPORT)
@@ -133,7 +133,7 @@ def _tile(session: SupportSession | None) -> OverviewTile:
     title = "Customer service"
     if session is None:
         return OverviewTile(title, "/support")
-    count, pairs = session.inbox.waiting(), session.service.knowledge.counts()["pairs"]
+    count, pairs = session.inbox.open_count(), session.service.knowledge.counts()["pairs"]
     caption = f"{'hand-over' if count == 1 else 'hand-overs'} waiting · {pairs} question-answer pairs"
     return OverviewTile(title, "/support/handovers", count, caption)
 

@@ -143,7 +143,7 @@ class Support(Application[SupportSettings]):
         """
         corrections = Corrections(self.store, self.clock)
         lesson = corrections.learn()
-        self._write_grades(corrections.graded())
+        self._write_grades(corrections.relevance_grades())
         intent_model = self._train_intents(quiet=quiet)
         vector_count, _ = self._embed(quiet=quiet)
         return Learnt(lesson, vector_count, intent_model)
@@ -160,9 +160,9 @@ class Support(Application[SupportSettings]):
         if identity is None:
             raise DataError(f"{self.home}: nothing is known yet; `tfapp support build FILE --home {self.home}` first")
         with self.models.client() as client:
-            yield self.connected(client, identity)
+            yield self.assistant_on(client, identity)
 
-    def connected(self, client: Client, identity: str) -> Assistant:
+    def assistant_on(self, client: Client, identity: str) -> Assistant:
         """Returns the assistant on a client, with the vectors of an embedder named as NAME/VERSION."""
         return Assistant(
             self.retriever(client, identity),
@@ -178,7 +178,7 @@ class Support(Application[SupportSettings]):
         corpus = Corpus.read(self.store)
         index, _ = open_index(self.home, self.knowledge.vectors, identity)
         words = WordIndex(list(corpus.texts.items()))
-        embedder = EmbeddingClient.named(client, identity)
+        embedder = EmbeddingClient.of_identity(client, identity)
         return Retriever(corpus, vectors=index, words=words, embedder=embedder, settings=self.settings)
 
     def _write_grades(self, grades: Sequence[tuple[str, str, int]]) -> None:
@@ -195,7 +195,7 @@ class Support(Application[SupportSettings]):
     def _train_intents(self, *, quiet: bool) -> str:
         """Trains and exports the intent model if there are new questions with intents, and returns a line on it."""
         model = IntentModel(self.store, self.clock, self.settings)
-        questions = self.knowledge.labelled()
+        questions = self.knowledge.labelled_questions()
         reason = model.reason_to_train(questions)
         if not reason.train:
             return reason.why

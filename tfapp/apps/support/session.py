@@ -71,7 +71,7 @@ class SupportSession:
         identity, home = self.embedder, self.service.home
         if identity is None:
             raise DataError(f"{home}: nothing is known yet; `tfapp support build FILE --home {home}` first")
-        return nullcontext(self.service.connected(self._endpoint.client(), identity))
+        return nullcontext(self.service.assistant_on(self._endpoint.client(), identity))
 
     def _state(self) -> object:
         return self.embedder, self.service.knowledge.counts()

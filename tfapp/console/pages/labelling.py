@@ -22,7 +22,7 @@ from tfapp.console.background_scoring import BackgroundScoring
 from tfapp.console.console_state import ConsoleState
 from tfapp.data.stored_texts import tidy
 from tfapp.errors import DataError, RegistryError, ServerError
-from tfapp.web.forms import LARGEST_KEY, SUFFIXES, Form, uploaded
+from tfapp.web.forms import LARGEST_KEY, SUFFIXES, Form, upload_as_file
 from tfapp.web.views import Views
 
 __all__ = ["LabellingPages", "Leases"]
@@ -96,7 +96,7 @@ class LabellingPages:
         if upload is None:
             raise DataError(f"choose a file with one text per row: {', '.join(SUFFIXES)}")
         column = form.text("column", longest=200).strip() or None
-        with uploaded(upload) as (name, file):
+        with upload_as_file(upload) as (name, file):
             pool = self._state.feedback.add(file, model=model, name=name, column=column)
         self._scoring.start(pool)
         return self._views.redirect(request, f"/labelling/pool/{pool.id}")
@@ -152,7 +152,7 @@ class LabellingPages:
 
     def _undo(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
-        self._state.feedback.labels.take_back(pool.model, form.needed("text", longest=200_000))
+        self._state.feedback.labels.take_back(pool.model, form.required_text("text", longest=200_000))
         return self._on(request, pool, form, "Label removed; the text is back in the pool.")
 
     def _on(self, request: Request, pool: PoolRow, form: Form, notice: str = "") -> Response:

@@ -69,7 +69,7 @@ class PlaygroundPages(StatePages[ConsoleState]):
         endpoint, model = self._model(request)
         if not served_task(model, endpoint.client).labelled:
             raise SettingsError(f"{model.name}: only the texts of a classification model can be labelled")
-        text = form.needed("text")
+        text = form.required_text("text")
         (answer,) = endpoint.client().classify(model.name, [text], label=_stable_label(model))
         labels, who = tuple(form.several("label")), str(request.session.get("name", ""))
         label = Label(model.name, text, labels, answer.chosen is not None, None, answer.label, answer.score, who)

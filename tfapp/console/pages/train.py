@@ -99,7 +99,9 @@ class TrainPages:
         view = look_at(file.path, corrections)
         if view.description is None:
             return self._show_file(request, file, view, 400)
-        training = self._start(file, _training_options(corrections, form), form.needed("model", longest=100).strip())
+        training = self._start(
+            file, _training_options(corrections, form), form.required_text("model", longest=100).strip()
+        )
         return self._views.redirect(request, f"/train/{training.number}")
 
     def _show_file(self, request: Request, file: UploadedFile, view: DataFileView, status: int = 200) -> Response:

@@ -73,7 +73,7 @@ class SilentCallWatchdog:
         self._last_look = float("-inf")
 
     @contextmanager
-    def during(self, call: grpc.ServicerContext) -> Iterator[None]:
+    def watch(self, call: grpc.ServicerContext) -> Iterator[None]:
         """Watches a call during the block."""
         self.add(call)
         try:
@@ -142,7 +142,7 @@ class MessageTimeouts:
 
     def receive_one(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
         """Returns the message of a call that takes one; ends the call, as gRPC does, where there is none."""
-        with self._coming.during(context):
+        with self._coming.watch(context):
             message = self._next(messages, context)
         if message is _NONE:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "the method requires exactly one request message.")
@@ -171,5 +171,5 @@ class MessageTimeouts:
             calls.close()
 
     def _next(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
-        with self._silent.during(context):
+        with self._silent.watch(context):
             return next(messages, _NONE)

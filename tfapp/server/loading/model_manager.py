@@ -66,7 +66,7 @@ class ModelManager(ServedVersions):
     def poll(self) -> None:
         """Looks once for versions: loads new ones, then unloads those that are not wanted any more."""
         with self._polling:
-            self._update_wanted()
+            self._update_targets()
             self._load_and_unload()
 
     def reload(
@@ -95,7 +95,7 @@ class ModelManager(ServedVersions):
                 check_labels(configuration, self._models, self._available, allow_unavailable=allow_unavailable)
                 new = [model for model in configuration if model.name not in self._models]
                 self._source = lambda: configuration
-            self._update_wanted()
+            self._update_targets()
             self._load_and_unload()
         self._wait_for(new, end)
 
@@ -120,10 +120,10 @@ class ModelManager(ServedVersions):
         finally:
             self._polling.release()
 
-    def _update_wanted(self) -> None:
+    def _update_targets(self) -> None:
         models = {model.name: model for model in self._source()}
         # A missing base path changes nothing.
-        on_disk = {name: model.wanted() for name, model in models.items()}
+        on_disk = {name: model.versions_to_serve() for name, model in models.items()}
         self._wanted = {
             name: self._wanted.get(name, set()) if versions is None else versions for name, versions in on_disk.items()
         }

@@ -36,7 +36,7 @@ class ServedModel:
     policy: Policy = field(default_factory=latest)
     labels: Mapping[str, int] = field(default_factory=dict)
 
-    def wanted(self) -> set[int] | None:
+    def versions_to_serve(self) -> set[int] | None:
         """Returns the versions to serve; None where the base path is missing, which changes nothing."""
         if not self.base_path.is_dir():
             return None

@@ -86,7 +86,7 @@ class RestApp:
         """Refuses requests from now on."""
         self._refuses = True
 
-    def cut(self) -> None:
+    def cut_connections(self) -> None:
         """Ends the running requests, with an answer that says so; called in the event loop's thread."""
         self._cut = True
         for task in list(self._tasks):
@@ -113,7 +113,7 @@ class RestApp:
 
     async def _handle(self, request: Request, path: str, cleanup: ExitStack) -> _Answer:
         if self._refuses:
-            raise _stopping()
+            raise _stop_error()
         metrics = self._context.metrics
         try:
             target = parse_path(request.method, path)
@@ -149,7 +149,7 @@ class RestApp:
         except asyncio.CancelledError:
             if not self._cut:
                 raise
-            raise _stopping() from None
+            raise _stop_error() from None
         finally:
             context.cancel()
             self._tasks.discard(task)
@@ -243,5 +243,5 @@ async def _disconnection(request: Request) -> None:
         pass
 
 
-def _stopping() -> RequestError:
+def _stop_error() -> RequestError:
     return RequestError(_CODE.UNAVAILABLE, "The server stops")

@@ -68,7 +68,7 @@ def _field(name: str, values: list[Any]) -> str:
     fields: dict[str, None] = {}
     for kind in dict.fromkeys(map(type, values)):
         if kind not in _FIELDS:
-            raise _unexpected(name, next(value for value in values if type(value) is kind))
+            raise _unexpected_value(name, next(value for value in values if type(value) is kind))
         fields[_FIELDS[kind]] = None
     first, *others = fields
     if others:
@@ -85,11 +85,11 @@ def _integers(name: str, values: list[Any]) -> list[Any]:
 def _strings(name: str, values: list[Any]) -> list[Any]:
     odd = next((value for value in values if isinstance(value, dict) and not is_base64(value)), None)
     if odd is not None:
-        raise _unexpected(name, odd)
+        raise _unexpected_value(name, odd)
     return list(map(json_dtype(_STRING).check, values))
 
 
-def _unexpected(name: str, value: Any) -> RequestError:
+def _unexpected_value(name: str, value: Any) -> RequestError:
     return invalid_argument(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
 
 

@@ -45,7 +45,7 @@ def read_rows(rows: list[Any], signature: Any) -> _Arrays:
         )
     if not _is_object(rows[0]):
         alias, dtype = next(iter(dtypes.items()))
-        array = _whole(rows, dtype)
+        array = _whole_array(rows, dtype)
         return {alias: _plain_rows(rows, dtype) if array is None else array}
     return {**_named_rows(rows, dtypes, set(signature.defaults)), **_defaults(signature, rows[0])}
 
@@ -87,11 +87,11 @@ def _is_object(value: Any) -> bool:
 
 
 def _column(value: Any, dtype: JsonDtype) -> NDArray[Any]:
-    array = _whole(value, dtype)
+    array = _whole_array(value, dtype)
     return _value_by_value(value, dtype) if array is None else array
 
 
-def _whole(value: Any, dtype: JsonDtype) -> NDArray[Any] | None:
+def _whole_array(value: Any, dtype: JsonDtype) -> NDArray[Any] | None:
     """Converts a value whose lists are all as long as their neighbours; None where that is not so."""
     try:
         grid = np.array(value, dtype=object)
@@ -156,7 +156,7 @@ def _named_rows(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[
     if dtypes.keys() - optional <= names <= dtypes.keys() and all(
         type(row) is dict and row.keys() == names for row in rows
     ):
-        columns = {name: _whole([row[name] for row in rows], dtypes[name]) for name in names}
+        columns = {name: _whole_array([row[name] for row in rows], dtypes[name]) for name in names}
         arrays = {name: column for name, column in columns.items() if column is not None}
         if len(arrays) == len(columns):
             return arrays

@@ -83,7 +83,7 @@ class RestListener:
         self._app.refuse()
         self._server.should_exit = True
         try:
-            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self._app.cut)
+            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self._app.cut_connections)
         except RuntimeError:
             # It has ended already.
             return

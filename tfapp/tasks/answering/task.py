@@ -21,7 +21,7 @@ __all__ = ["ANSWERING"]
 
 
 def _answer(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
-    question, context = form.needed("question"), form.needed("context")
+    question, context = form.required_text("question"), form.required_text("context")
     (answer,) = model.client.answer(model.name, [(question, context)], **model.routing)
     spans = [MarkedSpan(answer.start, answer.end, "answer", answer.score)] if answer.start >= 0 else []
     return {"answer": answer, "segments": text_segments(context, spans)}

@@ -121,7 +121,7 @@ def evaluate_retrieval(
         measures=measures,
         places=count_ranks((one.ranks for one in results), _CUT),
         missed_count=len(misses),
-        missed=tuple(pool.missed(one, rows) for one in misses[:_MISSED]),
+        missed=tuple(pool.missed_query(one, rows) for one in misses[:_MISSED]),
         candidates=len(pool.texts),
         answers=pool.answers(results, rows),
     )
@@ -168,7 +168,7 @@ class _Pool:
         measures = query_measures(_NAMES, [one.measures() for one in results])
         return RowAnswers(terms, describe, numbers, right, measures=measures)
 
-    def missed(self, one: _QueryResult, rows: Sequence[int]) -> MissedQuery:
+    def missed_query(self, one: _QueryResult, rows: Sequence[int]) -> MissedQuery:
         return MissedQuery(
             query=shorten(self._texts[one.query]),
             wanted=shorten(self.texts[one.best]),

@@ -68,7 +68,7 @@ def train_vocabulary(texts: Iterable[str], *, size: int, lowercase: bool) -> Seq
     lines = [tokenizer.normalizer.normalize_str(unicodedata.normalize("NFKC", text)) for text in texts]
     first = [
         *_SPECIAL,
-        *_continuing(word for line in lines for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(line)),
+        *_continuations(word for line in lines for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(line)),
     ]
     trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=first, show_progress=False)
     tokenizer.train_from_iterator(lines, trainer)
@@ -81,7 +81,7 @@ def train_vocabulary(texts: Iterable[str], *, size: int, lowercase: bool) -> Seq
     return sorted(pieces, key=lambda piece: pieces[piece])
 
 
-def _continuing(words: Iterable[str]) -> list[str]:
+def _continuations(words: Iterable[str]) -> list[str]:
     """Returns the characters that go on with a word, as pieces.
 
     The trainer numbers pieces that it is not given in an order of chance, which decides between merges of the same

@@ -20,7 +20,7 @@ __all__ = ["RANKING"]
 
 
 def _rank(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
-    query, candidates = form.needed("query"), form.lines("candidates")
+    query, candidates = form.required_text("query"), form.lines("candidates")
     return {"ranked": model.client.rank(model.name, query, candidates, **model.routing)}
 
 

@@ -41,7 +41,7 @@ class RegressionEvaluator(Evaluator):
             np.asarray(split.columns["label"], np.float64),
             model.scores(tf.constant(logits)).numpy(),
             deviation=model.deviation,
-            texts=split.raw,
+            texts=split.raw_texts,
             rows=split.rows.tolist(),
             # As the split compares them.
             groups=None if groups is None else [normalize_text(group) for group in groups],

@@ -35,7 +35,7 @@ def _regress(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
 
 
 def _regress_pairs(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
-    query, candidates = form.needed("query"), form.lines("candidates")
+    query, candidates = form.required_text("query"), form.lines("candidates")
     pairs = [(query, candidate) for candidate in candidates]
     scores = model.client.regress_pairs(model.name, pairs, **model.routing)
     return {"scores": list(zip(candidates, scores, strict=True))}

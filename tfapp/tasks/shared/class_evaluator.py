@@ -50,7 +50,7 @@ class ClassEvaluator(Evaluator):
         """Evaluates the logits; see `Evaluator.evaluate`."""
         assert isinstance(model, ClassificationModel)
         probabilities = model.probabilities(tf.constant(logits)).numpy()
-        rows, texts = split.rows.tolist(), split.raw
+        rows, texts = split.rows.tolist(), split.raw_texts
         unknown = None
         if model.multi_label:
             truths, thresholds = split.targets > 0, np.asarray(model.thresholds, np.float32)

@@ -17,12 +17,12 @@ _TEMPLATE: Final = Path(__file__).parent / "templates" / "classes.playground.htm
 
 
 def _classify(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
-    (answer,) = model.client.classify(model.name, [form.needed("text")], **model.routing)
+    (answer,) = model.client.classify(model.name, [form.required_text("text")], **model.routing)
     return _bars(answer)
 
 
 def _classify_pair(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
-    pair = (form.needed("query"), form.needed("candidate"))
+    pair = (form.required_text("query"), form.required_text("candidate"))
     (answer,) = model.client.classify_pairs(model.name, [pair], **model.routing)
     return _bars(answer)
 

@@ -55,7 +55,7 @@ class LearntTransitions(keras.layers.Layer):
         """Returns float32[N, T, K] as it is."""
         return scores
 
-    def over(self, legal: Transitions) -> Transitions:
+    def constrain(self, legal: Transitions) -> Transitions:
         """Returns the scores on top of others."""
         scores = (self.start.value, self.between.value, self.end.value)
         return Transitions(*(constraint + score for constraint, score in zip(legal, scores, strict=True)))

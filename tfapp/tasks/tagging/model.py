@@ -164,10 +164,10 @@ class TextTagger(BertModel):
         windows = overlap_windows(ids, window)
         return join_windows(super().logits(windows.ids, training=training), windows)
 
-    def segmented(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
+    def add_segments(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
         """Returns ids and segments; a word's casing is a segment."""
         if not self.word_shapes:
-            return super().segmented(ids)
+            return super().add_segments(ids)
         pieces, casing = split_casing(ids.values, len(self.preprocessor.vocabulary))
         return ids.with_values(pieces), ids.with_values(casing)
 
@@ -251,7 +251,7 @@ class TextTagger(BertModel):
 
     def _transitions(self) -> crf.Transitions:
         legal = legal_transitions(len(self.labels))
-        return self.network.get_layer("transitions").over(legal) if self.decoding == "crf" else legal
+        return self.network.get_layer("transitions").constrain(legal) if self.decoding == "crf" else legal
 
     def _words(self, texts: tf.Tensor, preprocessor: Preprocessor) -> Words:
         return split_words(texts, preprocessor, casing=self.word_shapes, by_spaces=self.words == "spaces")

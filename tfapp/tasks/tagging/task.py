@@ -21,7 +21,7 @@ __all__ = ["TAGGING"]
 
 
 def _tag(model: PlaygroundModel, form: FormValues) -> dict[str, Any]:
-    text = form.needed("text")
+    text = form.required_text("text")
     (entities,) = model.client.tag(model.name, [text], **model.routing)
     spans = [MarkedSpan(entity.start, entity.end, entity.tag, entity.score) for entity in entities]
     return {"segments": text_segments(text, spans), "entities": sorted(entities, key=lambda entity: entity.start)}

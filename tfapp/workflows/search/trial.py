@@ -77,12 +77,12 @@ class _Dialogue:
         """Tells of an epoch, and waits for whether to go on; fits of a head take no time that could be saved."""
         if event.penalty is not None or event.epoch == 0:
             return
-        self.say(event="epoch", epoch=event.epoch, epochs=self._epochs, **_compared(event.dev))
+        self.say(event="epoch", epoch=event.epoch, epochs=self._epochs, **_dev_value(event.dev))
         if self._answers.get() == "stop":
             raise _StoppedError
 
 
-def _compared(dev: Any) -> dict[str, Any]:
+def _dev_value(dev: Any) -> dict[str, Any]:
     """Returns what trials are compared by: the value that is highest for the best, and its name."""
     if dev.by_loss:
         return {"value": -dev.loss, "score_name": "loss", "lower_is_better": True}

@@ -81,14 +81,16 @@ class FolderReader:
         if position and position.get("broken") == time:
             return
         try:
-            yield from self._new(file, name, position, stop)
+            yield from self._new_batches(file, name, position, stop)
         except FileNotFoundError:
             return
         except (DataError, OSError) as error:
             checkpoint = Checkpoint(name, {**(self.positions.get(name) or {}), "broken": time})
             yield Batch(self.folder.name, [SourceRow(file.name, RejectedRow(1, str(error), ""))], checkpoint)
 
-    def _new(self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event) -> Iterator[Batch]:
+    def _new_batches(
+        self, file: Path, name: str, position: Mapping[str, Any] | None, stop: threading.Event
+    ) -> Iterator[Batch]:
         kind, state = file.suffix.lower(), position or {}
         if kind in _LINES:
             if state.get("offset") != file.stat().st_size:

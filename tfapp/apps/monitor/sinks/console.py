@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tfapp.apps.monitor.sinks.redaction import delivering
+from tfapp.apps.monitor.sinks.redaction import delivery
 from tfapp.apps.monitor.sinks.sink import Payload
 
 __all__ = ["ConsoleSink"]
@@ -20,5 +20,5 @@ class ConsoleSink:
 
     def send(self, payload: Payload, key: str) -> None:  # noqa: ARG002 - nobody compares keys on a screen
         """Hands an alert to the function, as `Sink.send` says."""
-        with delivering("the screen"):
+        with delivery("the screen"):
             self._show(payload)

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from tfapp.apps.monitor.sinks.redaction import delivering
+from tfapp.apps.monitor.sinks.redaction import delivery
 from tfapp.apps.monitor.sinks.sink import Payload
 from tfapp.core.files import private_folder, private_opener
 
@@ -24,7 +24,7 @@ class LogSink:
     def send(self, payload: Payload, key: str) -> None:
         """Appends an alert to the file, as `Sink.send` says."""
         line = json.dumps({"key": key, **payload}, ensure_ascii=False) + "\n"
-        with delivering(f"{self._file}: cannot be written"):
+        with delivery(f"{self._file}: cannot be written"):
             private_folder(self._file.parent)
             # A single write of the whole line: a reader finds no half of one.
             with open(self._file, "ab", buffering=0, opener=private_opener) as file:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from tfapp.apps.monitor.settings import SmtpSettings
 from tfapp.apps.monitor.sinks.deadline import SendDeadline
-from tfapp.apps.monitor.sinks.redaction import delivering
+from tfapp.apps.monitor.sinks.redaction import delivery
 from tfapp.apps.monitor.sinks.sink import Payload, SinkError
 
 __all__ = ["MailSink", "compose"]
@@ -36,7 +36,7 @@ class MailSink:
         # What AUTH PLAIN sends is user and password together.
         secrets = (settings.password, f"\0{settings.user}\0{settings.password}")
         deadline, acceptance = SendDeadline(settings.timeout), threading.Event()
-        with delivering(f"{settings.host}:{settings.port}", secrets):
+        with delivery(f"{settings.host}:{settings.port}", secrets):
             mail = compose(payload, key, settings)
             try:
                 deadline.run(lambda: self._mail(mail, deadline, acceptance))

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from tfapp.apps.monitor.sinks.sink import SinkError
 
-__all__ = ["Redaction", "delivering", "shown_address", "url_secrets"]
+__all__ = ["Redaction", "delivery", "shown_address", "url_secrets"]
 
 _HIDDEN: Final = "***"
 _LONGEST: Final = 500
@@ -47,7 +47,7 @@ class Redaction(logging.Filter):
 
 
 @contextmanager
-def delivering(where: str, secrets: Iterable[str | None] = ()) -> Iterator[None]:
+def delivery(where: str, secrets: Iterable[str | None] = ()) -> Iterator[None]:
     """Raises whatever goes wrong with a sink as one line that says where, without a secret.
 
     Args:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tfapp.apps.monitor.settings import WebhookSettings
-from tfapp.apps.monitor.sinks.redaction import delivering, shown_address, url_secrets
+from tfapp.apps.monitor.sinks.redaction import delivery, shown_address, url_secrets
 from tfapp.apps.monitor.sinks.sink import Payload, SinkError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class WebhookSink:
     def send(self, payload: Payload, key: str) -> None:
         """Posts an alert to the address, as `Sink.send` says."""
         # In a thread of its own, as the caller's may run an event loop, such as a notebook's.
-        with delivering(self._where, self._secrets), ThreadPoolExecutor(1) as pool:
+        with delivery(self._where, self._secrets), ThreadPoolExecutor(1) as pool:
             status = pool.submit(_run, self._post(payload, key)).result()
             if not 200 <= status < 300:
                 raise SinkError(f"answered {status}")

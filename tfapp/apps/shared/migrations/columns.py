@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from alembic import op
 
-__all__ = ["INTEGER", "KEY", "NAME", "NUMBER", "TEXT", "TIME", "create_ingest_tables", "number", "required"]
+__all__ = ["INTEGER", "KEY", "NAME", "NUMBER", "TEXT", "TIME", "create_ingest_tables", "number", "required_columns"]
 
 KEY: Final = sa.String(32)
 NAME: Final = sa.String(200)
@@ -22,7 +22,7 @@ def number() -> sa.Column[int]:
     return sa.Column("id", INTEGER, primary_key=True)
 
 
-def required(**kinds: Any) -> list[sa.Column[Any]]:
+def required_columns(**kinds: Any) -> list[sa.Column[Any]]:
     """Returns columns that are never empty, from their types by name."""
     return [sa.Column(name, kind, nullable=False) for name, kind in kinds.items()]
 
@@ -33,13 +33,13 @@ def create_ingest_tables(ingests: str, rejections: str) -> None:
     op.create_table(
         ingests,
         sa.Column("id", KEY, primary_key=True),
-        *required(source=TEXT, started_at=TIME),
+        *required_columns(source=TEXT, started_at=TIME),
         sa.Column("finished_at", TIME),
-        *required(**counts),
+        *required_columns(**counts),
     )
     op.create_table(
         rejections,
         number(),
         sa.Column("build_id", KEY, sa.ForeignKey(f"{ingests}.id"), nullable=False, index=True),
-        *required(line=INTEGER, reason=TEXT, content=TEXT),
+        *required_columns(line=INTEGER, reason=TEXT, content=TEXT),
     )

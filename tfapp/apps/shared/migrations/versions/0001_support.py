@@ -14,7 +14,7 @@ from tfapp.apps.shared.migrations.columns import (
     TIME,
     create_ingest_tables,
     number,
-    required,
+    required_columns,
 )
 
 revision = "0001_support"
@@ -31,7 +31,7 @@ def upgrade() -> None:
         "support_training",
         sa.Column("model", NAME, primary_key=True),
         sa.Column("version", INTEGER, primary_key=True, autoincrement=False),
-        *required(questions=INTEGER, intents=INTEGER, trained_at=TIME),
+        *required_columns(questions=INTEGER, intents=INTEGER, trained_at=TIME),
     )
 
 
@@ -40,13 +40,13 @@ def _knowledge() -> None:
         "support_text",
         number(),
         sa.Column("key", KEY, nullable=False, unique=True),
-        *required(text=TEXT),
+        *required_columns(text=TEXT),
     )
     op.create_table(
         "support_vector",
         sa.Column("text_id", INTEGER, sa.ForeignKey("support_text.id"), primary_key=True, autoincrement=False),
         sa.Column("embedder", NAME, nullable=False, index=True),
-        *required(value=sa.LargeBinary()),
+        *required_columns(value=sa.LargeBinary()),
     )
     op.create_table(
         "support_intent",
@@ -61,7 +61,7 @@ def _knowledge() -> None:
         sa.Column("question_id", INTEGER, sa.ForeignKey("support_text.id"), nullable=False, index=True),
         sa.Column("answer_id", INTEGER, sa.ForeignKey("support_text.id"), index=True),
         sa.Column("intent_id", INTEGER, sa.ForeignKey("support_intent.id"), index=True),
-        *required(source=TEXT, line=INTEGER, fits=sa.Boolean(), added_at=TIME),
+        *required_columns(source=TEXT, line=INTEGER, fits=sa.Boolean(), added_at=TIME),
     )
 
 
@@ -69,24 +69,24 @@ def _conversations() -> None:
     op.create_table(
         "support_conversation",
         sa.Column("id", NAME, primary_key=True),
-        *required(started_at=TIME),
+        *required_columns(started_at=TIME),
     )
     op.create_table(
         "support_turn",
         sa.Column("id", KEY, primary_key=True),
         sa.Column("conversation_id", NAME, sa.ForeignKey("support_conversation.id"), nullable=False),
-        *required(number=INTEGER, question=TEXT, understood=TEXT, answer=TEXT, kind=sa.String(20)),
+        *required_columns(number=INTEGER, question=TEXT, understood=TEXT, answer=TEXT, kind=sa.String(20)),
         sa.Column("intent", NAME),
-        *required(confidence=NUMBER, slots=sa.JSON(), sources=sa.JSON(), asked_at=TIME),
+        *required_columns(confidence=NUMBER, slots=sa.JSON(), sources=sa.JSON(), asked_at=TIME),
         sa.UniqueConstraint("conversation_id", "number"),
     )
     op.create_table(
         "support_correction",
         sa.Column("id", KEY, primary_key=True),
         sa.Column("turn_id", KEY, sa.ForeignKey("support_turn.id"), nullable=False, index=True),
-        *required(verdict=sa.String(10)),
+        *required_columns(verdict=sa.String(10)),
         sa.Column("better", TEXT),
         sa.Column("intent", NAME),
-        *required(given_at=TIME),
+        *required_columns(given_at=TIME),
         sa.Column("learnt_at", TIME),
     )

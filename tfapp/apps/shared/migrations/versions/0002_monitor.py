@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tfapp.apps.shared.migrations.columns import INTEGER, KEY, NAME, NUMBER, TEXT, TIME, number, required
+from tfapp.apps.shared.migrations.columns import INTEGER, KEY, NAME, NUMBER, TEXT, TIME, number, required_columns
 
 revision = "0002_monitor"
 down_revision = "0001_support"
@@ -28,8 +28,8 @@ def _texts() -> None:
         "monitor_message",
         number(),
         sa.Column("key", KEY, nullable=False, unique=True),
-        *required(source=NAME, time=TIME, text=TEXT, topic=NAME, topic_confidence=NUMBER),
-        *required(sentiment=NAME, sentiment_confidence=NUMBER, stored_at=TIME),
+        *required_columns(source=NAME, time=TIME, text=TEXT, topic=NAME, topic_confidence=NUMBER),
+        *required_columns(sentiment=NAME, sentiment_confidence=NUMBER, stored_at=TIME),
     )
     op.create_index("ix_monitor_message_time", "monitor_message", ["time"])
     op.create_index("ix_monitor_message_topic_time", "monitor_message", ["topic", "time"])
@@ -42,7 +42,7 @@ def _texts() -> None:
         "monitor_set_aside",
         number(),
         sa.Column("key", KEY, nullable=False, unique=True),
-        *required(source=TEXT, place=TEXT, reason=TEXT, content=TEXT, stored_at=TIME),
+        *required_columns(source=TEXT, place=TEXT, reason=TEXT, content=TEXT, stored_at=TIME),
     )
 
 
@@ -51,7 +51,7 @@ def _windows() -> None:
     op.create_table(
         "monitor_window",
         *(sa.Column(name, kind, primary_key=True) for name, kind in keys.items()),
-        *required(texts=INTEGER, negatives=INTEGER, positives=INTEGER, judged=INTEGER),
+        *required_columns(texts=INTEGER, negatives=INTEGER, positives=INTEGER, judged=INTEGER),
     )
     waits = sa.text("judged <> texts")
     columns = ["width", "start"]
@@ -59,13 +59,13 @@ def _windows() -> None:
     op.create_table(
         "monitor_checkpoint",
         sa.Column("reader", KEY, primary_key=True),
-        *required(name=TEXT, position=sa.JSON(), stored_at=TIME),
+        *required_columns(name=TEXT, position=sa.JSON(), stored_at=TIME),
     )
     op.create_table(
         "monitor_progress",
         sa.Column("id", INTEGER, primary_key=True, autoincrement=False),
         sa.Column("newest", TIME),
-        *required(repeated=INTEGER),
+        *required_columns(repeated=INTEGER),
     )
     op.create_table(
         "monitor_judgement",
@@ -74,9 +74,9 @@ def _windows() -> None:
         sa.Column("start", TIME, primary_key=True),
         sa.Column("p_value", NUMBER),
         sa.Column("expected", NUMBER),
-        *required(state=sa.JSON()),
+        *required_columns(state=sa.JSON()),
     )
-    op.create_table("monitor_reference", number(), *required(since=TIME, profile=sa.JSON()))
+    op.create_table("monitor_reference", number(), *required_columns(since=TIME, profile=sa.JSON()))
 
 
 def _alerts() -> None:
@@ -84,19 +84,21 @@ def _alerts() -> None:
         "monitor_alert",
         number(),
         sa.Column("key", KEY, nullable=False, unique=True),
-        *required(kind=_KIND, topic=NAME, width=_KIND),
+        *required_columns(kind=_KIND, topic=NAME, width=_KIND),
         sa.Column("start", TIME, nullable=False, index=True),
-        *required(found=TIME),
+        *required_columns(found=TIME),
         sa.Column("end", TIME),
         sa.Column("ended_by", _KIND),
-        *required(before=NUMBER, after=NUMBER, texts=INTEGER, negatives=INTEGER, p_value=NUMBER, opened_at=TIME),
+        *required_columns(
+            before=NUMBER, after=NUMBER, texts=INTEGER, negatives=INTEGER, p_value=NUMBER, opened_at=TIME
+        ),
     )
     op.create_table(
         "monitor_delivery",
         number(),
-        *required(key=KEY),
+        *required_columns(key=KEY),
         sa.Column("alert_id", INTEGER, sa.ForeignKey("monitor_alert.id"), nullable=False, index=True),
-        *required(sink=_KIND, event=_KIND, payload=sa.JSON(), due_at=TIME, tries=INTEGER),
+        *required_columns(sink=_KIND, event=_KIND, payload=sa.JSON(), due_at=TIME, tries=INTEGER),
         sa.Column("error", TEXT),
         sa.Column("delivered_at", TIME),
         sa.UniqueConstraint("alert_id", "event", "sink"),

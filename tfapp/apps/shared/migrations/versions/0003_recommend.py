@@ -14,7 +14,7 @@ from tfapp.apps.shared.migrations.columns import (
     TIME,
     create_ingest_tables,
     number,
-    required,
+    required_columns,
 )
 
 revision = "0003_recommend"
@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.create_table(
         "recommend_trained",
         sa.Column("id", KEY, primary_key=True),
-        *required(trained_at=TIME, embedder=NAME, events=INTEGER, lists=INTEGER, weights=sa.JSON()),
+        *required_columns(trained_at=TIME, embedder=NAME, events=INTEGER, lists=INTEGER, weights=sa.JSON()),
     )
 
 
@@ -37,15 +37,15 @@ def _items() -> None:
         "recommend_item",
         number(),
         sa.Column("key", NAME, nullable=False, unique=True),
-        *required(title=TEXT, description=TEXT, tags=sa.JSON(), text=TEXT),
+        *required_columns(title=TEXT, description=TEXT, tags=sa.JSON(), text=TEXT),
         sa.Column("published_at", TIME),
-        *required(added_at=TIME),
+        *required_columns(added_at=TIME),
     )
     op.create_table(
         "recommend_vector",
         sa.Column("item_id", INTEGER, sa.ForeignKey("recommend_item.id"), primary_key=True, autoincrement=False),
         sa.Column("embedder", NAME, nullable=False, index=True),
-        *required(value=sa.LargeBinary()),
+        *required_columns(value=sa.LargeBinary()),
     )
     op.create_table(
         "recommend_event",
@@ -53,7 +53,7 @@ def _items() -> None:
         sa.Column("key", KEY, nullable=False, unique=True),
         sa.Column("user_name", NAME, nullable=False, index=True),
         sa.Column("item_id", INTEGER, sa.ForeignKey("recommend_item.id"), nullable=False, index=True),
-        *required(kind=sa.String(10)),
+        *required_columns(kind=sa.String(10)),
         sa.Column("value", NUMBER),
         sa.Column("at", TIME, nullable=False, index=True),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tfapp.apps.shared.migrations.columns import INTEGER, KEY, NAME, NUMBER, TEXT, TIME, number, required
+from tfapp.apps.shared.migrations.columns import INTEGER, KEY, NAME, NUMBER, TEXT, TIME, number, required_columns
 
 revision = "0004_feedback"
 down_revision = "0003_recommend"
@@ -18,16 +18,18 @@ def upgrade() -> None:
     op.create_table(
         "feedback_pool",
         sa.Column("id", KEY, primary_key=True),
-        *required(name=NAME, model=NAME, labels=sa.JSON(), multi_label=sa.Boolean(), set_aside=INTEGER, added_at=TIME),
+        *required_columns(
+            name=NAME, model=NAME, labels=sa.JSON(), multi_label=sa.Boolean(), set_aside=INTEGER, added_at=TIME
+        ),
     )
     op.create_table(
         "feedback_text",
         number(),
         sa.Column("pool_id", KEY, sa.ForeignKey("feedback_pool.id"), nullable=False),
-        *required(key=KEY, text=TEXT),
+        *required_columns(key=KEY, text=TEXT),
         *_answer(),
         *(sa.Column(name, NUMBER) for name in ("margin", "entropy")),
-        *required(skipped=sa.Boolean()),
+        *required_columns(skipped=sa.Boolean()),
         sa.UniqueConstraint("pool_id", "key"),
     )
     op.create_index("ix_feedback_text_margin", "feedback_text", ["pool_id", "margin"])
@@ -35,9 +37,9 @@ def upgrade() -> None:
     op.create_table(
         "feedback_label",
         number(),
-        *required(model=NAME, key=KEY, text=TEXT, given=sa.JSON(), multi_label=sa.Boolean()),
+        *required_columns(model=NAME, key=KEY, text=TEXT, given=sa.JSON(), multi_label=sa.Boolean()),
         *_answer(),
-        *required(given_by=NAME, given_at=TIME),
+        *required_columns(given_by=NAME, given_at=TIME),
         sa.UniqueConstraint("model", "key"),
     )
 
