@@ -48,8 +48,8 @@ class Outline(HTMLParser):
 PAGES = (
     *("/", "/train", "/runs", "/models", "/models/models/news", "/try"),
     *("/support", "/support/handovers", "/support/knowledge"),
-    *("/monitor", "/monitor/alerts/1", "/monitor/texts", "/monitor/set-aside", "/labelling", "/nowhere"),
-    *("/recommend?user=reader-1", "/recommend/like?item=garden-roses-Old", "/recommend/set-aside"),
+    *("/monitor", "/monitor/alerts/1", "/monitor/texts", "/monitor/rejected", "/labelling", "/nowhere"),
+    *("/recommend?user=reader-1", "/recommend/like?item=garden-roses-Old", "/recommend/rejected"),
 )
 TRIED = tuple(
     f"/try/models/{name}"

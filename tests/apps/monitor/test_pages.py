@@ -81,4 +81,5 @@ def test_what_no_sink_took_and_what_is_no_longer_kept_is_shown(site: Site) -> No
     assert "1, ended webhook 84 https://h: answered 500" in told
     assert "tfapp monitor resend queues them again." in told
     assert "Undeliverable 1 notifications that no sink accepted" in told
-    assert "7 in total; the newest 1 are kept." in text_of(site.get("/monitor/set-aside").text)
+    assert "7 in total; the newest 1 are kept." in text_of(site.get("/monitor/rejected").text)
+    assert 'href="/monitor/rejected"' in site.get("/monitor").text

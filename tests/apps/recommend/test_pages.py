@@ -34,7 +34,7 @@ def test_items_like_an_item(site: Site) -> None:
 
 def test_what_is_known_and_what_was_set_aside(site: Site) -> None:
     assert "Items 16" in text_of(site.get("/recommend").text)
-    page = site.get("/recommend/set-aside").text
+    page = site.get("/recommend/rejected").text
     assert "items.csv 99 needs a title <b>x</b>" in text_of(page)
     assert "&lt;b&gt;x&lt;/b&gt;" in page
 

@@ -47,7 +47,7 @@ class MonitorPages(StatePages[AppState]):
             Route("/monitor", self._dashboard),
             Route("/monitor/alerts/{alert}", self._alert),
             Route("/monitor/texts", self._texts),
-            Route("/monitor/set-aside", self._rejected_rows),
+            Route("/monitor/rejected", self._rejected_rows),
         ]
 
     def _dashboard(self, request: Request) -> Response:
@@ -95,7 +95,7 @@ class MonitorPages(StatePages[AppState]):
 
     def _rejected_rows(self, request: Request) -> Response:
         queries = self._queries()
-        return self._page(request, "monitor_set_aside.html", rows=queries.rejected_rows(_PAGE), counts=queries.counts())
+        return self._page(request, "monitor_rejected.html", rows=queries.rejected_rows(_PAGE), counts=queries.counts())
 
     def _page(self, request: Request, template: str, **context: Any) -> Response:
         return self._views.page(request, template, negative=self._monitor().settings.negative, **context)

@@ -19,7 +19,7 @@ __all__ = ["RECOMMEND", "RecommendPages"]
 _COUNTS: Final = (5, 10, 20, 50)
 _USERS: Final = 50
 _PAST: Final = 8
-_SET_ASIDE: Final = 50
+_REJECTED_ROWS: Final = 50
 _LONGEST: Final = 1000
 
 
@@ -31,7 +31,7 @@ class RecommendPages(StatePages[AppState]):
         return [
             Route("/recommend", self._list),
             Route("/recommend/like", self._like),
-            Route("/recommend/set-aside", self._rejected_rows),
+            Route("/recommend/rejected", self._rejected_rows),
         ]
 
     def _list(self, request: Request) -> Response:
@@ -70,7 +70,7 @@ class RecommendPages(StatePages[AppState]):
 
     def _rejected_rows(self, request: Request) -> Response:
         return self._views.page(
-            request, "recommend_set_aside.html", rows=self._session().catalogue.rejected_rows(_SET_ASIDE)
+            request, "recommend_rejected.html", rows=self._session().catalogue.rejected_rows(_REJECTED_ROWS)
         )
 
     def _session(self) -> RecommendSession:

@@ -24,7 +24,7 @@ __all__ = ["SUPPORT", "SupportPages"]
 _VERDICTS: Final = ("right", "wrong", "better")
 _LEARNING: Final = "learn from corrections"
 _LONGEST_QUESTION: Final = 2000
-_SET_ASIDE: Final = 50
+_REJECTED_ROWS: Final = 50
 
 
 class SupportPages(StatePages[AppState]):
@@ -95,7 +95,7 @@ class SupportPages(StatePages[AppState]):
             "support_knowledge.html",
             counts=knowledge.counts(),
             embedder=session.embedder,
-            rejected=knowledge.rejected_rows(_SET_ASIDE),
+            rejected=knowledge.rejected_rows(_REJECTED_ROWS),
             answers=knowledge.answers(),
             corrections=session.corrections.unlearnt_count(),
             learning=self._state.jobs.get(_LEARNING),
