@@ -64,7 +64,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Score:
+class ContenderScore:
     """The score of one training; seconds of training and evaluation together."""
 
     seed: int
@@ -81,8 +81,8 @@ class Result:
     name: str
     measure: str
     reach: float | None
-    ours: list[Score] = field(default_factory=list)
-    theirs: list[Score] = field(default_factory=list)
+    ours: list[ContenderScore] = field(default_factory=list)
+    theirs: list[ContenderScore] = field(default_factory=list)
 
 
 ROWS: Final = {
@@ -162,7 +162,7 @@ def measure(row: Row, result: Result, options: argparse.Namespace, folder: Path)
             yield
 
 
-def train(row: Row, seed: int, data: Path, folder: Path) -> tuple[dict[str, Any], Score]:
+def train(row: Row, seed: int, data: Path, folder: Path) -> tuple[dict[str, Any], ContenderScore]:
     """Trains as a user would, in a process of its own."""
     settings = [f"--set=training.seed={seed}", *([f"--set=data.split_seed={seed}"] if row.split else [])]
     start = time.monotonic()
@@ -172,7 +172,7 @@ def train(row: Row, seed: int, data: Path, folder: Path) -> tuple[dict[str, Any]
     dev = json.loads((Path(end["run"]) / "finished.json").read_text())["dev_score"]
     also = tfapp(data, "evaluate", end["run"], f"--data={row.also}", "--json")[-1]["main_score"] if row.also else None
     measure = {"path": end["run"], "measure": end["test"]["score_name"]}
-    return measure, Score(seed, end["test"]["score"], dev, seconds, also)
+    return measure, ContenderScore(seed, end["test"]["score"], dev, seconds, also)
 
 
 def tfapp(folder: Path, *arguments: str) -> list[dict[str, Any]]:
@@ -188,11 +188,11 @@ def run_lines(command: list[str], folder: Path) -> list[Any]:
     return [json.loads(line) for line in process.stdout.splitlines() if line.startswith('{"')]
 
 
-def train_peer(python: str, run: str, seed: int, rate: float | None, data: Path) -> Score:
+def train_peer(python: str, run: str, seed: int, rate: float | None, data: Path) -> ContenderScore:
     """Hands the run's split to the peer and waits for its score; at the run's learning rate, unless one is given."""
     # The rows by a process of their own: TensorFlow would hold memory and threads while the peer works.
     task = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), run], data)[-1]
-    return Score(
+    return ContenderScore(
         seed, **ask_peer(python, PEER, task | {"seed": seed} | ({"learning_rate": rate} if rate else {}), data=data)
     )
 

@@ -60,7 +60,7 @@ class DefaultScore:
 
 
 @dataclass
-class Table:
+class ComparisonTable:
     """The scores of the contenders on one data file, ours first.
 
     Attributes:
@@ -145,14 +145,14 @@ def _train(data: str, quality: str, split: int, run_lines: Callable[..., list[An
     return DefaultRun(path, train, score)
 
 
-def _compare(ours: DefaultRun, run_lines: Callable[..., list[Any]], peers: Peers | None) -> Table:
+def _compare(ours: DefaultRun, run_lines: Callable[..., list[Any]], peers: Peers | None) -> ComparisonTable:
     """Measures the others on the very rows of a run."""
     import tfapp
 
     rows = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), ours.path], Path())[-1]
     run = tfapp.open_run(ours.path)
     way = next((one["name"] for one in run.folder.read_if_there("candidates", []) if one["chosen"]), "")
-    table = Table(
+    table = ComparisonTable(
         ours.data,
         run.evaluation.main_name,
         (len(rows["train"]), len(rows["dev"]), len(rows["test"])),
@@ -222,7 +222,7 @@ def _mcnemar(ours: Any, theirs: Any) -> float:
     return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
 
-def _lines(table: Table) -> Iterator[str]:
+def _lines(table: ComparisonTable) -> Iterator[str]:
     train, dev, test = table.texts
     share = table.measure == "accuracy"
     yield f"{table.data}: {train} + {dev} rows, {table.labels} labels, {test} test rows, {table.measure}"
@@ -237,7 +237,7 @@ def _lines(table: Table) -> Iterator[str]:
         yield f"  tfapp on {len(table.splits)} splits: {mean:.4f} in the mean, {low:.4f} to {high:.4f}"
 
 
-def _significant(tables: list[Table]) -> Iterator[str]:
+def _significant(tables: list[ComparisonTable]) -> Iterator[str]:
     """Yields the contenders that are better than ours, at 95 % after Holm's correction over all tables."""
     pairs = [(score, table) for table in tables for score in table.scores if score.p is not None]
     pairs.sort(key=lambda pair: pair[0].p)

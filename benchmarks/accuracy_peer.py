@@ -46,7 +46,7 @@ class TokenizedRows(torch.utils.data.Dataset):
         return {name: values[index] for name, values in self._tokens.items()} | {"labels": self._labels[index]}
 
 
-class Classification:
+class ClassificationPeer:
     """The task of texts and their labels."""
 
     model = AutoModelForSequenceClassification
@@ -64,7 +64,7 @@ class Classification:
         return {self.metric: float(np.mean(predicted.predictions.argmax(axis=-1) == predicted.label_ids))}
 
 
-class Tagging:
+class TaggingPeer:
     """The task of words (split at spaces) and IOB2 tags, on first tokens as in Hugging Face's run_ner.py."""
 
     model = AutoModelForTokenClassification
@@ -119,7 +119,7 @@ def main() -> None:
     task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     set_seed(task["seed"])
     start = time.monotonic()
-    kind = (Tagging if task["task"] == "tagging" else Classification)(task["labels"])
+    kind = (TaggingPeer if task["task"] == "tagging" else ClassificationPeer)(task["labels"])
     tokenizer = AutoTokenizer.from_pretrained(task["checkpoint"])
     splits = {split: kind.rows(task[split], tokenizer, task["max_length"]) for split in ("train", "dev", "test")}
     with tempfile.TemporaryDirectory() as folder:

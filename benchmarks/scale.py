@@ -27,7 +27,7 @@ from inference import by_turns
 from scale_data import LABELS, write_rows
 from scale_report import print_report
 from scale_served import serve, start_callers
-from scale_texts import Words, read_words
+from scale_texts import WordSample, read_words
 
 HERE: Final = Path(__file__).resolve().parent
 PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "pyarrow", "grpcio", "tfapp", "tfapp-client")
@@ -41,7 +41,7 @@ FEWEST_WORDS, MOST_WORDS = 4, 24
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScalePlan:
     """A plan of how much is measured.
 
     Attributes:
@@ -65,7 +65,7 @@ class Plan:
     seconds: float = 2.0
 
 
-QUICK: Final = Plan(
+QUICK: Final = ScalePlan(
     requests=(1, 16, 256, 1024),
     lengths=(8, 32, 128, 512),
     tokens=8192,
@@ -88,8 +88,8 @@ class Bench:
     """
 
     folder: Path
-    plan: Plan
-    words: Words
+    plan: ScalePlan
+    words: WordSample
 
     @property
     def streams(self) -> Path:
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw them")
     options = parser.parse_args()
-    plan = QUICK if options.quick else Plan()
+    plan = QUICK if options.quick else ScalePlan()
     report: dict[str, Any] = {"environment": environment(*PACKAGES), "rounds": plan.rounds}
     with tempfile.TemporaryDirectory() as folder:
         bench = prepare(Path(folder), plan, options.parts)
@@ -122,7 +122,7 @@ def main() -> None:
         draw(report, options.plots)
 
 
-def prepare(folder: Path, plan: Plan, parts: Sequence[str]) -> Bench:
+def prepare(folder: Path, plan: ScalePlan, parts: Sequence[str]) -> Bench:
     """Leaves models and texts in a folder."""
     classes = dict.fromkeys([LABELS, *(plan.classes if "classes" in parts else ())])
     say(f"making models of {', '.join(map(str, classes))} classes ...")
@@ -143,7 +143,7 @@ def make_streams(bench: Bench) -> dict[str, list[str]]:
     }
 
 
-def texts_of(length: int, plan: Plan) -> int:
+def texts_of(length: int, plan: ScalePlan) -> int:
     return max(plan.tokens // length, ROWS)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from harness import serve_lines
 from scale_memory import peak_memory, reset_peak, resident_memory
-from scale_texts import Words
+from scale_texts import WordSample
 
 __all__ = ["LABELS", "STAGES", "write_rows"]
 
@@ -60,7 +60,7 @@ def main() -> None:
     serve_lines(lambda _: measure(model, file))
 
 
-def write_rows(file: Path, rows: int, words: Words) -> None:
+def write_rows(file: Path, rows: int, words: WordSample) -> None:
     """Writes a csv file of made texts of about 200 characters, the same each time."""
     chance = random.Random(1)
     earlier: list[tuple[str, str]] = []

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Words", "read_words"]
+__all__ = ["WordSample", "read_words"]
 
 _WORDS: Final = 20_000
 _DRAWN: Final = 4096
 
 
-class Words:
+class WordSample:
     """Draws words, the same ones in the same order each time.
 
     A word's share falls with its rank (Zipf 1949); in BERT's vocabularies the ranks are about those of English. Each is
@@ -42,7 +42,7 @@ class Words:
         return self.of_words(count // 3)[:count].rpartition(" ")[0]
 
 
-def read_words(model: Path) -> Words:
+def read_words(model: Path) -> WordSample:
     """Returns the words of a saved model's vocabulary."""
     pieces = (model / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
-    return Words([piece for piece in pieces if len(piece) > 1 and piece.isascii() and piece.isalpha()][:_WORDS])
+    return WordSample([piece for piece in pieces if len(piece) > 1 and piece.isascii() and piece.isalpha()][:_WORDS])

@@ -40,7 +40,7 @@ class Numbers(tf.Module):
         return {contract.VALUES: _feature(inputs) / 2 + self.add}
 
 
-class Words(tf.Module):
+class WordsModule(tf.Module):
     """Strings in and out."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
@@ -88,7 +88,7 @@ def write_numbers(models: Path, version: int, *, add: float | None = None) -> Pa
 
 def write_words(models: Path, version: int = 1) -> Path:
     """Writes MODELS/words/VERSION."""
-    module = Words()
+    module = WordsModule()
     return save(module, models / "words" / str(version), {"serving_default": module.shout})
 
 

@@ -14,7 +14,7 @@ def _length(text: tf.Tensor) -> tf.Tensor:
     return tf.strings.length(text, unit="UTF8_CHAR")
 
 
-class Tagger(tf.Module):
+class TaggingModule(tf.Module):
     """Finds the first character, and the rest if there is one."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
@@ -30,7 +30,7 @@ class Tagger(tf.Module):
         }
 
 
-class Ranker(tf.Module):
+class RankingModule(tf.Module):
     """Prefers candidates that are as long as the query."""
 
     @tf.function(
@@ -43,7 +43,7 @@ class Ranker(tf.Module):
         return {"score": -tf.cast(tf.abs(_length(query) - _length(candidate)), tf.float32)}
 
 
-class PairClassifier(tf.Module):
+class PairModule(tf.Module):
     """Says whether both are equally long."""
 
     @tf.function(
@@ -63,7 +63,7 @@ class PairClassifier(tf.Module):
         }
 
 
-class Regressor(tf.Module):
+class RegressionModule(tf.Module):
     """Gives the length."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
@@ -71,7 +71,7 @@ class Regressor(tf.Module):
         return {"score": tf.cast(_length(text), tf.float32)}
 
 
-class Answerer(tf.Module):
+class AnsweringModule(tf.Module):
     """Answers with as many characters of the context as the question has."""
 
     @tf.function(
@@ -90,7 +90,7 @@ class Answerer(tf.Module):
         }
 
 
-class Embedder(tf.Module):
+class EmbeddingModule(tf.Module):
     """Gives (length, 1), made one long."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
@@ -102,13 +102,13 @@ class Embedder(tf.Module):
 def write_tasks(models: Path) -> None:
     """Writes MODELS/NAME/1 for the tasks beyond the classification of texts."""
     modules = {
-        "tagger": Tagger(),
-        "ranker": Ranker(),
-        "pairs": PairClassifier(),
-        "regressor": Regressor(),
-        "similarity": Ranker(),  # by its outputs a regression of pairs, too
-        "answerer": Answerer(),
-        "embedder": Embedder(),
+        "tagger": TaggingModule(),
+        "ranker": RankingModule(),
+        "pairs": PairModule(),
+        "regressor": RegressionModule(),
+        "similarity": RankingModule(),  # by its outputs a regression of pairs, too
+        "answerer": AnsweringModule(),
+        "embedder": EmbeddingModule(),
     }
     for name, module in modules.items():
         save(module, models / name / "1", {contract.DEFAULT_SIGNATURE: module.__call__})

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import json_format
 from tfapp_client import codec
 
-from tests.conformance.rest import Reply
+from tests.conformance.rest import RestResponse
 from tests.wire import CALLS
 
 __all__ = ["check_grpc", "check_rest", "parameters", "recorded_cases", "request_of"]
@@ -57,7 +57,7 @@ def check_grpc(case: dict[str, Any], channel: grpc.Channel, models: Path) -> Non
         assert _comparable(found) == _comparable(case["answer"])
 
 
-def check_rest(case: dict[str, Any], reply: Reply) -> None:
+def check_rest(case: dict[str, Any], reply: RestResponse) -> None:
     """Compares what a REST case was answered: code, kind of text and answer must be the same."""
     assert reply.status == case["http"], reply.text
     assert reply.content_type == case["type"]

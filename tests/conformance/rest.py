@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Reply", "ask"]
+__all__ = ["RestResponse", "ask"]
 
 
 @dataclass(frozen=True)
-class Reply:
+class RestResponse:
     """What came back.
 
     Attributes:
@@ -38,7 +38,7 @@ class Reply:
         return json.loads(self.text)
 
 
-def ask(port: int, verb: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
+def ask(port: int, verb: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> RestResponse:
     """Sends one request.
 
     Args:
@@ -54,6 +54,6 @@ def ask(port: int, verb: str, path: str, body: Any = None, headers: Mapping[str,
         connection.request(verb, path, data.encode() if isinstance(data, str) else data, dict(headers or {}))
         answer = connection.getresponse()
         found = {name.lower(): value for name, value in answer.getheaders()}
-        return Reply(answer.status, found, answer.read())
+        return RestResponse(answer.status, found, answer.read())
     finally:
         connection.close()

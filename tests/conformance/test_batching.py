@@ -11,7 +11,7 @@ import grpc
 import pytest
 from tfapp_client import codec
 
-from tests.conformance.rest import Reply, ask
+from tests.conformance.rest import RestResponse, ask
 from tests.conformance.servers import BATCH_ROWS, REST_SECONDS, BatchingServer
 from tests.conformance.suite import TestedServer
 
@@ -127,5 +127,5 @@ def test_a_batch_is_filled_up_to_an_allowed_size(batching: BatchingServer) -> No
     assert [len(answer["gate"]) for answer in answers] == [1, 2, 3, 4]
 
 
-def _predict(server: TestedServer, gate: str) -> Reply:
+def _predict(server: TestedServer, gate: str) -> RestResponse:
     return ask(server.rest_port, "POST", "/v1/models/gate:predict", {"instances": [gate]})

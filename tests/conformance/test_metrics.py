@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.calls import refused
 from tests.conformance.recorded import recorded_cases
-from tests.conformance.rest import Reply, ask
+from tests.conformance.rest import RestResponse, ask
 from tests.conformance.suite import TestedServer
 
 pytestmark = pytest.mark.needs("rest", "metrics")
@@ -25,7 +25,7 @@ _RECORDED: dict[str, Any] = next(case for case in recorded_cases() if case["case
 _GRPC = {"API": "Predict", "entrypoint": "GRPC"}
 
 
-def _page(server: TestedServer) -> Reply:
+def _page(server: TestedServer) -> RestResponse:
     return ask(server.rest_port, "GET", "/monitoring/prometheus/metrics")
 
 

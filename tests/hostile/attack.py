@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from tests.memory import resident_megabytes
 
-__all__ = ["HANG_SECONDS", "Plan", "Process", "attack"]
+__all__ = ["HANG_SECONDS", "AttackPlan", "Process", "attack"]
 
 HANG_SECONDS: Final = 60
 """What no answer takes, however slow the machine."""
@@ -32,7 +32,7 @@ _MOST_DESCRIPTORS: Final = 20
 
 
 @dataclass(frozen=True)
-class Plan:
+class AttackPlan:
     """How many inputs an attack draws.
 
     Attributes:
@@ -76,7 +76,7 @@ class Process:
 
 
 def attack(
-    plan: Plan,
+    plan: AttackPlan,
     few: int,
     strike: Callable[[random.Random], None],
     still_good: Callable[[], None],

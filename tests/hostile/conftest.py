@@ -11,9 +11,9 @@ import grpc
 import pytest
 
 from tests.conformance.command import EMBEDDED, parse_command
-from tests.hostile.attack import Plan
+from tests.hostile.attack import AttackPlan
 from tests.hostile.grpc_port import GrpcPort
-from tests.hostile.target import AnswerTarget, own_process, same_process
+from tests.hostile.target import AttackTarget, own_process, same_process
 
 # Seconds that all attacks share; without it, each is a short one, always the same.
 _SECONDS = "TFAPP_HOSTILE_SECONDS"
@@ -23,13 +23,13 @@ _WEIGHTS = {"test_grpc": 15, "test_http2": 10, "test_rest": 15}
 
 
 @pytest.fixture
-def plan(request: pytest.FixtureRequest) -> Plan:
+def plan(request: pytest.FixtureRequest) -> AttackPlan:
     """How long the test's attack lasts: its share of the time."""
     attacks = [item for item in request.session.items if "plan" in getattr(item, "fixturenames", ())]
     share = _weight(request.node) / sum(map(_weight, attacks))
     seconds = float(os.environ[_SECONDS]) * share if _SECONDS in os.environ else None
     first = int(os.environ.get(_SEED, time.time_ns() % 1_000_000_000))
-    return Plan(seconds, first, request.config.rootpath / "build" / "hostile" / f"{request.node.name}.seed")
+    return AttackPlan(seconds, first, request.config.rootpath / "build" / "hostile" / f"{request.node.name}.seed")
 
 
 def _weight(item: pytest.Item) -> int:
@@ -37,7 +37,7 @@ def _weight(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerTarget]:
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AttackTarget]:
     """The model server: the embedded one in this process for a short attack, otherwise what --server-command names."""
     command, without = (request.config.getoption(name) for name in ("server_command", "without"))
     folder = tmp_path_factory.mktemp("hostile")
@@ -54,7 +54,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def port(target: AnswerTarget) -> Iterator[GrpcPort]:
+def port(target: AttackTarget) -> Iterator[GrpcPort]:
     """The target's gRPC port, by a channel without bounds."""
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(target.address, options) as channel:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from tests.hostile.compressed import any_gzip
 from tests.hostile.draws import chosen, maybe, mutated, nested, number, text
 
-__all__ = ["Answer", "HttpRequest", "any_http", "any_json", "exchange"]
+__all__ = ["HttpRequest", "RawResponse", "any_http", "any_json", "exchange"]
 
 _VERBS: Final = (
     "GET",
@@ -76,7 +76,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawResponse:
     """What came back: the status, 0 where the connection was closed without one, and the body; the worst of several."""
 
     status: int
@@ -134,7 +134,7 @@ def any_json(source: random.Random) -> bytes:
             return json.dumps(_document(source)).encode("utf-8", "surrogatepass")
 
 
-def exchange(address: tuple[str, int], request: HttpRequest, seconds: float) -> Answer:
+def exchange(address: tuple[str, int], request: HttpRequest, seconds: float) -> RawResponse:
     """Sends a request and reads the answer, or closes where none need come.
 
     Raises:
@@ -148,20 +148,20 @@ def exchange(address: tuple[str, int], request: HttpRequest, seconds: float) -> 
                 return _worst(connection, request.count)
             answer = http.client.HTTPResponse(connection, method=request.data.partition(b" ")[0].decode("latin-1"))
             answer.begin()
-            return Answer(answer.status, answer.read(1 << 20))
+            return RawResponse(answer.status, answer.read(1 << 20))
         except TimeoutError:
             if request.is_whole:
                 raise
         except (OSError, http.client.HTTPException):
             pass
-    return Answer(0)
+    return RawResponse(0)
 
 
-def _worst(connection: socket.socket, count: int) -> Answer:
+def _worst(connection: socket.socket, count: int) -> RawResponse:
     """Reads answers until the server closes."""
     data = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     statuses = [int(status) for status in _STATUS.findall(data)]
-    return Answer(max(statuses), data) if len(statuses) == count else Answer(0, data)
+    return RawResponse(max(statuses), data) if len(statuses) == count else RawResponse(0, data)
 
 
 def _path(source: random.Random, paths: Sequence[str]) -> str:

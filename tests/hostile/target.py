@@ -15,11 +15,11 @@ from tests.hostile.attack import Process
 from tests.served_models import write_numbers, write_words
 from tfapp.server import ServerSettings, running_server
 
-__all__ = ["AnswerTarget", "own_process", "same_process"]
+__all__ = ["AttackTarget", "own_process", "same_process"]
 
 
 @dataclass(frozen=True)
-class AnswerTarget:
+class AttackTarget:
     """A server with the models `numbers`, `words` and perhaps `toy`, one of ours.
 
     Attributes:
@@ -38,12 +38,12 @@ class AnswerTarget:
 
 
 @contextmanager
-def same_process(models: Path, toy: Path | None) -> Iterator[AnswerTarget]:
+def same_process(models: Path, toy: Path | None) -> Iterator[AttackTarget]:
     """Serves here, which costs no start of another process; a crash ends the tests."""
     _write(models, toy)
     with running_server(models, port=0, settings=ServerSettings(rest_api_port=0)) as server:
         assert server.rest_address is not None
-        yield AnswerTarget(
+        yield AttackTarget(
             server.address, int(server.rest_address.rpartition(":")[2]), Process("self"), ("numbers", "words")
         )
 
@@ -51,7 +51,7 @@ def same_process(models: Path, toy: Path | None) -> Iterator[AnswerTarget]:
 @contextmanager
 def own_process(
     command: ServerCommand, without: Collection[str], folder: Path, toy: Path | None
-) -> Iterator[AnswerTarget]:
+) -> Iterator[AttackTarget]:
     """Serves by a command, as the conformance suite does."""
     suite = Suite(command, frozenset(without), folder)
     models = suite.folder("hostile") / "models"
@@ -59,7 +59,7 @@ def own_process(
     base = [model_config(path.name, path) for path in sorted(models.iterdir())]
     with suite.server("hostile", base, enable_grpc_healthcheck_service="true").running() as server:
         process = Process(None if "memory" in without else server.pid)
-        yield AnswerTarget(
+        yield AttackTarget(
             server.address,
             server.rest_port,
             process,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.console_site import Site, build_monitor, build_recommend, build_support, model_server, write_models
-from tests.hostile.attack import Plan, attack
+from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.console_requests import any_page, routes_of
 from tfapp.web.access import Access
 
@@ -44,7 +44,7 @@ def enter(site: Site) -> None:
     assert answer.status_code == 200
 
 
-def test_any_page(site: Site, plan: Plan) -> None:
+def test_any_page(site: Site, plan: AttackPlan) -> None:
     is_inside = site.get("/labelling", follow_redirects=False).status_code == 200
     # Whoever logs out is outside.
     routes = [route for route in routes_of(site.app.routes) if not (is_inside and route[0] == "/logout")]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tests.hostile.attack import Plan, attack
+from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
 from tfapp.apps.monitor.readers.folder import FolderReader
 from tfapp.apps.monitor.readers.follower import FileFollower
@@ -35,7 +35,7 @@ def read_or_refused(read: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_any_data_file(form: str, tmp_path: Path, plan: Plan) -> None:
+def test_any_data_file(form: str, tmp_path: Path, plan: AttackPlan) -> None:
     good = tmp_path / "good.csv"
     good.write_text("text,label\n" + "".join(f"word {number},{'ab'[number % 2]}\n" for number in range(60)))
 
@@ -56,7 +56,7 @@ def test_any_data_file(form: str, tmp_path: Path, plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
-def test_any_file_of_an_application(form: str, tmp_path: Path, plan: Plan) -> None:
+def test_any_file_of_an_application(form: str, tmp_path: Path, plan: AttackPlan) -> None:
     def strike(source: random.Random) -> None:
         path = write_any(source, tmp_path, form)
         read_or_refused(
@@ -77,7 +77,7 @@ def test_any_file_of_an_application(form: str, tmp_path: Path, plan: Plan) -> No
     attack(plan, 60, strike, still_good)
 
 
-def test_any_settings(tmp_path: Path, plan: Plan) -> None:
+def test_any_settings(tmp_path: Path, plan: AttackPlan) -> None:
     file = tmp_path / "settings.toml"
 
     def strike(source: random.Random) -> None:
@@ -93,7 +93,7 @@ def test_any_settings(tmp_path: Path, plan: Plan) -> None:
     attack(plan, 300, strike, still_good)
 
 
-def test_any_server_configuration(tmp_path: Path, plan: Plan) -> None:
+def test_any_server_configuration(tmp_path: Path, plan: AttackPlan) -> None:
     file = tmp_path / "server.config"
 
     def strike(source: random.Random) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 from tests.hostile import findings
-from tests.hostile.attack import Plan, attack
+from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.grpc_calls import any_call
 from tests.hostile.grpc_port import GrpcPort
-from tests.hostile.target import AnswerTarget
+from tests.hostile.target import AttackTarget
 
 
 def test_what_once_did_harm(port: GrpcPort) -> None:
@@ -17,7 +17,7 @@ def test_what_once_did_harm(port: GrpcPort) -> None:
         port.still_good()
 
 
-def test_any_call(target: AnswerTarget, port: GrpcPort, plan: Plan) -> None:
+def test_any_call(target: AttackTarget, port: GrpcPort, plan: AttackPlan) -> None:
     def strike(source: random.Random) -> None:
         port.send(any_call(source, target.models))
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hostile.attack import HANG_SECONDS, Plan, attack
+from tests.hostile.attack import HANG_SECONDS, AttackPlan, attack
 from tests.hostile.grpc_calls import Call, any_call
 from tests.hostile.grpc_port import GrpcPort
 from tests.hostile.grpc_streams import Conversation, any_conversation, bomb
 from tests.hostile.http2 import Http2Connection
-from tests.hostile.target import AnswerTarget
+from tests.hostile.target import AttackTarget
 
 # Connections that are left open, while others ask.
 _MOST_LEFT_OPEN = 4
@@ -58,7 +58,7 @@ class Callers:
 
 
 @pytest.fixture
-def callers(target: AnswerTarget) -> Iterator[Callers]:
+def callers(target: AttackTarget) -> Iterator[Callers]:
     made = Callers(target.address)
     yield made
     made.leave()
@@ -71,7 +71,7 @@ def test_bombs(port: GrpcPort, callers: Callers) -> None:
         port.still_good()
 
 
-def test_any_stream(target: AnswerTarget, port: GrpcPort, callers: Callers, plan: Plan) -> None:
+def test_any_stream(target: AttackTarget, port: GrpcPort, callers: Callers, plan: AttackPlan) -> None:
     def draw(source: random.Random) -> Call:
         while not port.takes(call := any_call(source, target.models)):
             pass

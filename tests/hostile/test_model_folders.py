@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.hostile.attack import Plan, attack
+from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.draws import maybe, mutated, nested, text
 from tests.served_models import write_numbers
 from tfapp.errors import TfappError
@@ -50,7 +50,7 @@ def damage(folder: Path, source: random.Random) -> None:
             path.write_bytes(mutated(path.read_bytes(), source))
 
 
-def test_any_folder(good: Path, tmp_path: Path, plan: Plan) -> None:
+def test_any_folder(good: Path, tmp_path: Path, plan: AttackPlan) -> None:
     loaded = Servable("numbers", 1, good)
     folder = tmp_path / "models" / "numbers" / "1"
 

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 
 from tests.apps.monitor.stream import Stream, rows
 from tests.apps.monitor.test_pipeline import Reader as Batches
-from tests.hostile.attack import Plan, attack
+from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.streams import SECRET, any_application_settings, any_stream, any_watch_settings
 from tfapp.apps.monitor.batches import IngestCounts
 from tfapp.apps.monitor.queries import By
@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def test_any_stream(store: Store, tmp_path: Path, plan: Plan) -> None:
+def test_any_stream(store: Store, tmp_path: Path, plan: AttackPlan) -> None:
     def strike(source: random.Random) -> None:
         stream = Stream(store)
         with suppress(ValidationError):
@@ -65,7 +65,7 @@ def test_any_stream(store: Store, tmp_path: Path, plan: Plan) -> None:
     attack(plan, 6, strike, still_good)
 
 
-def test_any_settings_of_an_application(tmp_path: Path, plan: Plan) -> None:
+def test_any_settings_of_an_application(tmp_path: Path, plan: AttackPlan) -> None:
     file = tmp_path / "settings.toml"
 
     def strike(source: random.Random) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hostile.attack import HANG_SECONDS, Plan, attack
+from tests.hostile.attack import HANG_SECONDS, AttackPlan, attack
 from tests.hostile.draws import maybe, nested, number, text
 from tests.hostile.http_requests import HttpRequest, any_http, any_json, exchange
 from tfapp.apps.monitor.batches import IngestCounts
@@ -56,7 +56,7 @@ def any_messages(source: random.Random) -> bytes:
             return json.dumps(rows).encode()
 
 
-def test_any_request(address: tuple[str, int], plan: Plan) -> None:
+def test_any_request(address: tuple[str, int], plan: AttackPlan) -> None:
     host = f"{address[0]}:{address[1]}"
 
     def strike(source: random.Random) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.hostile.attack import Plan, attack
+from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.draws import chosen, mutated, name, nested, number, several, text
 from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.errors import TfappError
@@ -62,7 +62,7 @@ def _build(models: Path, source: random.Random) -> None:
         _put(models / "models.config", source)
 
 
-def test_any_models_folder(tmp_path: Path, plan: Plan) -> None:
+def test_any_models_folder(tmp_path: Path, plan: AttackPlan) -> None:
     models, good = tmp_path / "models", tmp_path / "good"
     (good / "news" / "1" / "assets.extra").mkdir(parents=True)
     (good / "news" / "1" / "assets.extra" / "tfapp.json").write_text('{"labels": ["a"]}')
@@ -85,7 +85,7 @@ def test_any_models_folder(tmp_path: Path, plan: Plan) -> None:
     attack(plan, 40, strike, still_good)
 
 
-def test_any_vector_index(tmp_path: Path, plan: Plan) -> None:
+def test_any_vector_index(tmp_path: Path, plan: AttackPlan) -> None:
     vectors = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     file = tmp_path / "index"
     index = VectorIndex()

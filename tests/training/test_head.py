@@ -127,9 +127,7 @@ def test_what_was_read_before_is_not_read_again(reading: tuple[TaskModel, Featur
     parts: list[np.ndarray] = []
 
     def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
-        return reader.read(
-            side, earlier=done, around=StepPrecision().scope, on_step=lambda read: into.append(read[-1])
-        )
+        return reader.read(side, earlier=done, around=StepPrecision().scope, on_step=lambda read: into.append(read[-1]))
 
     whole = read([], parts)
     rest: list[np.ndarray] = []

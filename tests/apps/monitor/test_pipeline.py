@@ -28,7 +28,7 @@ from tfapp.errors import DataError, ServerError, StoreError
 BROKEN = SourceRow("line 9", RejectedRow(9, "not valid JSON", "{"))
 
 
-class Reader:
+class BatchReader:
     """Hands on what it was given, then perhaps fails."""
 
     def __init__(self, *batches: Batch, error: Exception | None = None) -> None:
@@ -71,7 +71,7 @@ def test_texts_are_judged_and_stored_and_broken_rows_set_aside(store: Store) -> 
     more = Batch(
         "shop", [BROKEN, SourceRow("line 10", Record(10, {"text": ""})), *batch.rows[:1]], Checkpoint("f", {"o": 1})
     )
-    assert stream.pipeline().run([Reader(batch, more)]) == IngestCounts(3, 1, 2)
+    assert stream.pipeline().run([BatchReader(batch, more)]) == IngestCounts(3, 1, 2)
     assert texts(stream) == [
         ("parcel", "positive", "parcel came"),
         ("phone", "negative", "phone is bad"),
@@ -108,7 +108,7 @@ def test_an_outage_of_the_models_is_waited_out(sqlite: Store) -> None:
     for _ in range(8):
         stream.server.fail(grpc.StatusCode.UNAVAILABLE, "restarts")
     stream.server.fail(grpc.StatusCode.NOT_FOUND, "is being loaded")
-    assert stream.pipeline().run([Reader(rows("phone is bad"))]) == IngestCounts(1, 0, 0)
+    assert stream.pipeline().run([BatchReader(rows("phone is bad"))]) == IngestCounts(1, 0, 0)
 
 
 class Restarting:
@@ -137,14 +137,16 @@ def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer) -
 def test_a_stop_in_an_outage_stores_nothing_and_the_next_run_takes_it(sqlite: Store) -> None:
     batch = Batch("shop", rows("phone is bad").rows, Checkpoint("f", {"o": 1}))
     away = Stream(sqlite, Failing(grpc.StatusCode.UNAVAILABLE))
-    assert away.pipeline().run([Reader(batch)]) == IngestCounts()
+    assert away.pipeline().run([BatchReader(batch)]) == IngestCounts()
     assert away.message_store.checkpoint("f") is None
-    assert Stream(sqlite).pipeline().run([Reader(batch)]) == IngestCounts(1, 0, 0)
+    assert Stream(sqlite).pipeline().run([BatchReader(batch)]) == IngestCounts(1, 0, 0)
 
 
 def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
     stream = Stream(sqlite, Failing(grpc.StatusCode.INVALID_ARGUMENT, "poison"))
-    assert stream.pipeline().run([Reader(rows("phone a", "poison", "parcel b", "phone c"))]) == IngestCounts(3, 0, 1)
+    assert stream.pipeline().run([BatchReader(rows("phone a", "poison", "parcel b", "phone c"))]) == IngestCounts(
+        3, 0, 1
+    )
     (row,) = stream.queries.rejected_rows()
     assert "a model refuses it: INVALID_ARGUMENT: no such thing" in str(row["reason"])
 
@@ -154,7 +156,7 @@ def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store,
     stream = Stream(sqlite, Failing(code, "poison"))
     told: list[IngestCounts] = []
     batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=told.append)
-    assert stream.pipeline(waits=1000).run([Reader(batch)]) == IngestCounts(2, 0, 1)
+    assert stream.pipeline(waits=1000).run([BatchReader(batch)]) == IngestCounts(2, 0, 1)
     (row,) = stream.queries.rejected_rows()
     assert str(row["reason"]).startswith(f"a model refuses it: {code.name}")
     assert told == [IngestCounts(2, 0, 1)]
@@ -163,7 +165,7 @@ def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store,
 def test_a_score_that_is_no_number_sets_its_text_aside(sqlite: Store) -> None:
     server = fake_server().classifier("strange", lambda text: {"phone": float("nan") if "odd" in text else 1.0})
     stream = Stream(sqlite, server, topic_model="strange")
-    assert stream.pipeline().run([Reader(rows("phone a", "phone odd", "parcel b"))]) == IngestCounts(2, 0, 1)
+    assert stream.pipeline().run([BatchReader(rows("phone a", "phone odd", "parcel b"))]) == IngestCounts(2, 0, 1)
     assert "nan" in str(stream.queries.rejected_rows()[0]["reason"])
 
 
@@ -183,7 +185,7 @@ def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sql
     stream.message_store = Choosy(sqlite, stream.settings, stream.clock)
     names = ("phone a", "poison", "parcel b", "phone c", "poison too", "phone d", "phone e")
     batch = Batch("http", [*rows(*names).rows, BROKEN], Checkpoint("f", {"o": 8}), stored=told.append)
-    assert stream.pipeline().run([Reader(batch)]) == IngestCounts(5, 0, 3)
+    assert stream.pipeline().run([BatchReader(batch)]) == IngestCounts(5, 0, 3)
     assert told == [IngestCounts(5, 0, 3)]
     reasons = {str(row["content"]): row["reason"] for row in stream.queries.rejected_rows()}
     assert reasons["poison too"] == "it cannot be stored: ValueError: no such thing"
@@ -199,7 +201,7 @@ def test_a_database_that_takes_nothing_is_no_fault_of_the_texts(sqlite: Store) -
     stream = Stream(sqlite)
     stream.message_store = Closed(sqlite, stream.settings, stream.clock)
     with pytest.raises(ValueError, match="no such table"):
-        stream.pipeline().run([Reader(rows("phone a", "phone b"))])
+        stream.pipeline().run([BatchReader(rows("phone a", "phone b"))])
     assert stream.queries.counts()["set_aside"] == 0
 
 
@@ -217,7 +219,7 @@ times = st.one_of(
 def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list[Any], window: str) -> None:
     stream = Stream(sqlite, window=window, lateness_minutes=1e12, future_minutes=1e12, least_history=2)
     places = [SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(drawn)]
-    outcome = stream.pipeline().run([Reader(Batch("shop", places))])
+    outcome = stream.pipeline().run([BatchReader(Batch("shop", places))])
     assert outcome.stored + outcome.repeated + outcome.set_aside <= len(drawn)
     assert not [row for row in stream.queries.rejected_rows() if "its time, " not in str(row["reason"])]
     stream.queries.trends(window=window, last=10_000, most=1)  # type: ignore[arg-type]
@@ -227,7 +229,7 @@ def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list
 
 def test_models_that_refuse_everything_are_no_fault_of_the_texts(sqlite: Store) -> None:
     stream = Stream(sqlite, Failing(grpc.StatusCode.INTERNAL))
-    assert stream.pipeline().run([Reader(rows("phone a"))]) == IngestCounts()
+    assert stream.pipeline().run([BatchReader(rows("phone a"))]) == IngestCounts()
     assert stream.queries.counts()["set_aside"] == 0
 
 
@@ -263,20 +265,20 @@ def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
 
     stream.message_store = type(stream.message_store)(Flaky(None), stream.settings, stream.clock)  # type: ignore[arg-type]
     stream.stop = NoPause()
-    assert stream.pipeline().run([Reader(rows("phone a"))]) == IngestCounts(1, 0, 0)
+    assert stream.pipeline().run([BatchReader(rows("phone a"))]) == IngestCounts(1, 0, 0)
 
 
 def test_each_caller_is_told_what_came_of_its_own_texts(sqlite: Store) -> None:
     stream, told = Stream(sqlite), []
     mine = Batch("http", [*rows("phone a", "phone b").rows, BROKEN], stored=told.append)
     again = Batch("http", rows("phone a").rows, stored=told.append)
-    stream.pipeline().run([Reader(mine, again)])
+    stream.pipeline().run([BatchReader(mine, again)])
     assert told == [IngestCounts(2, 0, 1), IngestCounts(0, 1, 0)]
 
 
 def test_a_source_that_cannot_be_read_ends_it_with_its_error(sqlite: Store) -> None:
     with pytest.raises(DataError, match="is gone"):
-        Stream(sqlite).pipeline().run([Reader(rows("phone a"), error=DataError("the folder is gone"))])
+        Stream(sqlite).pipeline().run([BatchReader(rows("phone a"), error=DataError("the folder is gone"))])
 
 
 def _surge(hours: Sequence[int]) -> list[Batch]:
@@ -288,11 +290,11 @@ def _surge(hours: Sequence[int]) -> list[Batch]:
 def test_a_stream_that_is_cut_anywhere_and_sent_again_gives_the_same(sqlite: Store, tmp_path: Path) -> None:
     batches = _surge((10, 11, 12))
     whole = Stream(sqlite)
-    assert whole.pipeline().run([Reader(*batches)]).stored == 240
+    assert whole.pipeline().run([BatchReader(*batches)]).stored == 240
     with Store.open(tmp_path / "cut.sqlite") as other:
         for end in (3, 11, 12, 16):
             cut = Stream(other)
-            cut.pipeline().run([Reader(*batches[:end])])
+            cut.pipeline().run([BatchReader(*batches[:end])])
         assert cut.headlines() == whole.headlines() == [("phone", 10, "over: normal")]
         assert cut.queries.trends() == whole.queries.trends()
         assert cut.queries.counts()["undelivered"] == whole.queries.counts()["undelivered"] == 2

@@ -13,7 +13,7 @@ def _request(rows: int, context: RequestContext | None = None) -> BatchRequest:
     return BatchRequest({"x": np.zeros(rows)}, ["y"], context or RequestContext(), 0.0)
 
 
-class _Server:
+class _QueueHarness:
     """A queue, whose batches are taken one after another."""
 
     def __init__(self, limit: int) -> None:
@@ -36,13 +36,13 @@ class _Server:
 
 
 def test_large_requests_fill_batches_while_it_is_calm_and_short_ones_else() -> None:
-    server = _Server(64)
+    server = _QueueHarness(64)
     server.add(200)
     assert [server.sizes(calm=calm) for calm in (True, False, True, True, True)] == [[64], [8], [64], [64], []]
 
 
 def test_large_requests_gain_a_row_for_three_of_others_however_many_come() -> None:
-    server = _Server(64)
+    server = _QueueHarness(64)
     large = [server.add(5000), server.add(5000)]
     others = 0
     for _ in range(100):
@@ -57,7 +57,7 @@ def test_large_requests_gain_a_row_for_three_of_others_however_many_come() -> No
 
 
 def test_what_large_requests_had_alone_counts_when_others_come() -> None:
-    server = _Server(64)
+    server = _QueueHarness(64)
     server.add(1000)
     assert server.sizes(calm=False) == [8]
     server.add(24)
@@ -67,7 +67,7 @@ def test_what_large_requests_had_alone_counts_when_others_come() -> None:
 
 
 def test_large_requests_gain_beside_others_that_fill_batches() -> None:
-    server = _Server(64)
+    server = _QueueHarness(64)
     large = server.add(1000)
     for _ in range(40):
         server.add(64)
@@ -77,7 +77,7 @@ def test_large_requests_gain_beside_others_that_fill_batches() -> None:
 
 
 def test_who_has_left_takes_no_room() -> None:
-    server = _Server(4)
+    server = _QueueHarness(4)
     gone = RequestContext()
     server.add(100, gone)
     server.add(2, gone)
@@ -88,7 +88,7 @@ def test_who_has_left_takes_no_room() -> None:
 
 
 def test_a_large_request_has_the_batch_of_those_who_have_left() -> None:
-    server = _Server(1)
+    server = _QueueHarness(1)
     gone = RequestContext()
     large = server.add(2)
     server.add(1, gone)
@@ -98,7 +98,7 @@ def test_a_large_request_has_the_batch_of_those_who_have_left() -> None:
 
 def test_no_slice_is_taken_after_the_time_of_its_caller() -> None:
     now = [0.0]
-    server = _Server(4)
+    server = _QueueHarness(4)
     server.add(100, RequestContext(10, clock=lambda: now[0]))
     assert server.sizes(calm=True) == [4]
     now[0] = 10.0
@@ -112,7 +112,7 @@ def test_no_slice_is_taken_after_the_time_of_its_caller() -> None:
 )
 def test_no_side_starves_and_no_row_is_lost(limit: int, steps: list[int]) -> None:
     """A number is a request of so many rows, 0 and -1 take a batch, -2 has the last caller leave."""
-    server = _Server(limit)
+    server = _QueueHarness(limit)
     requests: list[BatchRequest] = []
     callers: list[RequestContext] = []
     slices: list[BatchSlice] = []
