@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
+import pickle
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,21 @@ def test_an_old_name_is_refused_with_its_new_one() -> None:
 def test_any_other_name_is_an_attribute_error(module: str) -> None:
     with pytest.raises(AttributeError, match=f"module '{module}' has no attribute 'nonsense'"):
         _ = importlib.import_module(module).nonsense
+
+
+def test_an_import_of_an_old_module_is_refused_with_its_new_one() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"^tfapp\.session is tfapp\.workflows\.train now$"):
+        from tfapp.session import run_experiment  # noqa: F401
+    with pytest.raises(ModuleNotFoundError, match=r"^tfapp\.commands is tfapp\.cli now$"):
+        importlib.import_module("tfapp.commands.train")
+    with pytest.raises(ModuleNotFoundError, match=r"^tfapp\.data\.sniff is tfapp\.tasks\.sniff\.sniff now$"):
+        import tfapp.data.sniff  # noqa: F401
+    with pytest.raises(ModuleNotFoundError, match=r"^tfapp\.session is "):
+        pickle.loads(b"ctfapp.session\nRun\n.")
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tfapp\.nonsense'$"):
+        importlib.import_module("tfapp.nonsense")
+
+
+def test_a_search_for_an_old_module_finds_none() -> None:
+    assert importlib.util.find_spec("tfapp.session") is None
+    assert importlib.util.find_spec("tfapp.workflows") is not None

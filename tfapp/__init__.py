@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tfapp.version import __version__
@@ -77,3 +78,18 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _OldModules:
+    """Raises the error for an import of a module of before; asked last, for modules that nobody has."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        # For `importlib.util.find_spec` there is just no such module; `import` asks from this function of importlib.
+        if name.startswith("tfapp.") and sys._getframe(2).f_code.co_name == "_find_and_load_unlocked":
+            from tfapp._old_names import refuse_old_module
+
+            refuse_old_module(name)
+
+
+sys.meta_path.append(_OldModules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NEW_PLACES", "missing_name"]
+__all__ = ["NEW_PLACES", "missing_name", "refuse_old_module"]
 
 # Modules, and public names of the packages that are still there.
 NEW_PLACES: Final = {
@@ -12,6 +12,7 @@ NEW_PLACES: Final = {
         "building": "tfapp.workflows.build",
         "commands": "tfapp.cli",
         "entities": "tfapp.core.spans",
+        "export": "tfapp.savedmodel",  # the module; `tfapp.export` is a function
         "files": "tfapp.core.files",
         "gains": "tfapp.core.ndcg",
         "inventory": "tfapp.workflows.version_catalogue",
@@ -104,3 +105,15 @@ def missing_name(module: str, name: str) -> Exception:
     if place:
         return ImportError(f"{module}.{name} is {place} now", name=f"{module}.{name}")
     return AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def refuse_old_module(module: str) -> None:
+    """Raises the error for an import of a module of before, such as `import tfapp.session`, which has a new place.
+
+    Raises:
+        ModuleNotFoundError: It is one.
+    """
+    package, _, name = module.rpartition(".")
+    place = NEW_PLACES.get(package, {}).get(name)
+    if place:
+        raise ModuleNotFoundError(f"{module} is {place} now", name=module)

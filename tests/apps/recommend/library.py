@@ -89,7 +89,7 @@ class Library:
         self.folder = folder
         self.settings = RecommendSettings.model_validate(settings)
         self.catalogue = Catalogue(store, ticking(), self.settings)
-        self.embedder = EmbeddingClient.released(self.client, "minilm-l6")
+        self.embedder = EmbeddingClient.of_release(self.client, "minilm-l6")
 
     def add(self, items: Sequence[ItemEntry] = (), events: Sequence[EventEntry] = ()) -> int:
         """Adds rows; says how many items were embedded."""

@@ -85,7 +85,7 @@ class Service:
         self.settings = SupportSettings.model_validate({"answer_threshold": 0.7, **settings})
         self.knowledge = Knowledge(store, self.clock)
         self.corrections = Corrections(store, self.clock)
-        self.embedder = EmbeddingClient.released(self.client, self.settings.embedder)
+        self.embedder = EmbeddingClient.of_release(self.client, self.settings.embedder)
 
     def build(self, rows: Iterable[QAPair] = tuple(ROWS)) -> int:
         """Adds rows and embeds what is new; says how many texts were."""
