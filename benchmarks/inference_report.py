@@ -108,7 +108,17 @@ def print_report(report: Mapping[str, Any]) -> None:
             for name in next(iter(serving_rates.values()))
         ],
     )
-    rate = report["rate"]
+    _print_products(report["rate"])
+    _print_targets(report["targets"])
+    points = report["memory"]
+    samples = [point for point in points if point[0] >= SETTLED] or points
+    print(
+        f"server: {samples[0][1]:.0f} MB after {samples[0][0]} requests, {points[-1][1]:.0f} MB after {points[-1][0]}"
+        f"{'' if report['memory_met'] in (True, None) else '  missed'}"
+    )
+
+
+def _print_products(rate: Mapping[str, Any]) -> None:
     print_table(
         ("GFLOP/s on the mix", "in the graph", "products alone"),
         [
@@ -117,6 +127,9 @@ def print_report(report: Mapping[str, Any]) -> None:
             if precision != "gflop_a_text"
         ],
     )
+
+
+def _print_targets(targets: Sequence[Mapping[str, Any]]) -> None:
     print_table(
         ("ratio", "of", "to", "median", "lowest", "highest", "target", ""),
         [
@@ -128,14 +141,8 @@ def print_report(report: Mapping[str, Any]) -> None:
                 f"{'at most' if row['latency'] else 'at least'} {row['bound']:g}",
                 "" if row["met"] else "missed",
             )
-            for row in report["targets"]
+            for row in targets
         ],
-    )
-    points = report["memory"]
-    samples = [point for point in points if point[0] >= SETTLED] or points
-    print(
-        f"server: {samples[0][1]:.0f} MB after {samples[0][0]} requests, {points[-1][1]:.0f} MB after {points[-1][0]}"
-        f"{'' if report['memory_met'] in (True, None) else '  missed'}"
     )
 
 

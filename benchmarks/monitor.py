@@ -101,19 +101,23 @@ def _classify_all(monitor: Monitor) -> dict[str, dict[str, tuple[ClassifiedMessa
     return answers_by_source
 
 
+def _share_called_negative(answers: Mapping[str, tuple[ClassifiedMessage, bool]], *, negative: bool) -> float:
+    """Returns the share of the negative texts, or of the others, that the models call negative."""
+    calls = [answer.sentiment == "negative" for answer, is_negative in answers.values() if is_negative == negative]
+    return round(statistics.fmean(calls), 3)
+
+
 def _detection(
     monitor: Monitor, answers: Mapping[str, tuple[ClassifiedMessage, bool]], options: argparse.Namespace
 ) -> dict[str, Any]:
     pools = _pools(answers)
     topic = max(pools, key=lambda pool: pool.per_window)
     data = next(iter(answers.values()))[0].message.source
-    negatives = [answer.sentiment == "negative" for answer, is_negative in answers.values() if is_negative]
-    other_answers = [answer.sentiment == "negative" for answer, is_negative in answers.values() if not is_negative]
     result: dict[str, Any] = {
         "topic": topic.source,
         "texts_per_window": round(topic.per_window, 1),
-        "recall": round(statistics.fmean(negatives), 3),
-        "false_negatives": round(statistics.fmean(other_answers), 3),
+        "recall": _share_called_negative(answers, negative=True),
+        "false_negatives": _share_called_negative(answers, negative=False),
     }
     sizes = f"topic {topic.source}, {topic.per_window:.0f} of {PER_WINDOW} texts a window"
     judges = f"of negative texts {result['recall']:.0%} are classified so, of others {result['false_negatives']:.0%}"

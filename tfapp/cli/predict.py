@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tfapp.core.rows import Row
 from tfapp.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from tfapp.workflows.predict import Predictor
 
 __all__ = [
     "default_output",
@@ -58,12 +61,7 @@ def predict(
     file = file_to_score(inputs)
     predictor = load_predictor(model)
     if file is None:
-        answers = predictor.objects(rows_of(predictor.inputs, inputs), probabilities=probabilities)
-        if json:
-            for answer in answers:
-                print_json(answer)
-        else:
-            console().print(predictor.answer_format.table(answers, predictor.inputs))
+        _print_answers(predictor, inputs, probabilities=probabilities, json=json)
         return
     known_columns = {**predictor.columns, **({"text": text} if text is not None else {})}
     columns = input_columns(predictor.inputs, known_columns, column or [])
@@ -84,6 +82,17 @@ def predict(
         print_json({"rows": count, "output": str(target)})
     else:
         console().print(f"{count} rows scored: {target}", markup=False, soft_wrap=True)
+
+
+def _print_answers(predictor: Predictor, inputs: Sequence[str], *, probabilities: bool, json: bool) -> None:
+    from tfapp.core.terminal import console, print_json
+
+    answers = predictor.objects(rows_of(predictor.inputs, inputs), probabilities=probabilities)
+    if json:
+        for answer in answers:
+            print_json(answer)
+    else:
+        console().print(predictor.answer_format.table(answers, predictor.inputs))
 
 
 def file_to_score(inputs: Sequence[str]) -> Path | None:

@@ -141,17 +141,7 @@ def load(
             from_files[split] = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
             del table
             rows_read[name] = len(from_files[split])
-            from_files[split], problems = schema.target.merge(
-                from_files[split], from_files["train"] if split != "train" else None, settings
-            )
-            findings += problems
-            # No name is left to the rows as they were read: they go before the split makes copies.
-            from_files[split], problems = cleaning.drop_unusable(from_files[split], settings)
-            findings += problems
-            from_files[split], problems = cleaning.drop_duplicates(
-                from_files[split], "drop" if split == "train" else "keep"
-            )
-            findings += problems
+            findings += _clean(from_files, split, settings, schema)
     keys = from_files["train"].keys
     findings += _separate(from_files, settings)
     left_out = np.setdiff1d(keys, from_files["train"].keys) if len(from_files) > 1 else keys[:0]
@@ -206,6 +196,16 @@ def load_table(
     if not len(rows):
         raise DataError(f"{name}: no rows are left to evaluate on; see `tfapp data describe {name}`")
     return rows.table
+
+
+def _clean(from_files: dict[str, Rows], split: str, settings: DataSettings, schema: Schema) -> list[Finding]:
+    """Drops the rows of a file that cannot be used; no name is left to those as they were read, which frees them."""
+    train = from_files["train"] if split != "train" else None
+    from_files[split], findings = schema.target.merge(from_files[split], train, settings)
+    from_files[split], problems = cleaning.drop_unusable(from_files[split], settings)
+    findings = [*findings, *problems]
+    from_files[split], problems = cleaning.drop_duplicates(from_files[split], "drop" if split == "train" else "keep")
+    return [*findings, *problems]
 
 
 def _separate(from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:

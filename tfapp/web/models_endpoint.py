@@ -71,10 +71,10 @@ class ModelsEndpoint:
                 threading.Thread(target=self._run, args=(self._starting,), name=self.name, daemon=True).start()
 
     def client(self, *, wait: bool = True) -> Client:
-        """Returns a client of the server; arguments and errors as of `served`."""
-        return self.served(wait=wait).client
+        """Returns a client of the server; arguments and errors as of `served_models`."""
+        return self.served_models(wait=wait).client
 
-    def served(self, *, wait: bool = True) -> ServedModels:
+    def served_models(self, *, wait: bool = True) -> ServedModels:
         """Returns the server; `wait` waits for one that is starting.
 
         Raises:

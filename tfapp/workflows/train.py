@@ -23,6 +23,7 @@ from tfapp.training import (
     TensorBoardLog,
     TensorBoardObserver,
     TimeBudget,
+    TokenizedSplit,
     create_run,
     is_chief,
     make_strategy,
@@ -178,13 +179,10 @@ def train_weights(
             shared=shared,
         )
     if chief:
-        best = _load_best(folder)
-        if calibrate(best, folder, train_split, dev_split, temperatures=experiment.training.calibrate):
-            best.save(folder.model)
+        _calibrate_best(folder, train_split, dev_split, experiment)
     score = state.best_score if splits.dev.num_rows else None
     counts = {"trained_weights": learner.trained_weights, "weights": model.trainable_weights()}
-    cut_record = {"cut": state.cut} if state.cut else {}
-    return {"epochs": state.epoch, "dev_score": score, **counts, **cut_record}
+    return {"epochs": state.epoch, "dev_score": score, **counts, **({"cut": state.cut} if state.cut else {})}
 
 
 def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, quiet: bool) -> None:
@@ -199,6 +197,15 @@ def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, qui
     best = _load_best(folder)
     evaluate_test_split(folder, best, splits, quiet=quiet)
     _finish(folder, best, record)
+
+
+def _calibrate_best(
+    folder: RunFolder, train_split: TokenizedSplit, dev_split: TokenizedSplit, experiment: Experiment
+) -> None:
+    """Fits what follows the weights of the best epoch, such as the temperature, and saves both together."""
+    best = _load_best(folder)
+    if calibrate(best, folder, train_split, dev_split, temperatures=experiment.training.calibrate):
+        best.save(folder.model)
 
 
 def _load_best(folder: RunFolder) -> TaskModel:

@@ -50,12 +50,12 @@ class SupportSession:
             DataError: Nothing was built yet.
             ServerError: The models are still being loaded, or cannot be.
         """
-        self._endpoint.served()
+        self._endpoint.served_models()
         return self._assistant.get()
 
     def learn(self) -> str:
         """Learns the corrections that wait, and returns a line on the outcome."""
-        address = self._endpoint.served().address
+        address = self._endpoint.served_models().address
         own_server = RemoteServer(address) if address else None
         result = replace(self.service, server=self.service.server or own_server).learn(quiet=True)
         self._assistant.look()

@@ -150,8 +150,6 @@ def evaluate_answers(
     f1, exact = (np.array(list(map(score, answers, golds)), np.float64) for score in (f1_score, exact_match))
     answerable = np.array([bool(spans) for spans in gold_spans], bool)
     measures = _measures(f1, exact, answerable)
-    last_length = f"over {_LENGTHS[-1]}"
-    lengths = [next((f"to {most}" for most in _LENGTHS if len(context) <= most), last_length) for context in contexts]
     mistakes = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
     return AnswerEvaluation(
         count=len(questions),
@@ -161,7 +159,7 @@ def evaluate_answers(
         answerable=int(answerable.sum()),
         answered=sum(map(bool, answers)),
         threshold=threshold,
-        by_length=_groups(lengths, f1, [*(f"to {most}" for most in _LENGTHS), last_length]),
+        by_length=_length_groups(contexts, f1),
         by_word=_groups(list(map(_word_of, questions)), f1, [*_WORDS, "other"]),
         wrong_count=len(mistakes),
         wrong=tuple(
@@ -186,6 +184,13 @@ def evaluate_answers(
             measures={measures[1].name: exact},
         ),
     )
+
+
+def _length_groups(contexts: Sequence[str], f1: NDArray[np.float64]) -> tuple[AnswerGroup, ...]:
+    """Returns the F1 by the contexts' lengths."""
+    last_length = f"over {_LENGTHS[-1]}"
+    lengths = [next((f"to {most}" for most in _LENGTHS if len(context) <= most), last_length) for context in contexts]
+    return _groups(lengths, f1, [*(f"to {most}" for most in _LENGTHS), last_length])
 
 
 def _measures(

@@ -35,12 +35,7 @@ def propose_classification(sample: DataSample, encoder: SentenceEncoder | None) 
         counts = count_labels(source.settings, columns)
         return _propose(sample, encoder, counts, columns.get(source.settings.text, []), notes)
     if source.format == "folder":
-        files = list_files(source.path)
-        folders = [folder for _, folder, _ in files]
-        names = propose_label_names(sample, folders, LabelGuess("the names of the sub-folders"))
-        counts = list(Counter(folders).values())
-        notes = [f"labels: the {len(counts)} sub-folders", *names.notes, *sample.notes]
-        return _propose(sample, encoder, counts, columns["text"], notes, rows=len(files), columns=names.settings)
+        return _propose_folder(sample, encoder)
     text = sample.text_column
     if text is None:
         raise DataError(f"{source.name}: no column holds texts; columns: {sample.column_list}")
@@ -69,6 +64,16 @@ def propose_classification(sample: DataSample, encoder: SentenceEncoder | None) 
         notes += names.notes
     counts = count_labels(DataSettings.model_validate({**sample.settings, **data}), columns)
     return _propose(sample, encoder, counts, columns[text], notes, columns=data, multi_label=label.multi_label)
+
+
+def _propose_folder(sample: DataSample, encoder: SentenceEncoder | None) -> Proposal:
+    """Proposes settings for a folder of texts, whose sub-folders are the labels."""
+    files = list_files(sample.source.path)
+    folders = [folder for _, folder, _ in files]
+    names = propose_label_names(sample, folders, LabelGuess("the names of the sub-folders"))
+    counts = list(Counter(folders).values())
+    notes = [f"labels: the {len(counts)} sub-folders", *names.notes, *sample.notes]
+    return _propose(sample, encoder, counts, sample.columns["text"], notes, rows=len(files), columns=names.settings)
 
 
 def _propose(

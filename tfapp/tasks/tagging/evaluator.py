@@ -80,15 +80,7 @@ def evaluate_entities(
         raise TrainingError(f"the loss is {losses[0]}; lower training.learning_rate and train again")
     types, micro = span_scores(labels, truth, predicted)
     macro, weighted_mean = class_means(types)
-    word_labels = [
-        [
-            label
-            for spans, (starts, ends) in zip(spans_of_texts, words, strict=True)
-            for label in _word_types(spans, starts, ends)
-        ]
-        for spans_of_texts in (truth, predicted)
-    ]
-    accuracy, word_types = word_scores(labels, *word_labels)
+    accuracy, word_types = word_scores(labels, _word_labels(truth, words), _word_labels(predicted, words))
     texts_with_spans = zip(truth, predicted, texts, map(int, rows), strict=True)
     mistakes = list(chain.from_iterable(starmap(_mistakes, texts_with_spans)))
     kinds = Counter(mistake.kind for mistake in mistakes)
@@ -116,6 +108,15 @@ def evaluate_entities(
             (counts[:, 1:] == 0).all(axis=1),
         ),
     )
+
+
+def _word_labels(spans_of_texts: Sequence[Sequence[Span]], words: Sequence[Words]) -> list[str]:
+    """Returns the types of the words of all texts, one after another."""
+    return [
+        label
+        for spans, (starts, ends) in zip(spans_of_texts, words, strict=True)
+        for label in _word_types(spans, starts, ends)
+    ]
 
 
 def _words(text: str, spans: Sequence[Span]) -> str:
