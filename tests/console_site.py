@@ -226,7 +226,7 @@ class Site:
         self.browser = self.browser_at("testclient")
 
     def browser_at(self, address: str) -> TestClient:
-        """Another browser, at an address."""
+        """Returns another browser, at an address."""
         url = "http://localhost:8600"
         return TestClient(self.app, base_url=url, raise_server_exceptions=False, client=(address, 50_000))
 

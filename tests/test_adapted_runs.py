@@ -46,7 +46,7 @@ TRAINED = {
 def events(
     request: pytest.FixtureRequest, toy_preset: Path, toy_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
-    """What `tfapp train` prints for a program."""
+    """Returns what `tfapp train` prints for a program."""
     model = {"window": 16} if request.param == "head" else {}
     values = toy_experiment(toy_preset, toy_data, training=TRAINING[request.param], model=model)
     folder = tmp_path_factory.mktemp("runs")

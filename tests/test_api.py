@@ -125,7 +125,7 @@ def test_a_report_compares_with_the_run_before(toy_run: Run, tmp_path: Path) -> 
 
 
 def test_a_notebook_s_steps_give_what_a_settings_file_gives(lstm_run: Run, toy_data: Path, tmp_path: Path) -> None:
-    """Also: the same seed gives the same metrics twice."""
+    """The same seed gives the same metrics twice, too."""
     settings = lstm_run.experiment
     data = tfapp.load_data(str(toy_data))
     sections = {name: getattr(settings, name).model_dump(exclude_unset=True) for name in ("model", "training")}

@@ -218,7 +218,7 @@ def _make_targets() -> set[str]:
 
 
 def _requires(name: str) -> list[str]:
-    """What a distribution needs; setuptools-scm is where builds are, and not here."""
+    """Returns what a distribution needs; setuptools-scm is where builds are, and not here."""
     return ["packaging>=20", "setuptools"] if name == "setuptools-scm" else requires(name) or []
 
 

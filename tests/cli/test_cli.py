@@ -214,7 +214,7 @@ def lines(result: Result) -> list[Mapping[str, Any]]:
 
 
 def on_a_terminal(*arguments: str | Path) -> str:
-    """What `tfapp` shows on a terminal of 160 columns."""
+    """Returns what `tfapp` shows on a terminal of 160 columns."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "160", "LINES": "50"}
     command = [sys.executable, "-m", "tfapp", *(str(argument) for argument in arguments)]

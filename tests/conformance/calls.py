@@ -45,7 +45,7 @@ class Calls:
         return self.prediction.Predict.future(predict_request(model, inputs), timeout=timeout)
 
     def outputs(self, model: str, inputs: Mapping[str, ArrayLike], **spec: Any) -> dict[str, list[Any]]:
-        """What Predict answers, as lists."""
+        """Returns what Predict answers, as lists."""
         answer = self.predict(model, inputs, **spec)
         return {alias: codec.decode(tensor).tolist() for alias, tensor in answer.outputs.items()}
 

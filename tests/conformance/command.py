@@ -24,7 +24,7 @@ class ServerCommand:
     words: tuple[str, ...]
 
     def names(self, placeholder: str) -> bool:
-        """Whether a placeholder stands in it."""
+        """Returns whether a placeholder stands in it."""
         return any(f"{{{placeholder}}}" in word for word in self.words)
 
     def filled(self, values: Mapping[str, object], flags: Sequence[str] = ()) -> list[str]:

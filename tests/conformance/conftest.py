@@ -68,7 +68,7 @@ def gate(scratch: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """Who signs certificates of servers and clients."""
+    """The authority that signs certificates of servers and clients."""
     return trustme.CA()
 
 

@@ -66,7 +66,7 @@ class ServerProcess:
             self._process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
 
     def is_open(self, port: int | None = None) -> bool:
-        """Whether its gRPC port (or another one) takes connections."""
+        """Returns whether its gRPC port (or another one) takes connections."""
         with socket.socket() as probe:
             probe.settimeout(5)
             return probe.connect_ex((_HOST, port or self.port)) == 0

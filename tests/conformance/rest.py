@@ -31,7 +31,7 @@ class RestResponse:
 
     @property
     def content_type(self) -> str:
-        """Without its parameters, such as the charset."""
+        """Returns the content type without its parameters, such as the charset."""
         return self.headers.get("content-type", "").partition(";")[0]
 
     def json(self) -> Any:

@@ -58,7 +58,7 @@ _LABELS: Final = {"allow_version_labels_for_unavailable_models": "true"}
 
 
 def recorded_models(suite: Suite, models: Path) -> list[ModelConfig]:
-    """What the recorded server served: numbers 2 (stable) and 3 (canary) of three, and words."""
+    """Returns what the recorded server served: numbers 2 (stable) and 3 (canary) of three, and words."""
     for version in (1, 2, 3):
         suite.models.publish(f"numbers {version}", models / "numbers" / str(version))
     suite.models.publish("words", models / "words" / "1")

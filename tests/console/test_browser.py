@@ -76,7 +76,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iter
 
 
 def is_fault(said: ConsoleMessage) -> bool:
-    """Whether it is more than an answer of 409, which browsers write down and the page is made for."""
+    """Returns whether it is more than an answer of 409, which browsers write down and the page is made for."""
     return said.type == "error" and "409 (Conflict)" not in said.text
 
 
@@ -278,7 +278,7 @@ LOOKED_AT = (
 
 @pytest.mark.parametrize("size", SIZES)
 def test_no_rule_of_accessibility_is_broken(browser: Browser, address: str, size: str) -> None:
-    """By axe-core's rules, contrast of both colour schemes included."""
+    """The rules are axe-core's, contrast of both colour schemes included."""
     # axe puts a script into the page, which the console's policy forbids.
     opened = browser.new_context(base_url=address, bypass_csp=True, **SIZES[size]).new_page()
     found = {}

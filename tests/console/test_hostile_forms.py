@@ -110,7 +110,7 @@ def test_a_caller_who_leaves_within_a_form_is_no_defect(locked: Site, caplog: py
         return next(sent)
 
     async def send(_message: Message) -> None:
-        """Nobody hears it."""
+        """Drops the message, as nobody hears it."""
 
     anyio.run(locked.app, scope, receive, send)
     assert caplog.text == ""

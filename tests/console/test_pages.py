@@ -18,7 +18,7 @@ ATTACK = "<script>alert('x')</script>"
 
 
 def text_of(page: str) -> str:
-    """What is read on a page, with single spaces."""
+    """Returns what is read on a page, with single spaces."""
     body = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 

@@ -66,7 +66,7 @@ def _connect(port: int, sent: bytes = b"") -> socket.socket:
 
 
 def _rest(connection: socket.socket) -> bytes:
-    """What comes until the server ends the connection."""
+    """Returns what comes until the server ends the connection."""
     parts = []
     try:
         while part := connection.recv(1 << 16):

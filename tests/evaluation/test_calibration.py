@@ -12,7 +12,7 @@ from tfapp.evaluation.metrics import Measure
 
 
 def counted_error(confidence: np.ndarray, correct: np.ndarray) -> float:
-    """Guo et al. 2017, equation 3, bin by bin."""
+    """Computes equation 3 of Guo et al. 2017, bin by bin."""
     flat, right = confidence.ravel(), correct.ravel()
     total = 0.0
     for number in range(15):

@@ -63,17 +63,17 @@ class Call:
 
     @property
     def holds_resource(self) -> bool:
-        """Whether it sends a resource handle."""
+        """Returns whether it sends a resource handle."""
         return self.path == PREDICT and self.is_read and has_resource(self.message.FromString(self.data))
 
     @property
     def reloads(self) -> bool:
-        """Whether it asks for other models, which a server may do."""
+        """Returns whether it asks for other models, which a server may do."""
         return self.path.endswith("/HandleReloadConfigRequest")
 
     @property
     def is_read(self) -> bool:
-        """Whether the bytes are a message that the method takes."""
+        """Returns whether the bytes are a message that the method takes."""
         try:
             self.message.FromString(self.data)
         except DecodeError:

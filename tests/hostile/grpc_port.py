@@ -69,7 +69,7 @@ class GrpcPort:
         self._takes_reloads = self._answer(probe)[0] is grpc.StatusCode.INVALID_ARGUMENT
 
     def takes(self, call: Call) -> bool:
-        """Whether a call may be sent; others may rightly do the server harm."""
+        """Returns whether a call may be sent; others may rightly do the server harm."""
         reloads = call.reloads and self._takes_reloads
         return not reloads and not (call.holds_resource and "resource-tensors" in self._without)
 

@@ -98,7 +98,7 @@ def _shape(source: random.Random) -> list[int]:
 
 
 def _elements(tensor: Any) -> int:
-    """How many values the shape asks for, as far as anybody would send them."""
+    """Returns how many values the shape asks for, as far as anybody would send them."""
     return max(0, min(math.prod(dim.size for dim in tensor.tensor_shape.dim), 64))
 
 

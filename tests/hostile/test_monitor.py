@@ -98,7 +98,7 @@ def _loaded(
 
 
 def _read(stream: Stream, file: Path) -> tuple[int, IngestCounts]:
-    """How many rows a file has, and what came of them."""
+    """Returns how many rows a file has, and what came of them."""
     reader = FileFollower(file, follow=False) if file.suffix == ".jsonl" else TableReader(file)
     batches = list(reader.batches(threading.Event()))
     # Each run sets it at its end.

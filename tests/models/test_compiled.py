@@ -33,7 +33,7 @@ def model(request: pytest.FixtureRequest, still_preset: Path) -> BertModel:
 
 
 def both(model: BertModel, function: Any, *arguments: Any) -> tuple[Any, Any]:
-    """What a function of the model gives op by op, and compiled, both as a graph."""
+    """Returns what a function of the model gives op by op, and compiled, both as a graph."""
     found = []
     for model.xla in (False, True):
         # A function of its own, as the same would not be traced again.

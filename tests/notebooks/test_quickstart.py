@@ -37,7 +37,7 @@ def toy_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the notebook runs."""
+    """Returns where the notebook runs."""
     return tmp_path_factory.mktemp("notebook")
 
 

@@ -31,7 +31,7 @@ class Met(list[list[int]]):
 
 
 def run(lengths: list[int], *, by_token: bool) -> tuple[np.ndarray, np.ndarray, Met]:
-    """What was given back, what was to come, and the sub-batches."""
+    """Returns what was given back, what was to come, and the sub-batches."""
     tokens = np.arange(sum(lengths), dtype=np.int32) + 1
     met = Met()
 

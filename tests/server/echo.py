@@ -35,7 +35,7 @@ class Echo:
         self._queue = BatchScheduler(BatchingSettings(num_batch_threads=1)).queue(self._run)
 
     def check_size(self, alias: str, shape: Any) -> None:
-        """Any will do."""
+        """Accepts any size."""
 
     def run(self, inputs: Any, outputs: Any, context: Any) -> Any:
         return self._queue.answer(inputs, outputs, context)

@@ -32,7 +32,7 @@ class SlowSignature:
         self.gate = threading.Event()
 
     def check_size(self, alias: str, shape: Any) -> None:
-        """Any will do."""
+        """Accepts any size."""
 
     def run(self, inputs: dict[str, Any], _outputs: list[str], _caller: Any) -> dict[str, Any]:
         self.entered.set()

@@ -86,7 +86,7 @@ def manifest(kind: str, name: str = "tfapp-serving") -> dict[str, Any]:
 
 
 def rendered(folder: Path) -> dict[str, dict[str, Any]] | None:
-    """What kustomize makes of a folder, by KIND/NAME; None where neither kustomize nor kubectl is installed."""
+    """Returns what kustomize makes of a folder, by KIND/NAME; None where neither kustomize nor kubectl is installed."""
     for program, *arguments in (("kustomize", "build"), ("kubectl", "kustomize")):
         if found := shutil.which(program):
             done = subprocess.run([found, *arguments, str(folder)], capture_output=True, text=True, check=False)

@@ -65,7 +65,7 @@ def _gateway(folder: Path, echo: Echo, limits: Mapping[str, str]) -> Iterator[tu
 
 
 class _nginx:  # noqa: N801 - it reads as a function
-    """nginx in the foreground while the block runs."""
+    """Runs nginx in the foreground while the block runs."""
 
     def __init__(self, folder: Path, text: str, ports: list[int]) -> None:
         bodies = "".join(

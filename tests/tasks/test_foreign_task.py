@@ -41,13 +41,13 @@ ENTRY_POINTS: Final = f"[tfapp.tasks]\ntone = {__name__}:TONE\n"
 
 
 class ToneDataSettings(DataSettings):
-    """Where the messages come from."""
+    """The source of the messages."""
 
     message: str = Field("message", description="The column of the messages.")
 
 
 class ToneModelSettings(ModelSettings):
-    """Which network tells the tone."""
+    """The network that tells the tone."""
 
     least_confidence: float = Field(0.0, ge=0, le=1, description="Below it, the tone is unclear.")
 
@@ -90,12 +90,12 @@ class ToneClassifier(TextClassifier):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """What classifiers have, and the confidence."""
+        """Returns what classifiers have, and the confidence."""
         own = ToneModelSettings.of(settings)
         return super().arguments(labels, settings) | {"least_confidence": own.least_confidence}
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """By the contract."""
+        """Returns the answers, by the contract."""
         known = super().answers(logits)
         unclear = known["score"] < self.least_confidence
         return {"tone": tf.where(unclear, "unclear", known["label"]), "confidence": known["score"]}

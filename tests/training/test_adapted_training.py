@@ -53,7 +53,7 @@ def uninterrupted(experiment: Experiment, folder: Path) -> TaskModel:
 
 
 def epochs(history: Path) -> list[dict[str, Any]]:
-    """What a history says of epochs, but for the time."""
+    """Returns what a history says of epochs, but for the time."""
     lines = [json.loads(line) for line in history.read_text().splitlines() if '"epoch"' in line]
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 

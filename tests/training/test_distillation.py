@@ -36,7 +36,7 @@ def train(run: Run, data: Path, preset: Path, runs: Path, **changes: Any) -> Run
 
 
 def distance(student: Run, teacher: Run) -> float:
-    """Mean divergence of the student's answers from the teacher's."""
+    """Returns the mean divergence of the student's answers from the teacher's."""
     mine, theirs = (run.predict(TEXTS)["probabilities"] for run in (student, teacher))
     return float(np.mean(np.sum(theirs * np.log(theirs / mine), axis=1)))
 

@@ -13,7 +13,7 @@ STEPS = 8  # from one point to the next
 
 
 def reference(values: list[float], decay: float) -> float:
-    """What TensorFlow's own average of one number comes to."""
+    """Returns what TensorFlow's own average of one number comes to."""
     variable = tf.Variable(values[0])
     average = tf.train.ExponentialMovingAverage(decay, num_updates=0)
     average.apply([variable])

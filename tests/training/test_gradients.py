@@ -107,7 +107,7 @@ def test_a_part_without_a_hidden_token_counts_none(still_preset: Path) -> None:
 
 @pytest.mark.parametrize(("task", "shards"), [("classification", 2), ("embedding", 2)])
 def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(shallow_preset: Path, task: str, shards: int) -> None:
-    """Against one tape over all parts, which needs the memory of the whole batch."""
+    """The gradients are those of one tape over all parts, which needs the memory of the whole batch."""
     plain, model = build(shallow_preset, task), build(shallow_preset, task)
     model.shards = shards
     ids, targets, weights = batch(plain, task)
@@ -172,7 +172,7 @@ def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> N
 
 @pytest.mark.slow
 def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: list[str]) -> None:
-    """At the weights as they are, for the loss and the way up, and at those where the loss is worst."""
+    """Both see the same texts: at the weights as they are, for the loss and the way up, and where the loss is worst."""
     single = build(still_preset, "embedding")
     one = sharpness_aware(single, make_strategy("none"))(*batch(single, "embedding"))
     strategy = make_strategy("mirrored", devices=two_devices)

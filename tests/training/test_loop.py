@@ -298,7 +298,7 @@ def test_patience_stops_before_the_last_epoch(idle: Whole) -> None:
 
 
 def test_a_last_batch_that_is_not_full_counts_each_text_once(idle: Whole) -> None:
-    """93 texts in a batch of 100: the weights of the topped-up rows are 0, so it gives the plain mean."""
+    """A batch of 100 with 93 texts has weights of 0 for the topped-up rows, so it gives the plain mean."""
     side: TokenizedSplit = tokenize_split(idle.model, table(0, 93))
     first = json.loads(idle.folder.history.read_text().splitlines()[0])
     logits = idle.model.logits(idle.model.preprocessor(list(side.raw_texts)))
@@ -309,7 +309,7 @@ def test_a_last_batch_that_is_not_full_counts_each_text_once(idle: Whole) -> Non
 
 @pytest.fixture(scope="module")
 def still(experiment: Experiment, still_preset: Path) -> Experiment:
-    """Without dropout, of which replicas and compiled networks draw other numbers."""
+    """A model without dropout, of which replicas and compiled networks draw other numbers."""
     without = {"preset": str(still_preset), "dropout": 0.0}
     return experiment.model_copy(update={"model": experiment.model.model_copy(update=without)})
 

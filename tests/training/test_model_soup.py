@@ -10,12 +10,12 @@ PARTS = [[TARGET + change] for change in ([0.3, 0.0], [0.1, 0.2], [-0.1, -0.2], 
 
 
 def score(weights: Weights) -> float:
-    """Is highest where the weights are the target."""
+    """Returns a score that is highest where the weights are the target."""
     return -float(np.abs(weights[0] - TARGET).sum())
 
 
 def paper_recipe() -> tuple[list[int], np.ndarray]:
-    """Recipe 1 of the paper, word for word."""
+    """Follows recipe 1 of the paper, word for word."""
     order = sorted(range(len(PARTS)), key=lambda number: -score(PARTS[number]))
     ingredients: list[int] = []
     for number in order:

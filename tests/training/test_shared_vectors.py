@@ -70,7 +70,7 @@ def test_vectors_are_shared_by_what_they_depend_on(shallow_preset: Path, tmp_pat
     readings: list[int] = []
 
     def reads(rows: int = 9, batch_size: int = 8, learnt: bool = False, **changes: Any) -> bool:
-        """Whether the vectors of a model are read, and not found."""
+        """Returns whether the vectors of a model are read, and not found."""
         model = build(shallow_preset, **changes)
         if learnt:
             weight = model.backbone.weights[0]

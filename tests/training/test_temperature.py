@@ -29,7 +29,7 @@ from tfapp.training.temperature import (
 
 
 def drawn_rows(count: int, temperature: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and classes drawn from their softmax at a temperature."""
+    """Draws logits, and classes from their softmax at a temperature."""
     random = np.random.default_rng(seed)
     logits = random.normal(scale=3, size=(count, 5))
     shares = softmax(logits / temperature, axis=1).cumsum(axis=1)

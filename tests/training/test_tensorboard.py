@@ -237,7 +237,7 @@ def test_hyperparameters_come_with_the_scores_of_the_runs(tmp_path):
 
 
 def _session_groups(folder: Path) -> list[api_pb2.SessionGroup]:
-    """What TensorBoard's table of hyperparameters shows of the runs in a folder."""
+    """Returns what TensorBoard's table of hyperparameters shows of the runs in a folder."""
     events = EventMultiplexer(tensor_size_guidance={"scalars": 100}).AddRunsFromDirectory(str(folder)).Reload()
     context = backend_context.Context(TBContext(data_provider=MultiplexerDataProvider(events, str(folder))))
     request, asked = RequestContext(), api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=9)

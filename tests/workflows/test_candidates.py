@@ -53,7 +53,7 @@ class Trainings:
 
 
 def plan(messages: Path, preset: Path, **options: Any) -> Plan:
-    """What is chosen for a sentence encoder, on the toy preset."""
+    """Returns what is chosen for a sentence encoder, on the toy preset."""
     training = STEPS | options.pop("training", {})
     chosen = make_plan(str(messages), model={"max_length": 32, "pooling": "mean"}, training=training, **options)
     return replace(chosen, candidates=tuple(_with_preset(candidate, preset) for candidate in chosen.candidates))

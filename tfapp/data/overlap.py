@@ -32,7 +32,7 @@ class OverlapMasks:
 
     @property
     def any(self) -> Mask:
-        """Returns the rows that are one of these."""
+        """Returns the rows that any of the masks has."""
         return self.repeated | self.learnt | self.left_out | self.chosen
 
 

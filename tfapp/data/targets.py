@@ -57,7 +57,7 @@ class Target(abc.ABC):
         return rows, []
 
     def remarks(self, rows: Rows, settings: DataSettings) -> list[Finding]:
-        """Returns what is to be said of the labels of a file, beside what is wrong with rows."""
+        """Returns remarks on the labels of a file, beside the problems of its rows."""
         del rows, settings
         return []
 

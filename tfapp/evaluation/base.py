@@ -85,7 +85,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
     @property
     @abc.abstractmethod
     def main_name(self) -> str:
-        """Returns what `main_score` is."""
+        """Returns the name of the main score."""
 
     @property
     @abc.abstractmethod

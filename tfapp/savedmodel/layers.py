@@ -182,7 +182,7 @@ class Table(tf.Module):
 
 
 def keep(values: np.ndarray, dtype: tf.DType) -> tf.Variable:
-    """Returns a variable of what is never packed."""
+    """Returns a variable for values that are never packed."""
     return tf.Variable(tf.cast(values, dtype), trainable=False, name="values")
 
 

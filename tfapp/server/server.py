@@ -91,22 +91,22 @@ class ModelServer:
 
     @property
     def port(self) -> int:
-        """The gRPC port it listens on; 0 before `start`."""
+        """Returns the gRPC port it listens on; 0 before `start`."""
         return self._grpc.port
 
     @property
     def address(self) -> str:
-        """The address, HOST:PORT, at which this machine calls it."""
+        """Returns the address, HOST:PORT, at which this machine calls it."""
         return self._join(self.port)
 
     @property
     def rest_port(self) -> int | None:
-        """The REST port it listens on; 0 before `start`, None where it has none."""
+        """Returns the REST port it listens on; 0 before `start`, None where it has none."""
         return None if self._rest is None else self._rest.port
 
     @property
     def rest_address(self) -> str | None:
-        """The REST address, HOST:PORT, at which this machine calls it; None where it has none."""
+        """Returns the REST address, HOST:PORT, at which this machine calls it; None where it has none."""
         return None if self._rest is None else self._join(self._rest.port)
 
     def _join(self, port: int) -> str:

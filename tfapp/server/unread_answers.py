@@ -37,7 +37,7 @@ class UnreadAnswers:
 
     @property
     def size(self) -> int:
-        """The bytes of all of them."""
+        """Returns the bytes of all answers."""
         return self._held.size
 
     def add(self, caller: str, size: int, cancel: Callable[[], None]) -> Callable[[], None]:

@@ -153,7 +153,7 @@ class AppState:
 
     @property
     def server(self) -> str | None:
-        """The address, HOST:PORT, of the server that is asked about all models, if one was named."""
+        """Returns the address, HOST:PORT, of the server that is asked about all models, if one was named."""
         return self.remote.address if self.remote else None
 
     def session(self, application: WebApplication[T]) -> T | None:

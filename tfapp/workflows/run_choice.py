@@ -88,7 +88,7 @@ def _group(record: RunRecord) -> tuple[str, str]:
 
 
 def _rank(record: RunRecord) -> tuple[float, str]:
-    """Returns what is highest for the best run; of several with the same score, the newest is."""
+    """Returns the key to sort runs by: highest for the best one, and for the newest of several with its score."""
     return record.dev.rank if record.dev else float("-inf"), record.path.name
 
 

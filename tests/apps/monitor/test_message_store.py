@@ -19,14 +19,14 @@ from tfapp.errors import StoreError
 
 
 def counted(store: Store) -> dict[tuple[object, ...], int]:
-    """What the windows say."""
+    """Returns what the windows say."""
     query = select(WindowRow.start, WindowRow.topic, WindowRow.name, WindowRow.texts, WindowRow.negatives)
     rows = store.run(lambda session: list(session.execute(query.where(WindowRow.width == "hour"))))
     return {tuple(row[:3]): (row[3], row[4]) for row in rows}  # type: ignore[misc]
 
 
 def recounted(store: Store) -> dict[tuple[object, ...], int]:
-    """What the texts say."""
+    """Returns what the texts say."""
     found: dict[tuple[object, ...], list[int]] = {}
     for row in store.run(lambda session: list(session.scalars(select(MessageRow)))):
         cell = found.setdefault((window_start(row.time, "hour"), row.topic, row.source), [0, 0])

@@ -8,7 +8,7 @@ from tfapp.apps.recommend.list_builder import diversify
 
 
 def by_definition(scores: np.ndarray, vectors: np.ndarray, diversity: float, most: int) -> list[int]:
-    """Carbonell and Goldstein's formula, item by item."""
+    """Diversifies by Carbonell and Goldstein's formula, item by item."""
     span = (scores.max() - scores.min()) or 1.0
     relevance = (scores - scores.min()) / span
     chosen: list[int] = []

@@ -39,7 +39,7 @@ def altered(log: EventLog, time: float, seed: int) -> EventLog:
 
 
 def all_features(log: EventLog, time: float) -> np.ndarray:
-    """Of every user and every item, and the lists, at a moment."""
+    """Returns the features of every user and every item, and the lists, at a moment."""
     snapshot = Snapshot.at(time, log, ITEM_MATRIX, SETTINGS)
     names = feature_names(len(SETTINGS.popular_days))
     found = []

@@ -26,7 +26,7 @@ def opened(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def library(opened: Store, tmp_path: Path) -> Library:
-    """Sixty items with events, three new ones, a ranking that was learnt."""
+    """A library of sixty items with events, three new ones, and a ranking that was learnt."""
     made = Library(opened, tmp_path, reasons=3)
     made.add([*item_entries(60), *NEW], made_events(made_event_log()))
     made.train()

@@ -64,7 +64,7 @@ def options(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def service(folder: Path, items: Path, events: Path, options: list[str]) -> Recommend:
-    """With items and events, trained."""
+    """A service with items and events, trained."""
     made = Recommend.open(folder / "home", overrides=options)
     added = made.add_items(items, quiet=True)
     assert (added.addition.added, added.addition.set_aside, added.embedded, added.items) == (COUNT, 1, COUNT, COUNT)

@@ -56,7 +56,7 @@ def options(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def service(folder: Path, faq: Path, options: list[str]) -> Support:
-    """Built from the questions with answers."""
+    """A service that was built from the questions with answers."""
     made = Support.open(folder / "home", overrides=options)
     found = made.build(str(faq), quiet=True)
     assert (found.addition.rows, found.addition.added, found.addition.set_aside) == (21, 20, 1)

@@ -40,7 +40,7 @@ class _Timers:
         return self
 
     def start(self) -> None:
-        """It is set off by `fire`."""
+        """Does nothing: the timer is set off by `fire`."""
 
     def cancel(self) -> None:
         self._due.clear()

@@ -141,7 +141,7 @@ def test_texts_are_compared_on_the_command_line(run: Run) -> None:
 
 
 def test_an_untouched_preset_is_evaluated_and_published(shallow_preset: Path, tmp_path: Path) -> None:
-    """On the example's data."""
+    """The data are the example's."""
     data = ROOT / "examples/data/faq-questions.csv"
     overrides = [f"data.train={data}", f"model.preset={shallow_preset}", "training.epochs=0"]
     run = tfapp.fit(load_experiment(ROOT / "examples/faq-embedding.toml", overrides), runs=tmp_path, quiet=True)
@@ -166,7 +166,7 @@ def test_an_untouched_preset_is_evaluated_and_published(shallow_preset: Path, tm
 
 
 def _check_that_an_export_says_what_callers_get(models: Path, *arguments: str | Path) -> None:
-    """On a folder whose `plain` has a version 1 and no label."""
+    """Exports into a folder whose `plain` has a version 1 and no label."""
     newest = call("export", *arguments, "--to", models).out
     assert newest.endswith(
         f"2; its README.md says what it is. Next: tfapp serve {models}\n"

@@ -33,7 +33,7 @@ def text(number: int) -> str:
 
 
 def settings(data: Path, **training: Any) -> dict[str, Any]:
-    """What learns the language above in two epochs."""
+    """Returns what learns the language above in two epochs."""
     return {
         "name": "lm",
         "task": "pretraining",

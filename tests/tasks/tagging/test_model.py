@@ -124,7 +124,7 @@ def test_saving_keeps_the_answers(model: TextTagger, tmp_path: Path) -> None:
 
 
 def decoded(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]:
-    """What becomes of the scores of one text's words, a word a place."""
+    """Returns what becomes of the scores of one text's words, a word a place."""
     count = len(scores)
     row = tf.RaggedTensor.from_row_lengths(tf.range(count), [count])
     words = Words(row, row, row, row + 1)

@@ -35,7 +35,7 @@ def kind_of(char: str) -> str:
 
 
 def has_form(word: str) -> bool:
-    """Whether a character is left once the text is uncased: no accent, format character, space or U+FFFD."""
+    """Returns whether a character is left once the text is uncased: no accent, format character, space or U+FFFD."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word.casefold()))
     return any(unicodedata.category(char) not in ("Mn", "Cf", "Cc", "Zs") and char != "\ufffd" for char in plain)
 

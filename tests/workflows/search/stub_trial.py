@@ -32,7 +32,7 @@ def kill_parent_at(point: str, mode: str, folder: Path) -> None:
 
 
 def score_of(training: dict[str, float], epoch: int) -> float:
-    """Highest at a rate of 1e-4; more epochs are better."""
+    """Returns a score that is highest at a rate of 1e-4; more epochs are better."""
     return 0.9 - 0.1 * abs(math.log10(training["learning_rate"] / 1e-4)) - 0.1 / (1 + epoch)
 
 

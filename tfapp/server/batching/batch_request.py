@@ -75,7 +75,7 @@ class BatchRequest:
 
     @property
     def left(self) -> int:
-        """The number of rows that no batch has taken yet."""
+        """Returns the number of rows that no batch has taken yet."""
         return self.rows - self._taken
 
     def take(self, count: int) -> BatchSlice:

@@ -53,12 +53,12 @@ class FairQueue:
 
     @property
     def since(self) -> float:
-        """The time at which the first of the requests that fit came; there must be one."""
+        """Returns the time at which the first of the requests that fit came; there must be one."""
         return self._whole[0].since
 
     @property
     def turn(self) -> float:
-        """The time since which the first request waits for a batch: a large one, since its last slice."""
+        """Returns the time since which the first request waits for a batch: a large one, since its last slice."""
         return min(queue[0].turn for queue in (self._whole, self._large) if queue)
 
     def check_room(self, request: BatchRequest, most: int) -> None:

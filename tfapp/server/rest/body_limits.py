@@ -52,7 +52,7 @@ class PendingBytes:
 
     @property
     def count(self) -> int:
-        """The bytes of all of them."""
+        """Returns the bytes of all bodies."""
         return self._held.size
 
     def add(self, caller: str, cancel: Callable[[], object]) -> Holding:

@@ -44,7 +44,7 @@ class WebhookSink:
                 raise SinkError(f"answered {status}")
 
     async def _post(self, payload: Payload, key: str) -> int:
-        """Posts; returns the answer's status."""
+        """Posts a notification, and returns the status of the answer."""
         import httpx2
 
         headers = {"Idempotency-Key": key}
