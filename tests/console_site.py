@@ -35,6 +35,7 @@ from tfapp.web.access import Access
 
 __all__ = [
     "Site",
+    "build_home",
     "build_monitor",
     "build_recommend",
     "build_support",
@@ -250,7 +251,11 @@ class Site:
 @pytest.fixture(scope="session")
 def ready_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model of each task, a customer service, a monitor and a recommender; tests work on copies."""
-    home = tmp_path_factory.mktemp("ready")
+    return build_home(tmp_path_factory.mktemp("ready"))
+
+
+def build_home(home: Path) -> Path:
+    """Builds what the console shows in a folder, which is returned."""
     write_models(home / "models")
     build_support(home / "support", model_server())
     build_monitor(home / "monitor")

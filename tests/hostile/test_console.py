@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console_site import Site, build_monitor, build_recommend, build_support, model_server, write_models
+from tests.console_site import Site, build_home
 from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.console_requests import any_page, routes_of
 from tfapp.web.access import Access
@@ -20,12 +20,7 @@ _PASSWORD = "correct horse"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all that the console shows."""
-    made = tmp_path_factory.mktemp("console")
-    write_models(made / "models")
-    build_support(made / "support", model_server())
-    build_monitor(made / "monitor")
-    build_recommend(made / "recommend", model_server())
-    return made
+    return build_home(tmp_path_factory.mktemp("console"))
 
 
 @pytest.fixture(params=["without a password", "before the login", "after it"])

@@ -22,7 +22,7 @@ __all__ = ["check_evaluation", "render_report", "render_summary", "write_report"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-class Reported(Protocol):
+class ReportSubject(Protocol):
     """An evaluation; the templates of its kind know the rest of it."""
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
@@ -54,7 +54,7 @@ def check_evaluation(kind: type[Any]) -> None:
 
 
 def write_report(
-    evaluation: Reported,
+    evaluation: ReportSubject,
     path: Path | str,
     *,
     title: str,
@@ -88,7 +88,7 @@ def write_report(
 
 
 def render_report(
-    evaluation: Reported,
+    evaluation: ReportSubject,
     *,
     title: str,
     metadata: Mapping[str, str],
@@ -110,13 +110,13 @@ def render_report(
     )
 
 
-def render_summary(evaluation: Reported) -> str:
+def render_summary(evaluation: ReportSubject) -> str:
     """Returns the headline, the scores and the drawings, as a piece of HTML for a notebook."""
     template = _environment(evaluation.templates()).get_template("summary.html.jinja")
     return template.render(evaluation=evaluation, drawings=_drawings(evaluation))
 
 
-def _drawings(evaluation: Reported | RunSummary) -> dict[str, str]:
+def _drawings(evaluation: ReportSubject | RunSummary) -> dict[str, str]:
     """Returns SVG by name."""
     from markupsafe import Markup
 

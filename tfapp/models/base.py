@@ -18,10 +18,10 @@ from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
 
-__all__ = ["Encoded", "TaskModel"]
+__all__ = ["EncodedRows", "TaskModel"]
 
 
-class Encoded(NamedTuple):
+class EncodedRows(NamedTuple):
     """Encoded rows, as a network learns from them. A row is one example, or several where it is read in windows.
 
     Attributes:
@@ -180,7 +180,7 @@ class TaskModel(ModelCheckpoint):
         """
         return self.preprocessor.tokenize(*(columns[name] for name in self.inputs))
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
         """Tokenizes many labelled rows outside a graph, and encodes what the model is to learn of them.
 
         Args:
@@ -189,7 +189,7 @@ class TaskModel(ModelCheckpoint):
         Returns:
             What the network reads, and what `loss` compares with.
         """
-        return Encoded(*self.tokenize(columns), self.encode_targets(columns["label"]))
+        return EncodedRows(*self.tokenize(columns), self.encode_targets(columns["label"]))
 
     def prepare(self, targets: np.ndarray) -> None:
         """Learns from train's targets, [N, ...], what the loss must know, such as weights; before the first step."""

@@ -12,7 +12,7 @@ from tfapp_client import contract
 
 from tfapp.config import ModelSettings
 from tfapp.core.rows import Row
-from tfapp.models.base import Encoded
+from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.contrast import class_losses, pair_losses
 from tfapp.models.heads import Pooling, bert_network
@@ -71,7 +71,7 @@ class Embedder(BertModel):
         """Returns the texts of all rows, each for itself."""
         return list(chain(*(columns[name] for name in TEXT_COLUMNS if name in columns)))
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
         """Tokenizes rows of texts.
 
         Args:
@@ -88,7 +88,7 @@ class Embedder(BertModel):
         codes = np.stack([_codes(codes_by_text, *texts) for texts in token_columns], axis=1)
         empty_key = self.preprocessor.tokenize([""])[0].tobytes()
         codes[:, 2:][codes[:, 2:] == codes_by_text.get(empty_key, -1)] = -1
-        return Encoded(rows.values.numpy(), rows.row_splits.numpy(), codes)
+        return EncodedRows(rows.values.numpy(), rows.row_splits.numpy(), codes)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
         """Returns int32[N, 0]: nothing is learnt from labels."""

@@ -168,7 +168,7 @@ class FeatureReader:
         return np.unique(self._rows(split)[:steps])
 
     def _rows(self, split: TokenizedSplit) -> np.ndarray:
-        """Returns the rows of each step, int64[S, B], shortest texts first; the first batch is topped up with the shortest one."""
+        """Returns the rows of each step, int64[S, B]: shortest texts first, the first step topped up with the first."""
         order = np.argsort(split.texts.lengths, kind="stable")
         missing = -len(order) % self._batch_size
         batches = np.concatenate([np.repeat(order[:1], missing), order]).reshape(-1, self._batch_size)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tfapp.core.rows import row_line, to_rows
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
-from tfapp.models.base import Encoded
+from tfapp.models.base import EncodedRows
 from tfapp.models.masking import drop_words
 
 __all__ = ["TokenizedSplit", "epoch_split", "tokenize_split"]
@@ -60,7 +60,7 @@ def tokenize_split(model: TaskModel, table: pa.Table) -> TokenizedSplit:
         ModelError: A label is none of the model's.
     """
     columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in _POSITION_COLUMNS}
-    rows = Encoded(*model.encode(columns))
+    rows = EncodedRows(*model.encode(columns))
     texts = TokenizedTexts(rows.ids, rows.splits)
     return TokenizedSplit(texts, rows.targets, columns, model.inputs, table.column("row").to_numpy(), rows.positions)
 

@@ -24,7 +24,7 @@ from tfapp.workflows.deploy import Servers
 from tfapp.workflows.label_moves import move_label, settle_labels, unload_unlabelled_versions
 from tfapp.workflows.promotion_checks import chance_note, check_loads, compare_metrics
 
-__all__ = ["Pruned", "promote", "prune", "rollback", "unlabel"]
+__all__ = ["PruneResult", "promote", "prune", "rollback", "unlabel"]
 
 # Loads and tries a version before it is promoted: its model's name, its number, its folder.
 Check: TypeAlias = Callable[[str, int, Path], Any]
@@ -33,7 +33,7 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PruneResult:
     """The versions that a prune removed, or would remove.
 
     Attributes:
@@ -173,7 +173,7 @@ def prune(
     models: str | Path = "models",
     config: str | Path | None = None,
     dry_run: bool = False,
-) -> Pruned:
+) -> PruneResult:
     """Removes old versions, but none that is labelled, next in a rollback, or the newest that is served.
 
     Args:
@@ -194,7 +194,7 @@ def prune(
         v: registry.read_version_metadata(store.models, name, v).size for v in registry.prunable(store, name, keep)
     }
     versions = list(sizes) if dry_run else registry.prune(store, name, keep)
-    return Pruned(tuple(versions), sum(sizes.get(version, 0) for version in versions))
+    return PruneResult(tuple(versions), sum(sizes.get(version, 0) for version in versions))
 
 
 def _open_store(name: str, models: str | Path, config: str | Path | None) -> LabelStore:

@@ -24,7 +24,6 @@ __all__ = [
     "METADATA_FILE",
     "PAIR_CLASSIFICATION",
     "PAIR_REGRESSION",
-    "PREDICT_METHOD",
     "RANKING",
     "REGRESSION",
     "REGRESS_METHOD",
@@ -44,7 +43,6 @@ REGRESS_SIGNATURE: Final = "regress"
 
 # The method names and tensor names that TensorFlow Serving's Classify and Regress calls ask for
 # (tensorflow/python/saved_model/signature_constants.py).
-PREDICT_METHOD: Final = "tensorflow/serving/predict"
 CLASSIFY_METHOD: Final = "tensorflow/serving/classify"
 REGRESS_METHOD: Final = "tensorflow/serving/regress"
 EXAMPLES_INPUT: Final = "inputs"

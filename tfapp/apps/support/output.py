@@ -11,12 +11,12 @@ from tfapp.core.terminal import print_json
 
 if TYPE_CHECKING:
     from tfapp.apps.support.reply import Reply
-    from tfapp.apps.support.service import Built, Learnt
+    from tfapp.apps.support.service import BuildResult, LearningSummary
 
 __all__ = ["show_built", "show_counts", "show_lesson", "show_reply"]
 
 
-def show_built(result: Built, *, as_json: bool) -> None:
+def show_built(result: BuildResult, *, as_json: bool) -> None:
     """Prints the outcome of a build."""
     if as_json:
         print_json(asdict(result))
@@ -27,7 +27,7 @@ def show_built(result: Built, *, as_json: bool) -> None:
     print_line("Next", 'tfapp support ask "..."')
 
 
-def show_lesson(result: Learnt, *, as_json: bool) -> None:
+def show_lesson(result: LearningSummary, *, as_json: bool) -> None:
     """Prints the outcome of learning."""
     if as_json:
         print_json(asdict(result))

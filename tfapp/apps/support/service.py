@@ -38,11 +38,11 @@ from tfapp.core.terminal import progress, track
 from tfapp.data import resolve
 from tfapp.errors import DataError, TrainingError
 
-__all__ = ["Built", "Learnt", "Support"]
+__all__ = ["BuildResult", "LearningSummary", "Support"]
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildResult:
     """The outcome of a build.
 
     Attributes:
@@ -61,7 +61,7 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class LearningSummary:
     """The outcome of learning from corrections."""
 
     lesson: LearningResult
@@ -90,7 +90,7 @@ class Support(Application[SupportSettings]):
         answers: Path | None = None,
         encoding: str = "utf-8",
         quiet: bool = False,
-    ) -> Built:
+    ) -> BuildResult:
         """Ingests a file and brings models and index up to date; what is there already stays.
 
         Args:
@@ -118,7 +118,7 @@ class Support(Application[SupportSettings]):
         self.knowledge.set_answers(templates)
         intent_model = self._train_intents(quiet=quiet)
         vector_count, index_count = self._embed(quiet=quiet)
-        return Built(addition, vector_count, index_count, self.knowledge.counts()["texts"], intent_model)
+        return BuildResult(addition, vector_count, index_count, self.knowledge.counts()["texts"], intent_model)
 
     def correct(
         self,
@@ -133,7 +133,7 @@ class Support(Application[SupportSettings]):
         corrections = Corrections(self.store, self.clock)
         return corrections.give(turn, verdict, better=better, intent=intent, replaces=replaces)
 
-    def learn(self, *, quiet: bool = False) -> Learnt:
+    def learn(self, *, quiet: bool = False) -> LearningSummary:
         """Makes knowledge and training data of the corrections since the last time.
 
         `training/ranking.jsonl` in the folder is what `tfapp train` reads for `task = "ranking"`.
@@ -146,7 +146,7 @@ class Support(Application[SupportSettings]):
         self._write_grades(corrections.relevance_grades())
         intent_model = self._train_intents(quiet=quiet)
         vector_count, _ = self._embed(quiet=quiet)
-        return Learnt(lesson, vector_count, intent_model)
+        return LearningSummary(lesson, vector_count, intent_model)
 
     @contextmanager
     def assistant(self) -> Iterator[Assistant]:

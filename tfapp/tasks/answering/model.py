@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.models.base import Encoded
+from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
@@ -91,7 +91,7 @@ class Answerer(BertModel):
         """Returns what the network needs, and the temperature."""
         return super().own_config() | {"calibration": asdict(self.calibration)}
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
         """Splits contexts into windows, and finds the answers in them.
 
         Args:
@@ -109,7 +109,7 @@ class Answerer(BertModel):
         ]
         ids = tf.concat([part.ids for part in parts], axis=0)
         windows = join_windows([part.windows for part in parts])
-        return Encoded(ids.values.numpy(), ids.row_splits.numpy(), _targets(windows, columns["label"]), windows)
+        return EncodedRows(ids.values.numpy(), ids.row_splits.numpy(), _targets(windows, columns["label"]), windows)
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the mean cross-entropy of start and end.

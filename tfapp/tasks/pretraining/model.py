@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
-from tfapp.models.base import Encoded
+from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.hugging_face import load_prediction_head, write_preset
 from tfapp.models.masking import Masker, make_blocks, to_dense
@@ -115,7 +115,7 @@ class LanguageModel(TokenPredictor):
         del labels
         return {"masking": PretrainingModelSettings.of(settings).masking}
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
         """Makes blocks of texts and hides tokens of them, the same each time.
 
         Args:
@@ -134,7 +134,7 @@ class LanguageModel(TokenPredictor):
             pack=self.masking.pack,
         )
         inputs, hidden = self._masker.hide(ids, splits, np.random.default_rng(_EVALUATION_SEED))
-        return Encoded(inputs, splits, to_dense(hidden, splits, -1))
+        return EncodedRows(inputs, splits, to_dense(hidden, splits, -1))
 
     def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator

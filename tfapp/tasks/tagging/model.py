@@ -15,7 +15,7 @@ from tfapp.config import ModelSettings
 from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
 from tfapp.models.backbones import with_segments
-from tfapp.models.base import Encoded
+from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
@@ -106,7 +106,7 @@ class TextTagger(BertModel):
         """Tokenizes whole texts, whatever their length."""
         return _join_words(list(self._split(columns["text"])))
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
         """Tokenizes texts and gives each word's first piece its tag.
 
         Args:
@@ -124,7 +124,7 @@ class TextTagger(BertModel):
         words = (row for part in parts for row in part.rows())
         for target, (first, starts, ends), spans in zip(targets, words, columns["label"], strict=True):
             target[first] = self._tags(starts, ends, spans)
-        return Encoded(ids, splits, targets)
+        return EncodedRows(ids, splits, targets)
 
     def word_borders(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Returns where the words of each text start and end, in code points; int32[W] each."""
