@@ -86,7 +86,7 @@ class Raising:
 def test_one_sinks_defect_is_no_failure_of_the_others(sqlite: Store) -> None:
     stream = alert(sqlite, "webhook", "log")
     sink = Flaky()
-    with Deliveries(sqlite, [Raising(), sink], stream.clock).running():
+    with Deliveries(sqlite, [Raising(), sink], stream.clock).delivery_threads():
         pass
     assert (stream.queries.counts()["undelivered"], len(sink.told)) == (1, 1)
 
@@ -196,7 +196,7 @@ def test_an_outage_of_the_database_does_not_end_the_deliveries(sqlite: Store) ->
             looked.set()
             return sqlite.read(work)
 
-    with Deliveries(Outage(None), [Flaky()], Stream(sqlite).clock).running(seconds=0.01):  # type: ignore[arg-type]
+    with Deliveries(Outage(None), [Flaky()], Stream(sqlite).clock).delivery_threads(seconds=0.01):  # type: ignore[arg-type]
         assert looked.wait(60)
 
 
@@ -219,7 +219,7 @@ def test_a_slow_sink_delays_itself_alone(sqlite: Store) -> None:
     stream = alert(sqlite, "webhook", "log")
     slow, sink, told = Slow(), Flaky(), threading.Event()
     sink.send = lambda *_: told.set()  # type: ignore[method-assign]
-    with Deliveries(sqlite, [slow, sink], stream.clock).running(seconds=0.01):
+    with Deliveries(sqlite, [slow, sink], stream.clock).delivery_threads(seconds=0.01):
         assert slow.began.wait(60)
         assert told.wait(60)
         assert not slow.told
@@ -229,7 +229,7 @@ def test_a_slow_sink_delays_itself_alone(sqlite: Store) -> None:
 
 def test_each_sink_is_told_in_order_and_what_comes_last_at_the_end(sqlite: Store) -> None:
     stream, slow, sink = alert(sqlite, "webhook", "log"), Slow(), Flaky()
-    with Deliveries(sqlite, [slow, sink], stream.clock).running(seconds=0.01):
+    with Deliveries(sqlite, [slow, sink], stream.clock).delivery_threads(seconds=0.01):
         assert slow.began.wait(60)
         stream.hour(9, 100, 20)
         stream.evaluator.evaluate(final=True)
