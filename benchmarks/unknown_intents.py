@@ -146,7 +146,7 @@ def draw(intents: np.ndarray, ratio: float, seed: int, *, learnt_ratio: float = 
 def frozen_part(train: Texts, test: Texts) -> Callable[[float, int], dict[str, Any]]:
     """Returns what measures a draw on vectors that are read once."""
     model = build_model("classification", ModelSettings(preset="minilm-l6", pooling="mean", max_length=64), ["a", "b"])
-    fast = packed(model)
+    fast = packed_model(model)
     train_vectors, test_vectors = (compute(fast, fast.features, split.texts) for split in (train, test))
     size = feature_scale(train_vectors)
 
@@ -193,7 +193,7 @@ def trained_part(
             changes = [f"--set={one}" for one in (*files, f"training.seed={seed}", *settings)]
             toml = str(SETTINGS / "banking77.toml")
             end = command(folder, "train", toml, f"--runs={folder}", "--json", *changes)[-1]
-            model = packed(load_model(open_run(end["run"]).folder.model))
+            model = packed_model(load_model(open_run(end["run"]).folder.model))
         assert model.labels == tuple(name for name, number in zip(names, part.classes, strict=True) if number != OPEN)
         of_train, of_dev = ([train.texts[row] for row in rows.tolist()] for rows in (part.train, part.dev))
         logits = (compute(model, model.logits, of_train), compute(model, model.logits, of_dev))

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import delete
 
 from tests.apps.monitor.stream import Stream, rows
-from tests.apps.monitor.test_pipeline import Reader as Batches
+from tests.apps.monitor.test_pipeline import BatchReader as Batches
 from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.streams import SECRET, any_application_settings, any_stream, any_watch_settings
 from tfapp.apps.monitor.batches import IngestCounts

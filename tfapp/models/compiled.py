@@ -49,11 +49,11 @@ class CompiledNetwork:
 
     def _pad(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """Adds columns without tokens, and rows of tokens that nobody reads: of a row without any there is no mean."""
-        width = tf.minimum(rounded(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
-        more = tf.stack([rows, width]) - tf.shape(values)[:2]
-        still = [[0, 0]] * (values.shape.rank - 2)
-        wide = tf.pad(values, [[0, 0], [0, more[1]], *still])
-        return tf.pad(wide, [[0, more[0]], [0, 0], *still], constant_values=int(name == "padding_mask"))
+        width = tf.minimum(round_up(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
+        missing = tf.stack([rows, width]) - tf.shape(values)[:2]
+        no_padding = [[0, 0]] * (values.shape.rank - 2)
+        widened = tf.pad(values, [[0, 0], [0, missing[1]], *no_padding])
+        return tf.pad(widened, [[0, missing[0]], [0, 0], *no_padding], constant_values=int(name == "padding_mask"))
 
 
 def round_up(size: Any, minimum: int) -> tf.Tensor:

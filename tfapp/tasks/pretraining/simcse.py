@@ -24,7 +24,7 @@ from tfapp.config import ModelSettings
 from tfapp.core.rows import Row, to_rows
 from tfapp.errors import ModelError
 from tfapp.models import Embedder
-from tfapp.models.base import Encoded
+from tfapp.models.base import EncodedRows
 from tfapp.models.hugging_face import write_preset
 from tfapp.models.masking import drop_words
 from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT
@@ -64,7 +64,7 @@ class SimCse(Embedder):
         """Returns the texts."""
         return to_rows(columns, self.inputs)
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
         """Tokenizes texts.
 
         Args:
@@ -76,7 +76,7 @@ class SimCse(Embedder):
         """
         rows = super().encode({"query": columns["text"], "candidate": columns["text"]})
         hidden = drop_words(rows.ids, self.preprocessor.vocabulary, _HIDDEN, np.random.default_rng(_EVALUATION_SEED))
-        return Encoded(np.where(_is_query(rows.splits), hidden, rows.ids), rows.splits, rows.targets)
+        return EncodedRows(np.where(_is_query(rows.splits), hidden, rows.ids), rows.splits, rows.targets)
 
     def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator

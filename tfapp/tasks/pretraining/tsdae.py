@@ -27,7 +27,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from tfapp.config import ModelSettings
-from tfapp.models.base import Encoded
+from tfapp.models.base import EncodedRows
 from tfapp.models.heads import MaskedPooling
 from tfapp.models.masking import Ids, Splits, ordinary_pieces, to_dense
 from tfapp.models.preprocessor import Preprocessor
@@ -67,7 +67,7 @@ class Tsdae(TokenPredictor):
         del labels
         return {"pooling": settings.pooling or "mean", "deletion": PretrainingModelSettings.of(settings).deletion}
 
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> Encoded:
+    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
         """Tokenizes texts.
 
         Args:
@@ -77,7 +77,7 @@ class Tsdae(TokenPredictor):
             Whole texts, and as targets int32[N, T], 1 for the tokens that the encoder sees, 0 for the others.
         """
         ids, splits = self.tokenize(columns)
-        return Encoded(ids, splits, self._delete(ids, splits, np.random.default_rng(_EVALUATION_SEED)))
+        return EncodedRows(ids, splits, self._delete(ids, splits, np.random.default_rng(_EVALUATION_SEED)))
 
     def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
