@@ -134,8 +134,10 @@ def fit(
         )
         return fit_plan(plan, runs=runs, resume=resume, quiet=quiet, observers=observers)
     if settings or task or minutes or quality != "good":
-        foreign = ", ".join([*settings, *(["task"] if task else []), *(["minutes"] if minutes else [])]) or "quality"
-        raise SettingsError(f"{foreign}: goes with a data file; set it in the experiment, or in load_data")
+        option_names = (
+            ", ".join([*settings, *(["task"] if task else []), *(["minutes"] if minutes else [])]) or "quality"
+        )
+        raise SettingsError(f"{option_names}: goes with a data file; set it in the experiment, or in load_data")
     full_experiment = _settings(experiment, data, name or "model", model or {}, training or {})
     from tfapp.workflows.train import run_experiment
 

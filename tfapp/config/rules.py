@@ -151,7 +151,9 @@ def _distillation(experiment: Experiment) -> str | None:
         "model.pair_encoder bi exclude each other: vectors are compared over whole rows; set hidden_weight = 0, or "
         "pair_encoder = cross": model.pair_encoder == "bi",
     }
-    return next((f"distillation.hidden_weight and {rule}" for rule, broken in rules.items() if broken and weight), None)
+    return next(
+        (f"distillation.hidden_weight and {rule}" for rule, is_broken in rules.items() if is_broken and weight), None
+    )
 
 
 def _objective(experiment: Experiment) -> str | None:

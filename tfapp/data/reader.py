@@ -150,8 +150,8 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
     if name in columns:
         return
     present = ", ".join(f'"{column}"' for column in columns)
-    near = did_you_mean(name, columns)
-    hint = near if near.startswith("; did you mean") else f"; set {setting}"
+    suggestion = did_you_mean(name, columns)
+    hint = suggestion if suggestion.startswith("; did you mean") else f"; set {setting}"
     raise DataError(f'{source}: no column "{name}" ({setting}); columns: {present}{hint}')
 
 

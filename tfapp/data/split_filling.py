@@ -62,9 +62,9 @@ def _rows_to_move(
             return group
     several = np.zeros(len(rows), bool)
     for group in _groups(rows, settings):
-        enlarged = several | group
-        if suffices(donor, rows.keep(~enlarged)):
-            several = enlarged
+        enlarged_group = several | group
+        if suffices(donor, rows.keep(~enlarged_group)):
+            several = enlarged_group
             if suffices(split, needy.join(rows.keep(several))):
                 return several
     return None

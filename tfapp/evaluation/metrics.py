@@ -205,8 +205,8 @@ def class_means(classes: Sequence[Scores]) -> tuple[Scores, Scores]:
     weights = np.array([row.support for row in with_support], float)
     total = weights.sum()
     means = {"macro": table.sum(axis=0) / max(len(table), 1), "weighted": weights @ table / max(total, 1.0)}
-    macro, weighted = (Scores(n, float(m[0]), float(m[1]), float(m[2]), int(total)) for n, m in means.items())
-    return macro, weighted
+    macro, weighted_mean = (Scores(n, float(m[0]), float(m[1]), float(m[2]), int(total)) for n, m in means.items())
+    return macro, weighted_mean
 
 
 def macro_f1_shares(truth: Bools, predictions: Bools) -> Floats:

@@ -55,8 +55,8 @@ class RunSummary:
         figures = {}
         curves, labels = self.curves, self.learning_curve
         if curves:
-            drawing = plots.draw_training(curves.score_name, curves.losses, curves.epochs)
-            figures["training"] = (drawing, "Training loss, and loss and score on dev, by step")
+            figure = plots.draw_training(curves.score_name, curves.losses, curves.epochs)
+            figures["training"] = (figure, "Training loss, and loss and score on dev, by step")
         if labels:
             figures["labels"] = (
                 plots.draw_points(labels.sizes, labels.scores, "labelled texts", "accuracy"),

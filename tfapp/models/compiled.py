@@ -52,8 +52,8 @@ class CompiledNetwork:
         width = tf.minimum(round_up(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
         missing = tf.stack([rows, width]) - tf.shape(values)[:2]
         no_padding = [[0, 0]] * (values.shape.rank - 2)
-        widened = tf.pad(values, [[0, 0], [0, missing[1]], *no_padding])
-        return tf.pad(widened, [[0, missing[0]], [0, 0], *no_padding], constant_values=int(name == "padding_mask"))
+        wide_values = tf.pad(values, [[0, 0], [0, missing[1]], *no_padding])
+        return tf.pad(wide_values, [[0, missing[0]], [0, 0], *no_padding], constant_values=int(name == "padding_mask"))
 
 
 def round_up(size: Any, minimum: int) -> tf.Tensor:

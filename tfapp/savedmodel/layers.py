@@ -123,8 +123,8 @@ class PackedMatrix(tf.Module):
 
     def __init__(self, values: np.ndarray, dtype: tf.DType) -> None:
         super().__init__()
-        packed, scales = _pack(values, axis=0)
-        self.packed = tf.Variable(packed, trainable=False, name="packed")
+        packed_values, scales = _pack(values, axis=0)
+        self.packed = tf.Variable(packed_values, trainable=False, name="packed")
         self.scales = tf.Variable(scales, trainable=False, name="scales")
         self._unpacked = _Unpacked(self.packed, self.scales, dtype)
 
@@ -136,9 +136,9 @@ class PackedMatrix(tf.Module):
 class _Unpacked(tf.saved_model.experimental.TrackableResource):
     """A variable that is not saved, but made anew by what a SavedModel runs when it is loaded."""
 
-    def __init__(self, packed: tf.Variable, scales: tf.Variable, dtype: tf.DType) -> None:
+    def __init__(self, packed_values: tf.Variable, scales: tf.Variable, dtype: tf.DType) -> None:
         super().__init__()
-        self._packed = packed
+        self._packed = packed_values
         self._scales = scales
         self._dtype = dtype
         # Whatever loads it in TensorFlow 2 makes the name another one each time.
@@ -169,8 +169,8 @@ class Table(tf.Module):
         super().__init__()
         self.scales: tf.Variable | None = None
         if precision.packed:
-            packed, scales = _pack(values, axis=1)
-            self.rows = tf.Variable(packed, trainable=False, name="rows")
+            packed_values, scales = _pack(values, axis=1)
+            self.rows = tf.Variable(packed_values, trainable=False, name="rows")
             self.scales = tf.Variable(scales, trainable=False, name="scales")
         else:
             self.rows = keep(values, precision.dtype)

@@ -112,7 +112,7 @@ def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     # Each row goes where its middle is.
     middles = tf.cast(2 * ends - lengths, tf.float32) / tf.cast(2 * total, tf.float32)
     numbers = tf.cast(middles * tf.cast(steps, tf.float32), tf.int32)
-    kinds = tf.add_n([tf.cast(lengths > long, tf.int32) for long in _LONG])
+    kinds = tf.add_n([tf.cast(lengths > length, tf.int32) for length in _LONG])
     # Rows are sorted, so that both only rise.
     _, _, counts = tf.unique_with_counts(numbers + kinds)
     bounds = tf.concat([[0], tf.cumsum(counts)], axis=0)

@@ -84,13 +84,13 @@ def promote(
     before = store.model(name).labels.get(label)
     try:
         folder = registry.version_folder(store.models, name, version)
-        worse, chance = _why_not_better(store, name, version, before)
-        if worse and not chance and not force:
-            _refuse(name, version, label, before, worse)
+        reason, chance = _why_not_better(store, name, version, before)
+        if reason and not chance and not force:
+            _refuse(name, version, label, before, reason)
         check(name, version, folder)
     except RegistryError as refusal:
         _settle_and_refuse(store, name, version, refusal, check=check, servers=servers)
-    note = chance or (f"forced: {worse}" if worse else "")
+    note = chance or (f"forced: {reason}" if reason else "")
     return move_label(store, name, label, version, "promote", before=before, note=note, servers=servers)
 
 
@@ -202,9 +202,9 @@ def _open_store(name: str, models: str | Path, config: str | Path | None) -> Lab
     return LabelStore.open(models, config)
 
 
-def _refuse(name: str, version: int, label: str, current: int | None, worse: str) -> NoReturn:
+def _refuse(name: str, version: int, label: str, current: int | None, reason: str) -> NoReturn:
     raise RegistryError(
-        f"{name} version {version} is not promoted to {label}: {worse}; see `tfapp models diff {name} {current} "
+        f"{name} version {version} is not promoted to {label}: {reason}; see `tfapp models diff {name} {current} "
         f"{version}`, or give --force"
     )
 
@@ -227,8 +227,8 @@ def _why_not_better(store: LabelStore, name: str, version: int, current: int | N
     if current in (None, version) or current not in registry.versions(store.models, name):
         return "", ""
     new, old = (registry.read_version_metadata(store.models, name, number) for number in (version, current))
-    worse = compare_metrics(new, old)
-    return worse, chance_note(new, old) if worse else ""
+    reason = compare_metrics(new, old)
+    return reason, chance_note(new, old) if reason else ""
 
 
 def _version_of_label(store: LabelStore, name: str, label: str) -> int:

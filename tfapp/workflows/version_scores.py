@@ -42,7 +42,7 @@ def _score_record(version: VersionMetadata, *, is_whole: bool) -> ScoreRecord | 
     unit, count = next(iter(counts.items()), ("rows", 0))
     rows = version.data.get("fingerprint") if is_whole else record["rows"]
     interval = [end for end in _list(record, "interval") if isinstance(end, int | float)]
-    wrong = frozenset(row for row in _list(record, "wrong") if isinstance(row, int)) if "wrong" in record else None
+    wrong_rows = frozenset(row for row in _list(record, "wrong") if isinstance(row, int)) if "wrong" in record else None
     return ScoreRecord(
         f"version {version.version}",
         *score,
@@ -50,7 +50,7 @@ def _score_record(version: VersionMetadata, *, is_whole: bool) -> ScoreRecord | 
         unit,
         str(rows or version.path),
         (interval[0], interval[1]) if len(interval) == 2 else None,
-        wrong,
+        wrong_rows,
     )
 
 

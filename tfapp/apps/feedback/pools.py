@@ -128,8 +128,8 @@ class Pools:
 
     def texts_to_score(self, pool: PoolRow, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Returns the texts after an id that wait for a label and for a version's answer, as (id, text), in order."""
-        outdated = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
-        query = _unlabelled(pool).where(outdated, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
+        has_no_answer = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
+        query = _unlabelled(pool).where(has_no_answer, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(

@@ -128,8 +128,8 @@ class Catalogue:
         numbers = self._store.read(
             lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()}
         )
-        met = numbers.pop("met")
-        return {**numbers, "new_items": numbers["items"] - met}
+        met_count = numbers.pop("met")
+        return {**numbers, "new_items": numbers["items"] - met_count}
 
     def keep_training(self, training: TrainedRanking) -> None:
         """Stores a trained ranking; the newest one counts."""

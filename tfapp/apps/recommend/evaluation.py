@@ -119,24 +119,24 @@ def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, 
     snapshot = list_builder.snapshot
     items = snapshot.new if new_only else snapshot.available
 
-    def scored(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
+    def rank_by(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
         return lambda case: _best(scores(case), items, case, most)
 
-    def built(builder: ListBuilder) -> Ranker:
+    def rank_with(builder: ListBuilder) -> Ranker:
         make = builder.only_new if new_only else builder.make
         return lambda case: np.array(
             [item.row for item in make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
         )
 
-    baseline = {} if new_only else {"popularity of late": scored(lambda _: snapshot.popularity.current)}
+    baseline = {} if new_only else {"popularity of late": rank_by(lambda _: snapshot.popularity.current)}
     only_known = replace(list_builder, settings=list_builder.settings.model_copy(update={"new_places": 0}))
-    without = {} if new_only or not list_builder.settings.new_places else {_WITHOUT_NEW: built(only_known)}
+    without = {} if new_only or not list_builder.settings.new_places else {_WITHOUT_NEW: rank_with(only_known)}
     return {
-        "popularity": scored(lambda _: snapshot.popularity.events),
+        "popularity": rank_by(lambda _: snapshot.popularity.events),
         **baseline,
-        "item-kNN": scored(lambda case: snapshot.like_cooccurrence.scores(case.history.items, case.history.likes)),
-        "text alone": scored(lambda case: _cosines(snapshot, case)),
-        "ours": built(list_builder),
+        "item-kNN": rank_by(lambda case: snapshot.like_cooccurrence.scores(case.history.items, case.history.likes)),
+        "text alone": rank_by(lambda case: _cosines(snapshot, case)),
+        "ours": rank_with(list_builder),
         **without,
     }
 

@@ -91,10 +91,10 @@ def _draw_articles(odds: NDArray[np.float64], random: np.random.Generator) -> ND
 def _draw_readings(
     user: str, articles: Sequence[Article], day: int, random: np.random.Generator
 ) -> Iterator[dict[str, str]]:
-    morning = _START + timedelta(days=day, minutes=360 + int(random.integers(120)))
+    start = _START + timedelta(days=day, minutes=360 + int(random.integers(120)))
     for number, article in enumerate(articles):
         kind = "click" if random.random() < 0.8 else "view"
-        time = morning + timedelta(minutes=7 * number)
+        time = start + timedelta(minutes=7 * number)
         yield {"user": user, "item": article.key, "kind": kind, "time": time.isoformat()}
 
 

@@ -18,24 +18,24 @@ _HEAD: Final = 100
 Usual = Mapping[str, Sequence[str]]
 
 
-def check_named(columns: Iterable[str], usual: Usual) -> None:
+def check_named(columns: Iterable[str], column_names: Usual) -> None:
     """Refuses a --column for something that is not read.
 
     Raises:
         SettingsError: There is one.
     """
     for name in columns:
-        if name not in usual:
-            raise SettingsError(f"--column {name}: give NAME=COLUMN, where NAME is one of {', '.join(usual)}")
+        if name not in column_names:
+            raise SettingsError(f"--column {name}: give NAME=COLUMN, where NAME is one of {', '.join(column_names)}")
 
 
-def find_columns(present: Iterable[str], columns: Mapping[str, str], usual: Usual) -> dict[str, str]:
+def find_columns(present: Iterable[str], columns: Mapping[str, str], usual_names: Usual) -> dict[str, str]:
     """Returns the columns by what they hold: those that are given, and others that have a usual name.
 
     Args:
         present: The file's columns.
         columns: Column names by what they hold.
-        usual: By what a column may hold, the names that it usually has, in lower case.
+        usual_names: By what a column may hold, the names that it usually has, in lower case.
 
     Example:
         >>> find_columns(["ID", "Title"], {}, {"item": ("item", "id"), "title": ("title",)})
@@ -44,7 +44,7 @@ def find_columns(present: Iterable[str], columns: Mapping[str, str], usual: Usua
     names_by_spelling = {name.lower(): name for name in reversed(list(present))}
     usual_columns = {
         what: next((names_by_spelling[name] for name in names if name in names_by_spelling), None)
-        for what, names in usual.items()
+        for what, names in usual_names.items()
         if what not in columns
     }
     return {**columns, **{what: name for what, name in usual_columns.items() if name is not None}}
@@ -64,7 +64,7 @@ class FileColumns:
         cls,
         rows: Iterable[Record | RejectedRow],
         columns: Mapping[str, str],
-        usual: Usual,
+        usual_names: Usual,
         *,
         source: str,
         filters: Iterable[str] = (),
@@ -77,7 +77,7 @@ class FileColumns:
         iterator = iter(rows)
         head = list(islice(iterator, _HEAD))
         present = list(dict.fromkeys(name for row in head if isinstance(row, Record) for name in row.values))
-        file = cls(source, chain(head, iterator), present, find_columns(present, columns, usual))
+        file = cls(source, chain(head, iterator), present, find_columns(present, columns, usual_names))
         missing = next((name for name in (*file.columns.values(), *filters) if present and name not in present), None)
         if missing is not None:
             raise file.error(f'no column "{missing}"')

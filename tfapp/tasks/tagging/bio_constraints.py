@@ -27,9 +27,9 @@ def legal_transitions(types: int) -> Transitions:
     tags = np.arange(tag_count(types))
     inside = (tags > 0) & (tags % 2 == 0)
     is_same_type = (tags[:, None] + 1) // 2 == (tags[None, :] + 1) // 2
-    between = np.where(inside[None, :] & ~is_same_type, ILLEGAL, 0.0).astype(np.float32)
+    scores = np.where(inside[None, :] & ~is_same_type, ILLEGAL, 0.0).astype(np.float32)
     start = np.where(inside, ILLEGAL, 0.0).astype(np.float32)
-    return Transitions(tf.constant(start), tf.constant(between), tf.zeros([len(tags)]))
+    return Transitions(tf.constant(start), tf.constant(scores), tf.zeros([len(tags)]))
 
 
 def tag_words(

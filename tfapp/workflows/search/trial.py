@@ -41,15 +41,15 @@ class _StoppedError(Exception):
 class _Dialogue:
     """An observer that tells the search of each epoch, and ends the training when it is told to."""
 
-    def __init__(self, epochs: int, incoming: IO[str], outgoing: IO[str]) -> None:
+    def __init__(self, epochs: int, input_stream: IO[str], output_stream: IO[str]) -> None:
         self._epochs = epochs
-        self._outgoing = outgoing
+        self._outgoing = output_stream
         self._answers: SimpleQueue[str] = SimpleQueue()
         self._stop = threading.Event()
-        threading.Thread(target=self._listen, args=(incoming,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(input_stream,), daemon=True).start()
 
-    def _listen(self, incoming: IO[str]) -> None:
-        for line in incoming:
+    def _listen(self, input_stream: IO[str]) -> None:
+        for line in input_stream:
             if line.strip() == "stop":
                 self._stop.set()
             self._answers.put(line.strip())
@@ -94,9 +94,9 @@ def main() -> None:
     """Trains what the folder's `trial.toml` says, and prints what came of it."""
     mode, folder, shared = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     # What libraries print must not get between the lines.
-    outgoing, sys.stdout = sys.stdout, sys.stderr
+    output_stream, sys.stdout = sys.stdout, sys.stderr
     experiment = load_experiment(folder / "trial.toml")
-    dialogue = _Dialogue(experiment.training.epochs, sys.stdin, outgoing)
+    dialogue = _Dialogue(experiment.training.epochs, sys.stdin, output_stream)
     set_training_threads()
     try:
         with process_lock(folder / ".trial.lock", timeout=_LOCK_TIMEOUT):

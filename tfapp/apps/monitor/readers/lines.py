@@ -18,8 +18,8 @@ _EXCERPT: Final = 2000
 def line_row(where: str, line: bytes) -> SourceRow | None:
     """Parses a line of jsonl, or the beginning of one that is too long; None where it is blank."""
     if len(line) > LONGEST_LINE:
-        beginning = line[:_EXCERPT].decode("utf-8", "replace")
-        return SourceRow(where, RejectedRow(1, f"the line has more than {LONGEST_LINE} bytes", beginning))
+        excerpt = line[:_EXCERPT].decode("utf-8", "replace")
+        return SourceRow(where, RejectedRow(1, f"the line has more than {LONGEST_LINE} bytes", excerpt))
     try:
         text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
