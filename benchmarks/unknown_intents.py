@@ -50,7 +50,7 @@ from tfapp.training.head_fit import DEFAULT_PENALTY
 from tfapp.training.unknown import choose_references
 from tfapp.training.unknown_limit import share_limit
 from tfapp.training.unknown_method import refer
-from tfapp.workflows.inference import packed
+from tfapp.workflows.inference import packed_model
 
 By: TypeAlias = Literal["energy", "distance", "guidance", "boundary"]
 Logits: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -177,7 +177,7 @@ class ClassEvaluation(Evaluation):
         scope = {name.replace("_", " ").capitalize(): f"{value:.3f}" for name, value in self.scope().items()}
         if self.unknown_method:
             scope["None of these"] = self.unknown_method
-        return whole | rest if self.multi_label else rest | scope
+        return accuracy_row | label_rows if self.multi_label else label_rows | scope
 
     def table(self) -> Table:
         """Returns the scores by class and their means, for a terminal."""

@@ -125,7 +125,7 @@ def _from_run(folder: Path) -> Predictor:
     # A task that learns from pairs and answers single texts has no column of its input.
     columns = {name: getattr(data, name) for name in model.inputs if name != getattr(data, name, name)}
     answer_format = find_task(model.task.name).answer_format
-    answer = graph_of(packed(model))
+    answer = graph_of(packed_model(model))
     return Predictor(folder, identity, model.labels, answer, model.inputs, columns, answer_format)
 
 
