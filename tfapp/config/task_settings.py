@@ -120,11 +120,15 @@ def foreign_setting(values: dict[str, Any], task: TaskSettings, tasks: Iterable[
 
 
 def _is_default(value: Any, field: FieldInfo) -> bool:
+    """Tells whether a value is a setting's default, or was in an earlier version, whose runs hold it."""
     try:
         parsed_value = TypeAdapter(field.rebuild_annotation()).validate_python(value)
     except ValidationError:
         return False
-    return bool(parsed_value == field.get_default(call_default_factory=True))
+    extra = field.json_schema_extra
+    former_default = extra.get("former_default") if isinstance(extra, dict) else None
+    default = field.get_default(call_default_factory=True)
+    return bool(parsed_value == default or (former_default is not None and parsed_value == former_default))
 
 
 @dataclass(frozen=True)

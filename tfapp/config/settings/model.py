@@ -70,6 +70,7 @@ class ModelSettings(Settings):
         "text's logits to the nearest ones of train; guidance: by that distance, divided by the probability of the "
         "label; boundary: by whether they lie in a ball around one of the labels (Zhang et al. 2021); energy: by how "
         "little any label claims the text.",
+        json_schema_extra={"former_default": "distance"},
     )
     temperature: float = Field(
         0.05,
