@@ -13,6 +13,7 @@ import pytest
 
 from tests.toy import toy_rows
 from tfapp.config import ModelSettings
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -59,3 +60,22 @@ def test_a_benchmark_that_was_ended_goes_on(
     assert "3 of 5 measurements left, about 0.0 hours" in capsys.readouterr().err
     assert calls == ["set/0", "set/1", "set/2", "set/3"]
     assert [result["test"] for result in results.values()] == [1, 2, 3, 4]
+
+
+def test_robustness_trains_by_settings_that_are_valid_and_compares_with_plain_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    robustness = importlib.import_module("robustness")
+    parts = list(robustness.chosen_parts(["sst2", "tweets/fgm"], seeds=2))
+    assert len(set(parts)) == len(parts) == 2 * (len(robustness.METHODS) + 1)
+    trained = {"/".join(map(str, part)): parse_experiment(robustness.experiment(*part)).training for part in parts}
+    # A method is alone: what the set's own file has of the kind is left out.
+    assert (trained["sst2/plain/0"].sam_rho, trained["sst2/plain/0"].word_dropout) == (None, 0)
+    assert (trained["sst2/sam/1"].sam_rho, trained["sst2/sam/1"].seed) == (0.05, 1)
+    assert trained["tweets/fgm/0"].fgm_epsilon == 1
+    assert trained["sst2/neighbours/0"].augment.kinds == ("neighbours",)
+    score = {"accuracy": {"clean": 0.9}, "count": 100, "wrong": {"clean": list(range(10))}}
+    better = {"accuracy": {"clean": 0.98}, "count": 100, "wrong": {"clean": [0, 1]}}
+    _, rows = robustness.table({"sst2/plain/0": score, "sst2/sam/0": better})
+    assert rows == [("sst2", "plain", "1", "90.0"), ("sst2", "sam", "1", "98.0 (+8.0 +)")]

@@ -45,6 +45,19 @@ def test_ranges_lists_and_sections_are_read() -> None:
     assert dimensions["model.pooling"].values == ("cls", "mean")
 
 
+def test_methods_of_robust_training_can_be_searched() -> None:
+    dimensions = space(
+        """
+        [search]
+        fgm_epsilon = { low = 0.1, high = 2.0, log = true }
+        "training.augment.share" = [0.0, 0.5]
+        word_share = { low = 0.05, high = 0.3, when = { "training.augment.share" = 0.5 } }
+        """
+    )
+    assert not dimensions["training.fgm_epsilon"].whole
+    assert dimensions["training.augment.word_share"].conditions == {"training.augment.share": (0.5,)}
+
+
 def test_conditions_name_other_settings_and_come_after_them() -> None:
     text = """
     [search]
