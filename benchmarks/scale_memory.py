@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["peak_memory", "reset_peak", "resident_memory"]
+__all__ = ["own_memory", "peak_memory", "reset_peak", "resident_memory"]
 
 _STATUS = "/proc/{}/status"
 
@@ -12,6 +12,11 @@ _STATUS = "/proc/{}/status"
 def resident_memory(process: int | str = "self") -> float:
     """Returns the megabytes in memory now."""
     return _read(process, "VmRSS:")
+
+
+def own_memory(process: int | str = "self") -> float:
+    """Returns the megabytes in memory that are no file's: pages of files come and go as the system likes."""
+    return _read(process, "RssAnon:")
 
 
 def peak_memory(process: int | str = "self") -> float:

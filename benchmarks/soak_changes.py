@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness import quiet
-from scale_memory import resident_memory
+from scale_memory import own_memory
 from scale_served import ServerProcess, config_text
 from tfapp_client import Client
 from tfapp_client.errors import NotFoundError
@@ -173,7 +173,7 @@ class ProcessSampler:
         while not self.done.wait(1.0):
             try:
                 descriptors = len(os.listdir(f"/proc/{self.process}/fd"))  # noqa: PTH208
-                self.samples.append((time.monotonic(), resident_memory(self.process), descriptors))
+                self.samples.append((time.monotonic(), own_memory(self.process), descriptors))
             except (OSError, StopIteration):
                 # The process has ended, which the callers tell.
                 return

@@ -57,7 +57,9 @@ def test_it_computes_what_the_network_computes(pair: tuple[BertModel, Any, Any],
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("lengths", [[], [2], [LENGTH], [2] * 300, [LENGTH, 2], [3] * 40 + [LENGTH] * 20])
+@pytest.mark.parametrize(
+    "lengths", [[], [2], [5], [13], [37], [LENGTH], [2] * 300, [LENGTH, 2], [3] * 40 + [LENGTH] * 20]
+)
 def test_no_row_one_row_and_many(pair: tuple[BertModel, Any, Any], lengths: list[int]) -> None:
     model, plain, packed = pair
     ids = rows_of(model, lengths, 1)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tfapp.savedmodel.sub_batches import in_sub_batches
+from tfapp.savedmodel.sub_batches import in_sub_batches, padded_sizes
 
 SIZE = 64
 LENGTHS = st.lists(st.integers(1, 40) | st.integers(1, 600), max_size=24)
@@ -91,3 +91,14 @@ def test_two_threads_end_at_about_the_same_time() -> None:
     sizes = [sum(sizes) for sizes in run([10] * 50, by_token=True)[2].all_rows]
     assert len(sizes) % 2 == 0
     assert all(abs(one - other) <= 32 for one, other in pairwise(sizes))
+
+
+@given(longest=st.integers(1, 1024))
+def test_a_row_alone_has_one_of_few_sizes_and_little_padding(longest: int) -> None:
+    sizes, counts = padded_sizes(longest), np.arange(longest + 1)
+    assert np.all(sizes[1:] >= counts[1:])
+    assert sizes.max() <= longest
+    assert np.all(np.diff(sizes) >= 0)
+    assert np.all(sizes - counts <= np.maximum(3, counts / 8))
+    # As many as one half of the last power of two has steps, for each power before it, too.
+    assert len(set(sizes.tolist())) <= 9 + 8 * np.ceil(np.log2(max(longest, 32) / 32))

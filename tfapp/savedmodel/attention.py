@@ -27,18 +27,23 @@ class View(abc.ABC):
     """
 
     few: ClassVar[bool]
+    # [..., 1, 1, T]: what is added to the scores of tokens, so that padding has no share.
+    _mask: tf.Tensor
+
+    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
+        """Returns the share of each real token in each, [..., A, T, T], from scores of that shape, scaled first.
+
+        Scale and mask become part of the product's own op.
+        """
+        return tf.nn.softmax(scores * tf.cast(scale, scores.dtype) + self._mask)
 
     @abc.abstractmethod
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
-        """Returns the sum of some products and `rest`."""
+        """Returns the sum of some products and `residual`."""
 
     @abc.abstractmethod
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
         """Returns queries, keys and values, [..., A, T, D] each, from [P, 3 x A x D]."""
-
-    @abc.abstractmethod
-    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
-        """Returns the share of each token in each, [..., A, T, T], from scores of that shape, scaled first."""
 
     @abc.abstractmethod
     def join(self, heads: tf.Tensor) -> tf.Tensor:
@@ -54,12 +59,20 @@ class View(abc.ABC):
 
 
 class OneText(View):
-    """A view of one text: its tokens are all there are, so nothing is looked up and nothing padded."""
+    """A view of one text: its tokens are all there are but for some padding at the end, so nothing is looked up.
+
+    Args:
+        heads: A.
+        count: int32[], the real tokens, at least one.
+        positions: int32[P], each token's position.
+        dtype: Of the scores.
+    """
 
     few = True
 
-    def __init__(self, heads: int) -> None:
+    def __init__(self, heads: int, count: tf.Tensor, positions: tf.Tensor, dtype: tf.DType) -> None:
         self._heads = heads
+        self._mask = _mask(positions < count, dtype)[tf.newaxis, tf.newaxis, tf.newaxis, :]
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Adds up the products, none of which waits for another."""
@@ -67,18 +80,14 @@ class OneText(View):
         return tf.add_n([dense(x) + residual, *(dense(x) for dense, x in others)])
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """Returns [A, T, D] each."""
+        """Returns [1, A, T, D] each."""
         width = product.shape[-1] // (3 * self._heads)
-        parts = tf.reshape(product, [-1, 3 * self._heads, width])
-        return list(tf.split(tf.transpose(parts, [1, 0, 2]), 3))
-
-    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
-        """Returns a softmax."""
-        return tf.nn.softmax(scores * tf.cast(scale, scores.dtype))
+        parts = tf.reshape(product, [1, -1, 3 * self._heads, width])
+        return list(tf.split(tf.transpose(parts, [0, 2, 1, 3]), 3, axis=1))
 
     def join(self, heads: tf.Tensor) -> tf.Tensor:
         """Returns a transposition."""
-        return tf.reshape(tf.transpose(heads, [1, 0, 2]), [-1, self._heads * heads.shape[-1]])
+        return tf.reshape(tf.transpose(heads, [0, 2, 1, 3]), [-1, self._heads * heads.shape[-1]])
 
     def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
         """Returns the heads of one token, which are beside each other as they are."""
@@ -114,7 +123,7 @@ class ManyTexts(View):
         is_token = inside < lengths[:, tf.newaxis]
         # What stands for padding is no matter, as nobody looks at it.
         tokens = tf.where(is_token, inside + self._starts[:, tf.newaxis], 0)
-        self._mask = tf.where(is_token, tf.zeros([], dtype), tf.constant(-1e9, dtype))[:, tf.newaxis, tf.newaxis, :]
+        self._mask = _mask(is_token, dtype)[:, tf.newaxis, tf.newaxis, :]
         parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
         self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
         self._back = (rows * heads * longest + positions)[:, tf.newaxis] + tf.range(heads) * longest
@@ -131,10 +140,6 @@ class ManyTexts(View):
         width = product.shape[-1] // (3 * self._heads)
         return tf.unstack(tf.gather(tf.reshape(product, [-1, width]), self._into), num=3)
 
-    def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
-        """Returns a softmax over the real tokens; scale and mask become part of the product's own op."""
-        return tf.nn.softmax(scores * tf.cast(scale, scores.dtype) + self._mask)
-
     def join(self, heads: tf.Tensor) -> tf.Tensor:
         """Returns the real tokens of the padded view."""
         width = heads.shape[-1]
@@ -147,3 +152,7 @@ class ManyTexts(View):
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
         """Looks up the tokens by where each text starts."""
         return tf.gather(x, self._starts)
+
+
+def _mask(is_token: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    return tf.where(is_token, tf.zeros([], dtype), tf.constant(-1e9, dtype))

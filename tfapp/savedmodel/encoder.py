@@ -14,7 +14,7 @@ from tfapp.models.backbones import LayerParts, layer_parts
 from tfapp.models.text_pairs import PairComparison
 from tfapp.savedmodel.attention import ManyTexts, OneText, View
 from tfapp.savedmodel.layers import PRECISIONS, Dense, Norm, Precision, Table, keep
-from tfapp.savedmodel.sub_batches import in_sub_batches
+from tfapp.savedmodel.sub_batches import in_sub_batches, padded_sizes
 
 __all__ = ["PackedEncoder", "make_encoder"]
 
@@ -50,6 +50,7 @@ class PackedEncoder(tf.Module):
         shards = _SHARDS if heads % _SHARDS == 0 else 1
         self._heads = heads // shards
         self.embedding = _Embedding(backbone, precision)
+        self._sizes = padded_sizes(self.embedding.last + 1)
         self.layers = [_Layer(layer, shards, precision) for layer in backbone.transformer_layers]
         self.pooler = _dense(backbone.pooled_dense, PRECISIONS["float32"]) if self._head_input == "pooler" else None
         output = {layer.name: layer for layer in model.network.layers}.get("logits")
@@ -85,9 +86,15 @@ class PackedEncoder(tf.Module):
 
     def _one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Computes [1, H] or [P, K] of the tokens int32[P] of one text."""
-        rows, positions = tf.zeros_like(tokens), tf.range(tf.size(tokens))
-        x = self._run(self.embedding(tokens, positions, *segments, few=True), OneText(self._heads))
-        return self._read(x, rows, tf.size(tokens)[tf.newaxis])
+        count = tf.size(tokens)
+        size = tf.gather(self._sizes, count)
+        positions = tf.range(size)
+        columns = [tf.pad(column, [[0, size - count]]) for column in (tokens, *segments)]
+        view = OneText(self._heads, count, positions, self.precision.dtype)
+        x = self._run(self.embedding(columns[0], positions, *columns[1:], few=True), view)
+        # Nothing is read of a row of a negative number.
+        rows = tf.where(positions < count, 0, -1)
+        return self._read(x, rows, count[tf.newaxis])[: count if self._head_input == "tokens" else None]
 
     def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Computes [N, H] or [P, K] of the tokens int32[P] of N texts one after another; the last may be empty."""

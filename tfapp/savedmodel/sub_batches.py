@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
 import tensorflow as tf
 
-__all__ = ["in_sub_batches"]
+__all__ = ["in_sub_batches", "padded_sizes"]
 
 # Sub-batches that may be under way at once; threads are what there are of them, this bounds the memory.
 _SIDE_BY_SIDE: Final = 32
@@ -16,6 +17,9 @@ _LONG: Final = (96, 384)
 # See `_aligned`.
 _TOKENS_ALIGNED: Final = 16
 _ROWS_ALIGNED: Final = 4
+# Of a row alone: it is padded to a multiple of the first, or of a power of two that is at most this share of it.
+_ALONE_ALIGNED: Final = 4
+_MOST_PADDING: Final = 1 / 8
 
 
 def in_sub_batches(
@@ -47,6 +51,17 @@ def in_sub_batches(
         lambda: one(*columns),
         lambda: _in_loop(many, lengths, columns, size=size, by_token=by_token),
     )
+
+
+def padded_sizes(longest: int) -> np.ndarray:
+    """Returns int32[longest + 1]: to how many tokens a row is padded that is computed alone, by its own number.
+
+    There are some 40 sizes up to 512, see `_aligned`: each length for itself would take oneDNN's code for 512.
+    """
+    counts = np.arange(longest + 1)
+    powers = 2 ** np.floor(np.log2(np.maximum(counts - 1, 1) * _MOST_PADDING))
+    steps = np.maximum(powers, _ALONE_ALIGNED).astype(np.int32)
+    return np.minimum(-(-counts // steps) * steps, longest).astype(np.int32)
 
 
 def _in_loop(
