@@ -87,6 +87,7 @@ def test_what_is_served_is_calibrated_and_the_card_says_so(run: Run, tmp_path: P
     assert f"{facts['uncalibrated_negative_log_likelihood']:.4f}" in card
 
 
+@pytest.mark.slow
 def test_it_can_be_turned_off(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
     run = fit(shallow_preset, data, tmp_path, adapt="head", calibrate=False)
     np.testing.assert_allclose(run.predict(TEXTS)["probabilities"], uncalibrated(run), atol=1e-5)

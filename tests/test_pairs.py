@@ -109,7 +109,8 @@ def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> No
             np.testing.assert_allclose(served, here["probabilities"], atol=1e-4)
 
 
-@pytest.mark.parametrize("task", ["ranking", pytest.param("pair-classification", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["ranking", "pair-classification"])
 def test_what_reads_texts_apart_is_fitted_and_exported(
     task: str, shallow_preset: Path, pair_data: Path, tmp_path: Path
 ) -> None:

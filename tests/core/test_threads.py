@@ -23,7 +23,11 @@ print(tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threadin
 """
 
 
-@pytest.mark.parametrize(("variables", "expected"), [({}, "3 2"), ({"TF_NUM_INTRAOP_THREADS": "2"}, "0 2")], ids=str)
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [pytest.param({}, "3 2", marks=pytest.mark.slow), ({"TF_NUM_INTRAOP_THREADS": "2"}, "0 2")],
+    ids=str,
+)
 def test_threads_are_set_unless_tensorflows_variables_say_them(variables: dict[str, str], expected: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", _PROGRAM], env=os.environ | variables, capture_output=True, text=True, check=True

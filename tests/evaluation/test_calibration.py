@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
@@ -22,6 +22,7 @@ def counted_error(confidence: np.ndarray, correct: np.ndarray) -> float:
     return total
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 100), st.integers(1, 3))
 def test_of_many_rows_it_is_the_plain_count(seed: int, decisions: int) -> None:
     random = np.random.default_rng(seed)

@@ -63,6 +63,7 @@ def test_packed_is_what_is_exported(exact: Path) -> None:
     assert "differed from the Keras model's" in (exact / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_plain_graph_stays_available(run: Run, exact: Path, tmp_path: Path) -> None:
     plain = run.export(tmp_path, overrides=["export.encoder=plain"])
     assert facts(plain)["encoder"] == "plain"

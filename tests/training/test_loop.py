@@ -177,6 +177,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     assert steps[-1] == 24
 
 
+@pytest.mark.slow
 def test_averaged_sharpness_aware_steps_on_changed_texts_go_on_after_a_kill(
     experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel
 ) -> None:

@@ -158,6 +158,7 @@ def test_a_head_s_search_ends_in_time(experiment: Experiment, tmp_path: Path) ->
     assert clock.now <= 30.0
 
 
+@pytest.mark.slow
 def test_a_head_that_was_killed_reads_the_rest_only(experiment: Experiment, tmp_path: Path) -> None:
     head = changed(experiment, adapt="head", checkpoint_steps=2)
     folder, clock = new_folder(head, tmp_path / "killed"), Clock()

@@ -124,6 +124,7 @@ def test_a_run_that_was_killed_between_candidates_goes_on(
     assert watcher.starts == [0]
 
 
+@pytest.mark.slow
 def test_a_candidate_that_does_not_learn_is_not_chosen(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
     slow = plan(messages, shallow_preset, training={"epochs": 1, "learning_rate": 1e-12})
     run = api.fit_plan(slow, runs=tmp_path, quiet=True)
@@ -260,6 +261,7 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     assert run.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
 
 
+@pytest.mark.slow
 def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_thought(
     messages: Path, shallow_preset: Path, tmp_path: Path
 ) -> None:

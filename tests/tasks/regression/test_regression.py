@@ -170,11 +170,8 @@ def test_data_are_described(number_data: Path) -> None:
     assert json.loads(result.out)["rows"] == 180
 
 
-@pytest.mark.parametrize(
-    "training",
-    [{"adapt": "head"}, pytest.param({"adapt": "lora"}, marks=pytest.mark.slow)],
-    ids=lambda training: training["adapt"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("training", [{"adapt": "head"}, {"adapt": "lora"}], ids=lambda training: training["adapt"])
 def test_less_than_all_may_learn(shallow_preset: Path, number_data: Path, tmp_path: Path, training: Any) -> None:
     run = train(shallow_preset, number_data, tmp_path, **training)
     assert {measure.name: measure.value for measure in measured(run).measures}["R²"] > 0.2

@@ -94,6 +94,7 @@ def test_a_trial_that_nobody_had_put_a_name_to_is_left_behind(tmp_path: Path) ->
     assert not running(study_of(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_process_again_and_again_is_given_up(tmp_path: Path) -> None:
     for _ in range(3):
         kill_search(tmp_path, "trial:0000:first" if not (tmp_path / "toy").exists() else "trial:0000:start", 0)
