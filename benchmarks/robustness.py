@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import tomli_w
 from accuracy import EXAMPLES, HERE, SETTINGS, run_lines
 from accuracy import tfapp as command
@@ -172,7 +173,7 @@ def table(results: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, 
 def cell(pairs: Sequence[tuple[Any, Any]], condition: str, *, compared: bool) -> str:
     words = f"{100 * statistics.mean(own['accuracy'][condition] for _, own in pairs):.1f}"
     tests = [
-        mcnemar(set(plain["wrong"][condition]), set(own["wrong"][condition]), own["count"])
+        mcnemar(wrong_rows(plain, condition), wrong_rows(own, condition), own["count"])
         for plain, own in pairs
         if plain is not None and compared
     ]
@@ -181,6 +182,11 @@ def cell(pairs: Sequence[tuple[Any, Any]], condition: str, *, compared: bool) ->
     different = [test.difference for test in tests if test.is_different]
     signs = "+" * sum(one > 0 for one in different) + "-" * sum(one < 0 for one in different)
     return f"{words} ({100 * statistics.mean(test.difference for test in tests):+.1f}{signs and f' {signs}'})"
+
+
+def wrong_rows(result: Mapping[str, Any], condition: str) -> set[int]:
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(result["wrong"][condition]), np.uint8))
+    return set(np.flatnonzero(bits).tolist())
 
 
 if __name__ == "__main__":

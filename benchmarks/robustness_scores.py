@@ -1,4 +1,7 @@
-"""Prints as JSON how many of a run's test texts are answered right: as they are, and perturbed in several ways."""
+"""Prints as JSON how many of a run's test texts are answered right: as they are, and perturbed in several ways.
+
+What is answered wrong is told by a bit a text, in hexadecimal.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,10 @@ def main() -> None:
         random = np.random.default_rng(SEED)
         inputs = texts if perturb is None else [perturb(text, random) for text in texts]
         answers = run.predict(inputs)["label"].astype(str)
-        wrong[name] = np.flatnonzero(answers != labels).tolist()
-    accuracies = {name: round(1 - len(rows) / len(texts), 4) for name, rows in wrong.items()}
-    print(json.dumps({"accuracy": accuracies, "count": len(texts), "wrong": wrong}))
+        wrong[name] = answers != labels
+    accuracies = {name: round(1 - float(np.mean(bits)), 4) for name, bits in wrong.items()}
+    codes = {name: np.packbits(bits).tobytes().hex() for name, bits in wrong.items()}
+    print(json.dumps({"accuracy": accuracies, "count": len(texts), "wrong": codes}))
 
 
 if __name__ == "__main__":

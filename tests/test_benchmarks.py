@@ -75,7 +75,8 @@ def test_robustness_trains_by_settings_that_are_valid_and_compares_with_plain_tr
     assert (trained["sst2/sam/1"].sam_rho, trained["sst2/sam/1"].seed) == (0.05, 1)
     assert trained["tweets/fgm/0"].fgm_epsilon == 1
     assert trained["sst2/neighbours/0"].augment.kinds == ("neighbours",)
-    score = {"accuracy": {"clean": 0.9}, "count": 100, "wrong": {"clean": list(range(10))}}
-    better = {"accuracy": {"clean": 0.98}, "count": 100, "wrong": {"clean": [0, 1]}}
+    # A bit a text: the first ten texts are wrong, or the first two.
+    score = {"accuracy": {"clean": 0.9}, "count": 100, "wrong": {"clean": "ffc0"}}
+    better = {"accuracy": {"clean": 0.98}, "count": 100, "wrong": {"clean": "c000"}}
     _, rows = robustness.table({"sst2/plain/0": score, "sst2/sam/0": better})
     assert rows == [("sst2", "plain", "1", "90.0"), ("sst2", "sam", "1", "98.0 (+8.0 +)")]

@@ -59,17 +59,14 @@ def find_neighbours(texts: Iterable[str], *, seed: int = 0) -> WordNeighbours:
     if len(vocabulary) < 2:
         return WordNeighbours()
     vectors = _vectors(numbers, owners, len(vocabulary), seed)
-    cosines = vectors @ vectors.T
-    np.fill_diagonal(cosines, -1)
-    count = min(_NEAREST, len(vocabulary) - 1)
-    # Of equal cosines, the more frequent word: order is the same on every machine that computes the same cosines.
-    order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-    return WordNeighbours(
-        {
-            word: tuple(vocabulary[other] for other in order[row] if cosines[row, other] > 0)
-            for row, word in enumerate(vocabulary)
-        }
-    )
+    words: dict[str, Sequence[str]] = {}
+    for row, word in enumerate(vocabulary):
+        cosines = vectors @ vectors[row]
+        cosines[row] = 0
+        # Of equal cosines, the more frequent word.
+        nearest = np.argsort(-cosines, kind="stable")[:_NEAREST]
+        words[word] = tuple(vocabulary[other] for other in nearest if cosines[other] > 0)
+    return WordNeighbours(words)
 
 
 def _read(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
