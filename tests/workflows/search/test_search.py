@@ -128,6 +128,17 @@ def test_a_study_goes_on_with_the_same_settings_alone(tmp_path: Path) -> None:
         run_search(tmp_path, experiment=stub_experiment(SPACE | {"epochs": [2, 4]}))
 
 
+def test_a_study_of_before_goes_on_where_a_setting_is_new_since(tmp_path: Path) -> None:
+    run_search(tmp_path, trials=1, seeds=0)
+    study = study_of(tmp_path)
+    before = {name: value for name, value in study.user_attrs["settings"].items() if name != "training.weight_decay"}
+    assert len(before) == len(study.user_attrs["settings"]) - 1
+    study.set_user_attr("settings", before)
+    run_search(tmp_path, trials=1, seeds=0)
+    with pytest.raises(SettingsError, match=r"other settings \(training\.weight_decay\)"):
+        run_search(tmp_path, experiment=stub_experiment(weight_decay=0.5))
+
+
 def test_conditions_leave_what_does_not_apply_at_its_default(tmp_path: Path) -> None:
     space = {
         "adapt": ["all", "lora"],

@@ -71,7 +71,7 @@ def open_study(
         result = SearchStudy(study, folder)
         if storage is None:
             study.set_user_attr("home", folder_id(folder))
-        _check_same_search(study, _identity(experiment, dimensions), folder)
+        _check_same_search(study, _identity(experiment, dimensions), folder, _identity(_defaults(experiment), ()))
     return result
 
 
@@ -118,6 +118,12 @@ def _identity(experiment: Experiment, dimensions: Sequence[SearchDimension]) -> 
     return {name: value for name, value in _leaves(values) if name not in names} | space
 
 
+def _defaults(experiment: Experiment) -> Experiment:
+    """Returns an experiment of the same task in which nothing is set."""
+    values = {"name": experiment.name, "task": experiment.task, "data": {"train": experiment.data.train}}
+    return type(experiment).model_validate(values)
+
+
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -126,11 +132,15 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", json.dumps(value, default=str)
 
 
-def _check_same_search(study: optuna.Study, identity: Mapping[str, str], folder: Path) -> None:
+def _check_same_search(
+    study: optuna.Study, identity: Mapping[str, str], folder: Path, defaults: Mapping[str, str]
+) -> None:
     earlier = study.user_attrs.get("settings")
     if earlier is None:
         study.set_user_attr("settings", dict(identity))
         return
+    # A setting that came with a newer version had its default before.
+    earlier = {name: value for name, value in defaults.items() if name in identity} | earlier
     names = sorted(name for name in {*earlier, *identity} if earlier.get(name) != identity.get(name))
     if names:
         listed_names = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
