@@ -67,7 +67,7 @@ def test_two_workers_learn_what_one_process_learns(settings: Path, alone: Run, t
     assert_alike(Run(folder), alone)
 
 
-@pytest.mark.parametrize("adapt", ["head", "lora"])
+@pytest.mark.parametrize("adapt", ["head", "adalora"])
 def test_two_workers_train_a_part_as_one_process_does(settings: Path, tmp_path: Path, adapt: str) -> None:
     file = tmp_path / "toy.toml"
     file.write_text(settings.read_text().replace("[training]\n", f'[training]\nadapt = "{adapt}"\n'))

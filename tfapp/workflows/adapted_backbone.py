@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,12 +81,15 @@ class AdaptedBackbone:
             raise ModelError(f"there is an adapter {name!r} already; choose another name, or unload it first")
         path = Path(file)
         adapter = AdapterFile.load(path)
-        model = self._build_model(path, adapter)
-        self._check_shapes(path, adapter, model)
-        for weight, value in zip(model.weights_beside_backbone(), adapter.head, strict=True):
-            weight.assign(value)
-        if adapter.arrays:
-            model.load_arrays(adapter.arrays)
+        try:
+            model = self._build_model(path, adapter)
+            self._check_kernels(adapter)
+        except ModelError:
+            raise
+        # What a file says of its model may be anything, and so may be the errors of what is built by it.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ModelError(f"{path}: the adapter is damaged ({reason}); write it with run.save_adapter") from error
         answer_format = find_task(model.task.name).answer_format
         predictor = Predictor(path, str(path), model.labels, graph_of(model), model.inputs, answer_format=answer_format)
         self._adapters[name] = _LoadedAdapter(adapter, predictor)
@@ -155,26 +158,32 @@ class AdaptedBackbone:
                 f"{begin} with other weights or another vocabulary (fingerprint {adapter.fingerprint[:8]}, "
                 f"this one has {fingerprint[:8]}); load it on the preset as it was then"
             )
+        model.check_length(preprocessor.max_length)
+        for weight, value in zip(model.weights_beside_backbone(), adapter.head, strict=True):
+            weight.assign(value)
+        if adapter.arrays:
+            model.load_arrays(adapter.arrays)
         return model
 
-    def _check_shapes(self, path: Path, adapter: AdapterFile, model: BertModel) -> None:
+    def _check_kernels(self, adapter: AdapterFile) -> None:
+        """Merges an adapter's weights into zeros, which fails where they fit no kernel."""
+        import keras
+
         for name, arrays in adapter.kernels.items():
-            kernel = self._kernels.get(name)
-            rows = None if kernel is None else rows_of(self._backbone, kernel)
-            if adapter_class(adapter.method) is None or next(iter(arrays.values())).shape[0] != rows:
-                raise ModelError(f"{path}: its weights for {name} fit no kernel; write it again with run.save_adapter")
-        head = [tuple(weight.shape) for weight in model.weights_beside_backbone()]
-        if head != [value.shape for value in adapter.head]:
-            raise ModelError(f"{path}: its output layer is not that of its settings; write it with run.save_adapter")
+            zeros = keras.Variable(np.zeros(self._kernels[name].shape, np.float32))
+            self._merge(adapter, zeros, arrays)
 
     def _apply(self, adapter: AdapterFile) -> None:
         """Merges an adapter into the kernels, which are the preset's."""
-        method: Any = adapter_class(adapter.method)
         for name, arrays in adapter.kernels.items():
             kernel = self._kernels[name]
             self._initial.setdefault(name, kernel.numpy())
-            rows = rows_of(self._backbone, kernel)
-            method.from_arrays(kernel, rows=rows, scale=adapter.scale, arrays=arrays).merge()
+            self._merge(adapter, kernel, arrays)
+
+    def _merge(self, adapter: AdapterFile, kernel: Any, arrays: Mapping[str, np.ndarray]) -> None:
+        method: Any = adapter_class(adapter.method)
+        rows = rows_of(self._backbone, kernel)
+        method.from_arrays(kernel, rows=rows, scale=adapter.scale, arrays=arrays).merge()
 
     def _restore(self, adapter: AdapterFile) -> None:
         """Makes the kernels that an adapter changed the preset's again."""

@@ -140,3 +140,18 @@ def test_what_is_left_are_the_highest_scores() -> None:
     best = int(np.argmax(allocator.scores()))
     allocator.allocate(10, 10)
     assert np.flatnonzero(update.weights["singular_values"].numpy()).tolist() == [best]
+
+
+@pytest.mark.parametrize("ends", [[40, 20, 40, 60, 60], [8, 8, 60, 60, 60], [60, 50, 30, 30, 25]], ids=str)
+def test_a_training_whose_end_moves_gets_no_rank_back(ends: list[int]) -> None:
+    """A budget of time makes another step the last one, sooner or later than before."""
+    updates = [make_update((8, 6), 8)]
+    allocator = RankAllocator(updates, target=1, **PHASES | {"interval": 1})
+    budgets, random = [], np.random.default_rng(5)
+    for step, total_steps in [*zip(range(5, 30, 5), ends, strict=True), (25, 25)]:
+        updates[0].weights["singular_values"].assign(random.normal(size=3))
+        allocator.allocate(step, total_steps)
+        allocator.hold()
+        budgets.append(allocator.budget)
+    assert budgets == sorted(budgets, reverse=True)
+    assert np.count_nonzero(updates[0].weights["singular_values"].numpy()) == budgets[-1] == 1

@@ -70,7 +70,11 @@ class KernelAdapter(abc.ABC):
 
     @classmethod
     def from_arrays(cls, kernel: Any, *, rows: int, scale: float, arrays: Mapping[str, np.ndarray]) -> Self:
-        """Returns an adapter of the kernel W0 with the weights that `arrays` gave."""
+        """Returns an adapter of the kernel W0 with the weights that `arrays` gave.
+
+        Raises:
+            ValueError: Their shapes are not those of the kernel's adapter.
+        """
         rank = next(iter(arrays.values())).shape[1]
         adapter = cls(kernel, rows=rows, rank=rank, scale=scale, seed=0)
         for name, weight in adapter.weights.items():
