@@ -181,6 +181,7 @@ def _network(folder: RunFolder) -> dict[str, Any]:
     data = folder.read("data")
     settings = flat_settings(experiment.network.model_dump(mode="json"), "model.")
     origin = {"task": experiment.task, "preset": experiment.origin, **dict(settings)}
+    origin["data.unknown_label"] = experiment.data.unknown_label
     labels = ", ".join(data["labels"])
     return origin | {"list of labels": labels, "data fingerprint": data["fingerprint"][:12]}
 

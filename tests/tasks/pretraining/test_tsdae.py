@@ -139,6 +139,18 @@ def test_each_epoch_deletes_other_words_and_no_texts_are_evaluated_too(model: Ts
     assert model.evaluation_outputs(nothing, tf.zeros([0, 16], tf.int32)).shape == (0, 3)
 
 
+def test_in_half_precision_logits_and_weights_stay_whole(still_preset: Path) -> None:
+    settings = PretrainingModelSettings(preset=str(still_preset), kind="tsdae", max_length=16)
+    whole, half = (build_model("pretraining", settings, (), dtype=dtype) for dtype in ("float32", "mixed_bfloat16"))
+    half.network.set_weights(whole.network.get_weights())
+    ids, splits, targets, _ = whole.encode({"text": TEXTS})
+    rows = tf.RaggedTensor.from_row_splits(ids, splits)
+    sums = [model.evaluation_outputs(rows, tf.constant(targets)).numpy() for model in (whole, half)]
+    np.testing.assert_allclose(sums[0][:, 0], sums[1][:, 0], rtol=0.05)
+    assert {weight.dtype for weight in half.network.weights} == {"float32"}
+    assert half.network.output["logits"].dtype == "float32"
+
+
 def test_saved_and_loaded_it_is_the_same_and_its_preset_too(model: Tsdae, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     model.save(tmp_path / "model")
