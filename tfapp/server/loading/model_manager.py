@@ -116,6 +116,7 @@ class ModelManager(ServedVersions):
             return False
         try:
             results = [self._unload(name, self._available(name), 0.0) for name in list(self._version_states)]
+            gc.collect()
             return all(results)
         finally:
             self._polling.release()
@@ -157,7 +158,10 @@ class ModelManager(ServedVersions):
 
     def _unload_unwanted(self, name: str, versions: set[int]) -> None:
         self._forget(name, versions)
-        self._unload(name, self._available(name) - versions, self._drain_seconds)
+        if unwanted := self._available(name) - versions:
+            self._unload(name, unwanted, self._drain_seconds)
+            # Loaded models are full of reference cycles; their memory comes back only with a collection.
+            gc.collect()
 
     def _forget(self, name: str, versions: set[int]) -> None:
         with self._changed:
@@ -198,9 +202,6 @@ class ModelManager(ServedVersions):
             all_idle = all_idle and is_idle
             note = "" if is_idle else "; a request still works on it"
             _log.info("model %s version %d: unloaded%s", name, version, note)
-        if versions:
-            # Loaded models are full of reference cycles; their memory comes back only with a collection.
-            gc.collect()
         return all_idle
 
     def _retire(self, version_state: VersionState, drain_seconds: float) -> bool:
