@@ -36,7 +36,7 @@ class Index(Protocol):
     """An index that archives come from."""
 
     def download(self, archive: Archive, folder: Path, on_progress: OnProgress) -> Path:
-        """Brings one file.
+        """Downloads one file.
 
         Args:
             archive: Which one. Its checksum is the caller's to verify.

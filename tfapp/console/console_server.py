@@ -35,7 +35,7 @@ def listen(access: Access) -> GuardedSocket:
 
 
 def run(app: Starlette, access: Access, listener: GuardedSocket, *, on_ready: Callable[[], None]) -> None:
-    """Serves pages on an open port until SIGINT or SIGTERM; calls `ready` when pages can be had."""
+    """Serves pages on an open port until SIGINT or SIGTERM; calls `on_ready` when pages can be had."""
     certificate, key = access.tls or (None, None)
     config = web_config(
         app,

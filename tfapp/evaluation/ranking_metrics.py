@@ -51,7 +51,7 @@ def relevant_ranks(relevant: Bools, scores: Floats) -> Ints:
 
 
 def count_ranks(ranks: Iterable[Ints], limit: int) -> tuple[int, ...]:
-    """Counts the queries whose first relevant candidate is at rank 1, 2, ... `cut`, and later; `ranks` are theirs."""
+    """Counts the queries whose first relevant candidate is at rank 1, 2, ... `limit`, and later; `ranks` are theirs."""
     first = np.array([query[0] for query in ranks], int)
     return tuple(np.bincount(np.minimum(first, limit + 1), minlength=limit + 2)[1:].tolist())
 

@@ -50,7 +50,7 @@ class TaskModel(ModelCheckpoint):
     overrides `encode`, `rows` and, for them, `logits`. One whose loss must know train as a whole (weights of classes)
     overrides `prepare`; one whose loss is no mean over the rows, `batch_loss`; one that learns from something else
     of the same rows each epoch, `resample`; one whose logits are too large to keep, `evaluation_outputs`; one with
-    something beside each token (a word's casing), `segmented`; one that leaves more than a model behind,
+    something beside each token (a word's casing), `add_segments`; one that leaves more than a model behind,
     `write_products`.
 
     Attributes:

@@ -26,7 +26,7 @@ class WeightAverage:
     Args:
         variables: Keras variables that the steps change, made under the strategy whose scope this is made in.
         decay: What a step leaves of the average, over 0 and under 1.
-        on_change: Called when `applied` has given the variables other values.
+        on_change: Called when `averaged_weights` has given the variables other values.
 
     Attributes:
         averages: A variable for each, in their order, and how many points they are of.
