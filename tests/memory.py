@@ -1,4 +1,4 @@
-"""What a process holds."""
+"""Measures the memory of a process."""
 
 from __future__ import annotations
 

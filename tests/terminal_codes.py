@@ -1,4 +1,4 @@
-"""What a terminal obeys instead of showing it, by Unicode's own tables."""
+"""Lists what a terminal obeys instead of showing it, by Unicode's own tables."""
 
 from __future__ import annotations
 

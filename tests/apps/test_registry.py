@@ -1,4 +1,4 @@
-"""What the command line and the console mount of an application, and what it costs."""
+"""Tests what the command line and the console mount of an application, and what it costs."""
 
 from __future__ import annotations
 

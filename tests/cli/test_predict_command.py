@@ -1,4 +1,4 @@
-"""What `tfapp predict` does around the model."""
+"""Tests what `tfapp predict` does around the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a signature tells that it can be called as a task."""
+"""Tests how a signature is recognized as one of a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documentation shows, run as it stands."""
+"""Tests what the documentation shows, run as it stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server under test may have been built without."""
+"""The capabilities that a server under test may have been built without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a real tensorflow_model_server answered (`recorded.json`), and what counts as the same answer."""
+"""Compares answers with those of a real tensorflow_model_server (`recorded.json`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each server of the suite serves, and how it is started. A server costs seconds, so few serve all tests."""
+"""Starts the servers of the suite, each with its models. A server costs seconds, so few serve all tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the way into the console holds against: where it leads, who guesses, and cookies of sessions that have ended."""
+"""Tests the login: where it leads, how it slows guesses down, and the cookies of sessions that have ended."""
 
 from __future__ import annotations
 

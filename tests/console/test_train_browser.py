@@ -1,4 +1,4 @@
-"""From a file to a served model, as somebody does who has never seen a terminal: in a headless Chromium."""
+"""Goes from a file to a served model in a headless Chromium, as somebody who has never seen a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds texts of users, passwords or tokens is its owner's alone from its first byte; what servers read is not."""
+"""Tests that files with texts of users, passwords or tokens are their owner's alone from their first byte."""
 
 from __future__ import annotations
 

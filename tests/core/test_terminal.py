@@ -1,4 +1,4 @@
-"""What is printed: lines for programs, bars for people, and nothing where nobody looks."""
+"""Tests what is printed: lines for programs, bars for people, and nothing where nobody looks."""
 
 from __future__ import annotations
 

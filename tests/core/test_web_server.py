@@ -1,4 +1,4 @@
-"""What callers of any web port can hold up: nothing."""
+"""Tests what callers of any web port can hold up: nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How answers are written: of a task that says nothing about it, of scores and of classes."""
+"""Tests how answers are written: of a task that says nothing about it, of scores and of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where data comes from: a data set's own settings, and the user's over them."""
+"""Tests where data comes from: a data set's own settings, and the user's over them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether scores tell which model is better."""
+"""Tests whether scores tell which model is better."""
 
 from __future__ import annotations
 

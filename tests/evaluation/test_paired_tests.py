@@ -1,4 +1,4 @@
-"""How often equal models are called different in 1,000 simulated comparisons, and how often planted differences are."""
+"""Tests how often 1,000 simulated comparisons call equal models different, and find planted differences."""
 
 from __future__ import annotations
 

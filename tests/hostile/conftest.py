@@ -1,4 +1,4 @@
-"""How long attacks last, and what they are made on."""
+"""Sets how long attacks last, and what they are made on."""
 
 from __future__ import annotations
 

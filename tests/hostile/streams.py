@@ -1,4 +1,4 @@
-"""What a monitor may be given: rows of texts in files, and settings."""
+"""Draws what a monitor may be given: rows of texts in files, and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a KerasHub BERT's weights are called: how deep they are, which are kernels, and of what shape."""
+"""Tests what a KerasHub BERT's weights are called: how deep they are, which are kernels, and of what shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of versions that servers load although a model has a `stable` and no label names them."""
+"""Tests what is told of versions that servers load although a model has a `stable` and no label names them."""
 
 from __future__ import annotations
 

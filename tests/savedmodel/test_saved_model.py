@@ -1,4 +1,4 @@
-"""What is exported: the contract's signatures over raw strings, equal to Keras, or nothing at all."""
+"""Tests what is exported: the contract's signatures over raw strings, equal to Keras, or nothing at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From logits to scores; thresholds are fitted on dev and nowhere else."""
+"""Tests evaluators from logits to scores; thresholds are fitted on dev and nowhere else."""
 
 from __future__ import annotations
 

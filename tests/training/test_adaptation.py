@@ -1,4 +1,4 @@
-"""What learns: counts, layers by name, and learning rates by depth."""
+"""Tests what learns: counts, layers by name, and learning rates by depth."""
 
 from __future__ import annotations
 

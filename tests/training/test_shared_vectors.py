@@ -1,4 +1,4 @@
-"""What trainings on one frozen BERT share: token ids and vectors, keyed by what they depend on."""
+"""Tests what trainings on one frozen BERT share: token ids and vectors, keyed by what they depend on."""
 
 from __future__ import annotations
 

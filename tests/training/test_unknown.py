@@ -1,4 +1,4 @@
-"""Where "none of these" begins: the share of known texts that may be refused holds, whatever else is in dev."""
+"""Tests where "none of these" begins: the share of known texts that may be refused holds, whatever else is in dev."""
 
 from __future__ import annotations
 

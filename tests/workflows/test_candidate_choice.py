@@ -1,4 +1,4 @@
-"""Whether chance explains that one candidate is better on dev than another, in one line."""
+"""Tests whether chance explains that one candidate is better on dev than another, in one line."""
 
 from __future__ import annotations
 

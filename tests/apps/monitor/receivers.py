@@ -1,4 +1,4 @@
-"""What sinks send, and a server that hardly answers."""
+"""Receivers of what sinks send, and a server that hardly answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `tfapp monitor` draws."""
+"""Tests what `tfapp monitor` draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where labels say which version of an application's models is the release."""
+"""Tests which version of an application's models is the release, where labels say so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings of the applications refuse, and how."""
+"""Tests what the settings of the applications refuse, and how."""
 
 from __future__ import annotations
 

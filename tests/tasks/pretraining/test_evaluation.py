@@ -1,4 +1,4 @@
-"""What guesses of masked tokens come to."""
+"""Tests what guesses of masked tokens come to."""
 
 from __future__ import annotations
 

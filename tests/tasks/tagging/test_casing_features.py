@@ -1,4 +1,4 @@
-"""How words are written, against plain Python, and what a tagger makes of it."""
+"""Tests how words are written, against plain Python, and what a tagger makes of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is proposed for texts with spans, by their words and their number."""
+"""Tests what is proposed for texts with spans, by their words and their number."""
 
 from __future__ import annotations
 
