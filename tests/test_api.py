@@ -97,7 +97,7 @@ def lstm_run(shallow_preset: Path, toy_data: Path, tmp_path_factory: pytest.Temp
 
 
 def test_a_run_learns_and_keeps_everything_that_explains_it(toy_run: Run) -> None:
-    assert toy_run.folder.finished
+    assert toy_run.folder.is_finished
     assert toy_run.path.parent.name == "toy"
     assert toy_run.evaluation.main_score > 0.6
     kept = {path.name for path in toy_run.path.iterdir()}
@@ -299,7 +299,7 @@ def test_a_killed_run_goes_on_and_a_finished_one_is_left_alone(lstm_run: Run, tm
     with pytest.raises(KilledError):
         tfapp.fit(experiment, runs=tmp_path, quiet=True, observers=[contender, Watcher(kill_at=17)])
     killed = tfapp.open_run(tmp_path / "toy")
-    assert not killed.folder.finished
+    assert not killed.folder.is_finished
     assert killed.folder.checkpoint.is_file()
     assert "not finished" in killed._repr_html_()
     with pytest.raises(TrainingError, match="not finished; go on with `tfapp train"):

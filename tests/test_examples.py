@@ -52,7 +52,7 @@ def support_run(shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_support_topics_trains_on_a_toy_preset(support_run: Run) -> None:
-    assert support_run.folder.finished
+    assert support_run.folder.is_finished
     assert support_run.evaluation.multi_label
     assert support_run.evaluation.labels == TOPICS
 

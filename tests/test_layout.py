@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import itertools
+import re
 import subprocess
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -81,4 +82,8 @@ def test_no_two_classes_have_one_name() -> None:
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 names.setdefault(node.name, []).append(file.relative_to(ROOT))
+    library = set(names)
+    for file in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]:
+        for name in library.intersection(re.findall(r"^class (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)):
+            names[name].append(file.relative_to(ROOT))
     assert {name: files for name, files in names.items() if len(files) > 1} == {}

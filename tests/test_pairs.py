@@ -177,5 +177,5 @@ def test_the_examples_train_at_toy_size(name: str, shallow_preset: Path, tmp_pat
     splits = tfapp.load_data(str(data), task=experiment.task, **experiment.data.model_dump(exclude={"train"}))
     assert splits.report.findings == ()
     run = tfapp.fit(experiment, data=splits, runs=tmp_path, quiet=True)
-    assert run.folder.finished
+    assert run.folder.is_finished
     assert run.evaluation.count == splits.test.num_rows

@@ -227,7 +227,7 @@ def test_so_many_sessions_are_kept_and_visitors_take_no_room(clock: Clock) -> No
     for _ in range(1000):
         sessions.keep(sessions.find(""))
     assert len(sessions) == 10
-    entered = [sessions.find(access.session_cookie(session["id"])).entered for session in kept]
+    entered = [sessions.find(access.session_cookie(session["id"])).is_logged_in for session in kept]
     assert entered == [False] + [True] * 10
 
 

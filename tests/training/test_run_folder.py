@@ -26,7 +26,7 @@ def test_a_new_run_keeps_its_settings_and_environment(tmp_path: Path) -> None:
     folder = create(tmp_path, epochs=3)
     assert folder.path.parent == tmp_path / "news"
     assert read_run_settings(folder.path) == experiment(epochs=3)
-    assert not folder.finished
+    assert not folder.is_finished
     environment = folder.read("environment")
     assert {"tensorflow", "keras", "keras-hub"} <= environment["packages"].keys()
     assert all(environment["packages"].values())

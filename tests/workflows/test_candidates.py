@@ -75,7 +75,7 @@ def test_the_best_on_dev_is_the_run_and_says_why(whole: Run, messages: Path) -> 
     (chosen,) = [one for one in candidates if one["chosen"]]
     assert chosen["dev"]["score"] == max(one["dev"]["score"] for one in candidates)
     assert chosen["dev"]["score"] == whole.folder.read("finished")["dev_score"]
-    assert whole.folder.finished
+    assert whole.folder.is_finished
     assert api.open_run(whole.path.parent).path == whole.path
     assert whole.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
     assert not list(whole.path.glob("candidates/*/model"))
@@ -257,7 +257,7 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
         told = {name: event[name] for name in ("name", "reason", "note")}
         assert candidates[event["name"]] == {**told, "chosen": False}
         assert event["name"] in run.folder.report.read_text()
-    assert run.folder.finished
+    assert run.folder.is_finished
     assert run.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
 
 

@@ -55,7 +55,7 @@ def test_the_newest_run_is_gone_on_with_finished_or_not(tmp_path: Path) -> None:
     folder = create(tmp_path, 100)
     assert find_resumable(experiment(), tmp_path) == folder
     folder.write("finished", {})
-    assert folder.finished
+    assert folder.is_finished
     assert find_resumable(experiment(), tmp_path) == folder
 
 

@@ -125,7 +125,7 @@ def run_and_show(
     as_json = as_json or not sys.stdout.isatty()
     observers = [TrainingLines()] if as_json else []
     run = fit(experiment, runs=runs, resume=resume, quiet=as_json, observers=observers)
-    if not run.folder.finished:
+    if not run.folder.is_finished:
         # Of several workers, the first one alone writes the run.
         if as_json:
             print_json({"event": "end", "run": None})

@@ -67,12 +67,12 @@ class Training:
             return "running"
         if self.log().has_ended:
             return "finished"
-        return "cancelled" if self.cancelled else "failed"
+        return "cancelled" if self.is_cancelled else "failed"
 
     @property
     def is_waiting(self) -> bool:
         """Returns whether it is still to be started."""
-        return not self._process.exists() and not self.cancelled
+        return not self._process.exists() and not self.is_cancelled
 
     @property
     def is_running(self) -> bool:
@@ -80,7 +80,7 @@ class Training:
         return self._process.exists() and self._is_alive()
 
     @property
-    def cancelled(self) -> bool:
+    def is_cancelled(self) -> bool:
         """Returns whether somebody cancelled it; it may still be running for a moment."""
         return (self.folder / "cancelled").exists()
 
@@ -261,7 +261,7 @@ class TrainingQueue:
         running = next((training for training in trainings if training.is_running), None)
         if running is not None:
             mark = running.folder / "cancelled"
-            if running.cancelled and self._clock().timestamp() - mark.stat().st_mtime > _STOP_SECONDS:
+            if running.is_cancelled and self._clock().timestamp() - mark.stat().st_mtime > _STOP_SECONDS:
                 running.kill()
             return
         queue = [training for training in trainings if training.is_waiting]

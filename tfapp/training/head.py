@@ -117,10 +117,10 @@ class HeadTrainer(Trainer):
             # The first step, which is traced, says nothing of the speed of others.
             self._measured_from = (self.budget.clock(), self.steps_done)
             self._closing = CLOSING_SECONDS + self._measured_from[0] - self._began
-            return self.budget.left <= self._closing
+            return self.budget.seconds_left <= self._closing
         start_time, start_step = self._measured_from
         pace = (self.budget.clock() - start_time) / (self.steps_done - start_step)
-        return self.budget.left <= self._closing + pace * (dev_steps + _FIT_SHARE * self.steps_done)
+        return self.budget.seconds_left <= self._closing + pace * (dev_steps + _FIT_SHARE * self.steps_done)
 
     @property
     def _cross_validated(self) -> bool:
@@ -157,7 +157,7 @@ class HeadTrainer(Trainer):
         if self.budget is None or penalties == len(PENALTIES):
             return False
         seconds, self._fitted_at = self.budget.clock() - self._fitted_at, self.budget.clock()
-        if self.budget.left > self._closing + _NEXT_FITS * seconds:
+        if self.budget.seconds_left > self._closing + _NEXT_FITS * seconds:
             return False
         self.state = replace(self.state, cut=f"{penalties} of {len(PENALTIES)} penalties")
         return True

@@ -33,7 +33,7 @@ def fit_start(
     is `frozen`; see `train`.
     """
     reader = FeatureReader(frozen, strategy, batch_size, mixed=budget is not None)
-    half = budget.left / 2 if budget else 0.0
+    half = budget.seconds_left / 2 if budget else 0.0
     steps: list[int] = []
 
     def read() -> np.ndarray:
@@ -42,7 +42,7 @@ def fit_start(
             earlier=[],
             around=precision.scope,
             on_step=lambda batches: steps.append(len(batches)),
-            stop=lambda: budget is not None and budget.left < half,
+            stop=lambda: budget is not None and budget.seconds_left < half,
         )
 
     if budget is None:

@@ -117,7 +117,7 @@ class RunFolder:
         return self.path / "evaluations" / f"{Path(source).stem}-{blake2b(source.encode(), digest_size=4).hexdigest()}"
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Returns whether training came to its end."""
         return (self.path / "finished.json").is_file()
 

@@ -37,7 +37,7 @@ class TimeBudget:
         return self.clock() - self._started
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Returns the seconds that are left; negative when it is over."""
         return self._seconds - self.elapsed
 
@@ -64,13 +64,13 @@ class StepBudget:
     @property
     def is_over(self) -> bool:
         """Returns whether there is time for nothing but what follows on the steps."""
-        return self._time.left <= self._closing
+        return self._time.seconds_left <= self._closing_seconds
 
     @property
     def steps_left(self) -> float:
         """Returns how many steps more there is time for; infinite before any was measured."""
         seconds = self._step_seconds * self._cost
-        return max(0.0, self._time.left - self._closing) / seconds if seconds else math.inf
+        return max(0.0, self._time.seconds_left - self._closing_seconds) / seconds if seconds else math.inf
 
     def begin(self, step: int) -> None:
         """Measures from here on: the device has done `step` steps, the first of which took longer, to be traced."""
@@ -90,5 +90,5 @@ class StepBudget:
         return self._seconds / self._steps if self._steps else 0.0
 
     @property
-    def _closing(self) -> float:
+    def _closing_seconds(self) -> float:
         return CLOSING_SECONDS + (self._tracing or 0.0) + self._passes_after * self._step_seconds

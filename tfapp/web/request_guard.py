@@ -62,7 +62,7 @@ class RequestGuard:
         await (refusal or self._app)(scope, _limit(receive, longest), answer)
 
     def _is_in(self, scope: Scope) -> bool:
-        return self._access.password is None or scope["session"].entered
+        return self._access.password is None or scope["session"].is_logged_in
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         host = headers.get("host", "")

@@ -35,7 +35,7 @@ class Session(dict[str, Any]):
     used: float = 0.0
 
     @property
-    def entered(self) -> bool:
+    def is_logged_in(self) -> bool:
         """Returns whether its owner gave the password."""
         return bool(self.get("entered"))
 

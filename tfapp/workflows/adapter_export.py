@@ -20,7 +20,7 @@ def save_adapter(folder: RunFolder, experiment: Experiment, file: Path) -> Path:
     Raises:
         ModelError: The run is not finished, or trained more than an adapter.
     """
-    if not folder.finished:
+    if not folder.is_finished:
         raise ModelError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     method = experiment.training.adapt
     if method == "all":

@@ -70,7 +70,7 @@ def train_candidates(
         raise SettingsError("several workers train by a settings file; `tfapp init FILE` writes one")
     check_evaluation(find_task(plan.experiment.task).evaluation)
     folder = find_resumable_plan(plan, runs) if resume else None
-    if folder and folder.finished:
+    if folder and folder.is_finished:
         return folder
     budget = _budget(plan, folder, clock)
     strategy = make_strategy(plan.experiment.training.strategy)
@@ -183,7 +183,7 @@ def _has_time(
         return True
     estimate = sum(result.candidate.seconds for result in results)
     slowdown = max(1.0, sum(result.seconds for result in results) / estimate) if estimate else 1.0
-    return has_time_for(candidate, budget.left, slowdown=slowdown)
+    return has_time_for(candidate, budget.seconds_left, slowdown=slowdown)
 
 
 def _drop_losers(results: Sequence[CandidateResult]) -> None:

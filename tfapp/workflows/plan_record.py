@@ -64,7 +64,7 @@ def find_resumable_plan(plan: Plan, runs: Path) -> RunFolder | None:
     folder = RunFolder(folders[-1].parent)
     if folder.read("plan")["asked"] == plan_request(plan):
         return folder
-    if folder.finished:
+    if folder.is_finished:
         return None
     raise TrainingError(
         f"{folder.path} was started with other settings, or on other data; give the same again, or start a new run "

@@ -113,7 +113,7 @@ def _from_run(folder: Path) -> Predictor:
     from tfapp.training.run_folder import RunFolder
     from tfapp.workflows.inference import packed_model
 
-    if not RunFolder(folder).finished:
+    if not RunFolder(folder).is_finished:
         raise ModelError(
             f"{folder}: the run is not finished; go on with `tfapp train ... --resume` first, or name another run"
         )

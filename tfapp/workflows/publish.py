@@ -46,7 +46,7 @@ def export_run(
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
     experiment = _with_export(read_run_settings(folder.path), overrides)
-    if not folder.finished:
+    if not folder.is_finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)
     if find_task(experiment.task).card is None:

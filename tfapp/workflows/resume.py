@@ -34,7 +34,7 @@ def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:
     earlier = read_run_settings(newest.path)
     if earlier == experiment:
         return newest
-    if newest.finished:
+    if newest.is_finished:
         return None
     differences = ", ".join(_differences(earlier, experiment))
     raise TrainingError(

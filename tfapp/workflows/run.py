@@ -89,7 +89,7 @@ class Run:
         return self.predictor(check_rows(texts, self.predictor.inputs))
 
     def _repr_html_(self) -> str:
-        if not self.folder.finished:
+        if not self.folder.is_finished:
             return f"<p>Run <code>{self.path}</code>, not finished.</p>"
         return f"<p>Run <code>{self.path}</code></p>{self.evaluation._repr_html_()}"
 

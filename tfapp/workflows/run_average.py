@@ -165,7 +165,7 @@ def _network(folder: RunFolder) -> dict[str, Any]:
     Raises:
         TrainingError: The run has no average with others.
     """
-    if not folder.finished:
+    if not folder.is_finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     experiment = read_run_settings(folder.path)
     if experiment.model.from_scratch:

@@ -137,7 +137,7 @@ def list_runs(runs: str | Path = "runs", *, name: str | None = None) -> list[Run
 def read_run(path: Path) -> RunRecord:
     """Returns what is on record of one run; what cannot be read is left out, and `problem` says why."""
     folder = RunFolder(path)
-    state = FINISHED if folder.finished else RUNNING if _is_running(folder) else UNFINISHED
+    state = FINISHED if folder.is_finished else RUNNING if _is_running(folder) else UNFINISHED
     record = RunRecord(path, state)
     try:
         if (path / "settings.toml").is_file():
@@ -149,7 +149,7 @@ def read_run(path: Path) -> RunRecord:
             record = replace(record, data=data["fingerprint"], rows=data["report"]["rows"])
         history = read_history(folder)
         seconds = next((line["seconds"] for line in reversed(history) if "seconds" in line), None)
-        epochs = folder.read("finished")["epochs"] if folder.finished else None
+        epochs = folder.read("finished")["epochs"] if folder.is_finished else None
         record = replace(record, dev=_dev_score(record.task, history), seconds=seconds, epochs=epochs)
         scores = folder.read_if_there("evaluation", None)
         if scores:

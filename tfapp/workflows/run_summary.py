@@ -69,7 +69,7 @@ def _compare_with_run_before(folder: RunFolder, evaluation: Evaluation) -> str:
     """Compares with the newest earlier run of the experiment that was evaluated on the same rows."""
     for path in sorted(folder.path.parent.glob("*/evaluation.json"), reverse=True):
         other = RunFolder(path.parent)
-        if other.path.name >= folder.path.name or not other.finished:
+        if other.path.name >= folder.path.name or not other.is_finished:
             continue
         try:
             before = with_answers(other.answers, read_evaluation(other.read("evaluation")))

@@ -69,7 +69,7 @@ def run_experiment(
         TfappError: Settings, data, preset or training cannot be used, or another process trains the run.
     """
     earlier_run = find_resumable(experiment, runs) if resume else None
-    if earlier_run and earlier_run.finished:
+    if earlier_run and earlier_run.is_finished:
         return earlier_run
     check_evaluation(find_task(experiment.task).evaluation)
     # Before any op runs: several workers must find each other first.
@@ -78,7 +78,7 @@ def run_experiment(
     with ExitStack() as stack:
         if earlier_run and chief:
             stack.enter_context(earlier_run.locked())
-            if earlier_run.finished:  # by another process, just now
+            if earlier_run.is_finished:  # by another process, just now
                 return earlier_run
             sweep_drafts(earlier_run.path)
         splits = splits or load_splits(experiment, quiet=quiet)

@@ -99,7 +99,7 @@ def test_vectors_of_texts_are_learnt_without_pairs(
 def test_another_task_starts_from_its_preset(run: Run, toy_data: Path, tmp_path: Path) -> None:
     values = toy_experiment(run.folder.preset, toy_data, training={"epochs": 1})
     tuned = tfapp.fit(parse_experiment(values), runs=tmp_path, quiet=True)
-    assert tuned.folder.finished
+    assert tuned.folder.is_finished
     mine, base = (load_model(one.folder.model).backbone for one in (tuned, run))
     assert mine.vocabulary_size == base.vocabulary_size == 52
     # One short epoch moves the weights, but does not make new ones.

@@ -44,14 +44,14 @@ def test_the_best_on_dev_wins_and_is_trained_anew(finished: tuple[Path, SearchRe
     assert result.best.value == max(trial.value for trial in complete)
     assert [seed.seed for seed in result.seeds] == [1, 2]
     # The stub's second seed is the best on dev, and not on test.
-    assert result.chosen is not None
-    assert (result.chosen.seed, result.chosen.test < result.seeds[0].test) == (2, True)
+    assert result.winner is not None
+    assert (result.winner.seed, result.winner.test < result.seeds[0].test) == (2, True)
     assert result.path == runs / "toy" / "20260101-000002"
     settings = result.run.experiment
     assert settings.training.seed == 2
     assert settings.training.learning_rate == result.best.parameters["training.learning_rate"]
     assert settings.search is None
-    assert f"{result.chosen.test:.3f}" in result.headline()
+    assert f"{result.winner.test:.3f}" in result.headline()
 
 
 def test_only_the_best_keeps_its_weights(finished: tuple[Path, SearchResult]) -> None:

@@ -51,7 +51,7 @@ def test_trials_are_trained_and_the_winner_is_a_run(settings: Path, tmp_path: Pa
     assert end["best"]["score"] == max(trial.value for trial in study.trials)
 
     winner = tfapp.open_run(end["run"])
-    assert winner.folder.finished
+    assert winner.folder.is_finished
     experiment = winner.experiment
     best = study.best_trial.params
     assert experiment.training.adapt == best["training.adapt"]

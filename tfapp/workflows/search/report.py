@@ -36,7 +36,7 @@ def write_search_report(result: SearchResult, study: optuna.Study, dimensions: S
         headline=result.headline(),
         best=result.best,
         seeds=result.seeds,
-        chosen=result.chosen,
+        chosen=result.winner,
         run=str(result.path) if result.path else "",
         trials=trials,
         space=[dimension.describe() for dimension in dimensions],

@@ -129,7 +129,7 @@ class SearchResult:
         return Run(self.path)
 
     @property
-    def chosen(self) -> SeedResult | None:
+    def winner(self) -> SeedResult | None:
         """Returns the training that the run is of: the best on dev."""
         return max(self.seeds, key=lambda seed: seed.dev) if self.seeds else None
 
@@ -142,7 +142,7 @@ class SearchResult:
         """Returns what came of it, in a line."""
         best = self.best
         words = f"best of {len(self.trials)} trials on dev: {best.score_name} {best.score:.3f} (trial {best.number})"
-        winner = self.chosen
+        winner = self.winner
         if winner is None:
             return words
         low, high = winner.interval
