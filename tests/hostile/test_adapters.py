@@ -21,6 +21,7 @@ from tfapp.models import BertModel
 from tfapp.models.adapters import AdapterFile
 from tfapp.tasks.models import build_model
 from tfapp.training.adaptation import Adaptation
+from tfapp.workflows.adapter_export import with_model
 
 ODD: tuple[Any, ...] = (None, -1, 0, 10**9, float("nan"), "", "cls", [], {}, [["a"]], {"text": 1}, True, "dora", "head")
 
@@ -33,11 +34,7 @@ def good_file(shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) ->
     assert isinstance(model, BertModel)
     file = tmp_path_factory.mktemp("adapter") / "good.safetensors"
     Adaptation(model, TrainingSettings(adapt="dora")).save(file)
-    adapter = AdapterFile.load(file)
-    head = [weight.numpy() for weight in model.weights_beside_backbone()]
-    facts: dict[str, Any] = {"preset": "toy", "task": "classification", "kind": "bert", "config": model.config()}
-    facts["preprocessor"] = {"max_length": 16, "lowercase": True}
-    AdapterFile(adapter.method, adapter.scale, adapter.fingerprint, adapter.kernels, head, {}, facts).save(file)
+    with_model(AdapterFile.load(file), model, "toy").save(file)
     return file
 
 

@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.toy import toy_experiment, toy_text, write_toy_preset
+from tests.toy_exports import ToyExports
 from tests.training.test_loop import new_folder, run
 from tfapp import AdaptedBackbone, Run
+from tfapp.core.rows import to_columns
 from tfapp.errors import ModelError, SettingsError
+from tfapp.models import BertModel
 from tfapp.models.adapters import AdapterFile
 from tfapp.tasks.experiments import parse_experiment
+from tfapp.workflows.adapter_export import with_model
 
 TEXTS = [toy_text("sport", 901), toy_text("tech", 902), "", "Crème brûlée 今日は 😍"]
 TRAINING: dict[str, dict[str, Any]] = {
@@ -136,3 +141,30 @@ def test_a_run_of_all_weights_has_no_adapter(toy_run: Run, tmp_path: Path) -> No
     with pytest.raises(ModelError, match=r"it trained every weight, so it has no adapter; train with training\.adapt"):
         toy_run.save_adapter(tmp_path / "all.safetensors")
     assert not (tmp_path / "all.safetensors").exists()
+
+
+def test_models_of_all_tasks_share_a_backbone(shallow_preset: Path, toy_exports: ToyExports, tmp_path: Path) -> None:
+    backbone = AdaptedBackbone(str(shallow_preset))
+    models: dict[str, BertModel] = {}
+    for name in ("tagging", "ranking apart", "tagging by shapes"):
+        model = toy_exports.model(name)
+        assert isinstance(model, BertModel)
+        for weight in model.weights_beside_backbone():
+            weight.assign(weight.numpy() + 0.1)
+        file = tmp_path / f"{name}.safetensors"
+        with_model(AdapterFile("head", 1.0, model.fingerprint(), {}), model, "toy").save(file)
+        if name == "tagging by shapes":
+            # Its backbone has a segment for each way in which a word is written.
+            with pytest.raises(ModelError, match=r"trained on toy with num_segments \d+, this one has 2"):
+                backbone.load(name, file)
+            continue
+        models[name] = model
+        backbone.load(name, file)
+    for name, model in models.items():
+        backbone.switch(name)
+        rows: list[Any] = [("the ball", "a new goal"), ("", "web")] if len(model.inputs) > 1 else TEXTS
+        columns = {key: tf.constant(values) for key, values in to_columns(rows, model.inputs).items()}
+        expected = model.predict_text(columns)
+        for output, values in backbone.predict(rows).items():
+            if values.dtype != object:
+                np.testing.assert_allclose(values, expected[output], atol=1e-5)

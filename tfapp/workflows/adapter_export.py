@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfapp.config import Experiment
 from tfapp.errors import ModelError
+from tfapp.models import BertModel
 from tfapp.models.adapters import AdapterFile, adapter_class
 from tfapp.tasks.models import load_model
 from tfapp.training import RunFolder
 
-__all__ = ["save_adapter"]
+__all__ = ["save_adapter", "with_model"]
 
 
 def save_adapter(folder: RunFolder, experiment: Experiment, file: Path) -> Path:
@@ -36,15 +38,18 @@ def save_adapter(folder: RunFolder, experiment: Experiment, file: Path) -> Path:
         adapter = AdapterFile(method, 1.0, model.fingerprint(), {})
     else:
         raise ModelError(f"{folder.path}: it kept no adapter, as a run that is an average of others; export the model")
-    preprocessor = {"lowercase": model.preprocessor.lowercase, "max_length": model.preprocessor.max_length}
-    identity = {"preset": experiment.model.preset, "task": model.task.name, "kind": model.kind}
-    AdapterFile(
-        adapter.method,
-        adapter.scale,
-        adapter.fingerprint,
-        adapter.kernels,
-        [weight.numpy() for weight in model.weights_beside_backbone()],
-        model.arrays(),
-        {**identity, "config": model.config(), "preprocessor": preprocessor},
-    ).save(file)
+    with_model(adapter, model, experiment.model.preset).save(file)
     return file
+
+
+def with_model(adapter: AdapterFile, model: BertModel, preset: str) -> AdapterFile:
+    """Returns an adapter with what a model on its backbone needs beside it; `preset` is the backbone's."""
+    facts = {
+        "preset": preset,
+        "task": model.task.name,
+        "kind": model.kind,
+        "config": model.config(),
+        "preprocessor": {"max_length": model.preprocessor.max_length},
+    }
+    head = [weight.numpy() for weight in model.weights_beside_backbone()]
+    return replace(adapter, head=head, arrays=model.arrays(), model=facts)
