@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from harness import environment, write_report
 
-__all__ = ["Measurement", "add_options", "run_measurements"]
+__all__ = ["Measurement", "add_options", "read_results", "run_measurements"]
 
 PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "tfapp")
 
@@ -55,7 +55,7 @@ def run_measurements(measurements: Sequence[Measurement], options: argparse.Name
         values = one.run()
         results[one.key] = {"kind": one.kind, "seconds": round(time.monotonic() - start, 1), **values}
         write_report(options.output, {"results": results, "environment": environment(*PACKAGES)})
-        print(f"{one.key}: {values}", file=sys.stderr)
+        print(f"{one.key}: {values!s:.200}", file=sys.stderr)
     return results
 
 

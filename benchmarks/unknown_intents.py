@@ -12,8 +12,8 @@ The share is chosen before test is looked at: of each draw's known intents 75, 5
 share with the highest F1 on dev, in the mean of all these, then serves all three settings.
 
 `frozen` fits a logistic regression to vectors of the frozen preset: a minute for the vectors, a minute for the rest.
-`trained` fine-tunes with accuracy/banking77.toml, by the shares that `frozen` chose: nine trainings, planned as one to
-two hours on two cores. Each draw is written to --output as soon as it is done, and is not measured again.
+`trained` fine-tunes with accuracy/banking77.toml, by the shares that `frozen` chose: nine trainings, planned as two
+hours on two cores (`--plan` says what is left). Each draw is kept in --output as soon as it is done.
 DIR holds `banking77/{train,test}.csv`.
 """
 
@@ -21,13 +21,11 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import statistics
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -35,8 +33,8 @@ import numpy as np
 import tensorflow as tf
 from accuracy import SETTINGS
 from accuracy import tfapp as command
-from harness import environment, write_report
 from inference_report import print_table
+from resumable import Measurement, add_options, read_results, run_measurements
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
@@ -94,25 +92,23 @@ def main() -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="further settings of `trained`"
     )
-    parser.add_argument("--output", type=Path, required=True, help="keep the figures as JSON")
+    add_options(parser)
     options = parser.parse_args()
-    report: dict[str, Any] = json.loads(options.output.read_text()) if options.output.exists() else {"draws": {}}
-    train, test, names = read(options.data / "banking77")
-    chosen = choose_shares(report["draws"]) if options.part == "trained" else None
-    if options.part == "trained" and not chosen:
+    if options.part == "trained" and not choose_shares(read_results(options.output)):
         raise SystemExit("no shares are chosen yet; run --part frozen with the same --output first")
-    measure = frozen_part(train, test) if options.part == "frozen" else trained_part(train, test, names, options.set)
-    for ratio in RATIOS:
-        for seed in range(options.seeds):
-            key = f"{options.part} {ratio} {seed}"
-            if key not in report["draws"]:
-                start = time.monotonic()
-                figures = measure(ratio, seed)
-                report["draws"][key] = {**figures, "seconds": round(time.monotonic() - start, 1)}
-                report["environment"] = environment("tensorflow", "keras-hub", "tfapp")
-                write_report(options.output, report)
-                print(f"{key}: {report['draws'][key]['seconds']} s", file=sys.stderr)
-    print_results(report["draws"], options.part, chosen or choose_shares(report["draws"]))
+    train, test, names = read(options.data / "banking77")
+
+    @cache
+    def measure() -> Callable[[float, int], dict[str, Any]]:
+        return frozen_part(train, test) if options.part == "frozen" else trained_part(train, test, names, options.set)
+
+    def measurement(ratio: float, seed: int) -> Measurement:
+        minutes = 28 * ratio if options.part == "trained" else 0.3
+        kind = f"{options.part} {ratio}"
+        return Measurement(f"{options.part}/{ratio}/seed {seed}", kind, minutes, lambda: measure()(ratio, seed))
+
+    measurements = [measurement(ratio, seed) for ratio in RATIOS for seed in range(options.seeds)]
+    print_results(run_measurements(measurements, options), options.part)
 
 
 def read(folder: Path) -> tuple[Texts, Texts, list[str]]:
@@ -238,9 +234,9 @@ def textoir_figures(targets: np.ndarray, predictions: np.ndarray) -> dict[str, f
     return {figure: float(value) for figure, value in zip(FIGURES, values, strict=True)}
 
 
-def choose_shares(draws: dict[str, Any]) -> dict[str, str]:
+def choose_shares(results: dict[str, Any]) -> dict[str, str]:
     """Returns each way's share with the highest F1 on intents held out of train, in the mean of the frozen draws."""
-    held_out = [one for figures in draws.values() for one in figures.get("held_out", {}).values()]
+    held_out = held_out_figures(results)
     if not held_out:
         return {}
     return {
@@ -249,18 +245,25 @@ def choose_shares(draws: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def print_results(draws: dict[str, Any], part: str, shares: dict[str, str]) -> None:
-    """Prints a line for each setting and way: the means over the seeds."""
+def held_out_figures(results: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for figures in results.values() for one in figures.get("held_out", {}).values()]
+
+
+def print_results(results: dict[str, Any], part: str) -> None:
+    """Prints what chose the shares, and a line for each setting and way: the means over the seeds."""
+    shares = choose_shares(results)
+    if not shares:
+        return
 
     def lines() -> Iterator[tuple[str, ...]]:
         for ratio in RATIOS:
-            chosen = [figures["test"] for key, figures in draws.items() if key.startswith(f"{part} {ratio} ")]
+            chosen = [figures["test"] for key, figures in results.items() if key.startswith(f"{part}/{ratio}/")]
             for way in WAYS if chosen else ():
                 means = [statistics.mean(one[way][shares[way]][figure] for one in chosen) for figure in FIGURES]
                 means.append(statistics.mean(one[way]["auroc"] for one in chosen))
                 yield f"{ratio:.0%}", way, shares[way], *(f"{100 * mean:.1f}" for mean in means)
 
-    held_out = [one for figures in draws.values() for one in figures.get("held_out", {}).values()]
+    held_out = held_out_figures(results)
     for way in WAYS:
         means = [
             f"{share} {100 * statistics.mean(one[way][str(share)]['f1'] for one in held_out):.1f}" for share in SHARES

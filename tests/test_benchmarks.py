@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from tests.toy import toy_rows
 from tfapp.config import ModelSettings
@@ -80,3 +82,24 @@ def test_robustness_trains_by_settings_that_are_valid_and_compares_with_plain_tr
     better = {"accuracy": {"clean": 0.98}, "count": 100, "wrong": {"clean": "c000"}}
     _, rows = robustness.table({"sst2/plain/0": score, "sst2/sam/0": better})
     assert rows == [("sst2", "plain", "1", "90.0"), ("sst2", "sam", "1", "98.0 (+8.0 +)")]
+
+
+def test_unknown_intents_are_drawn_and_scored_as_textoir_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    benchmark = importlib.import_module("unknown_intents")
+    intents = np.repeat(np.arange(77), 20)
+    for ratio, known in ((0.25, 19), (0.5, 38), (0.75, 58)):
+        part = benchmark.draw(intents, ratio, 1)
+        assert np.sum(part.classes >= 0) == known
+        assert len(part.train) + len(part.dev) == 20 * known
+        assert not np.intersect1d(part.train, part.dev).size
+    part = benchmark.draw(intents, 0.5, 1, learnt_ratio=0.5)
+    assert np.unique(part.classes[intents[part.train]]).tolist() == list(range(19))
+    assert benchmark.OPEN in part.classes[intents[part.dev]]
+    random = np.random.default_rng(0)
+    targets, predictions = random.integers(-1, 5, 200), random.integers(-1, 5, 200)
+    figures = benchmark.textoir_figures(targets, predictions)
+    f1 = f1_score(targets, predictions, average=None)
+    assert figures["accuracy"] == pytest.approx(np.mean(targets == predictions))
+    assert [figures[name] for name in ("f1", "f1_known", "f1_open")] == pytest.approx([f1.mean(), f1[1:].mean(), f1[0]])
+    assert figures["known_refused"] == pytest.approx(np.mean(predictions[targets >= 0] == -1))
