@@ -56,7 +56,7 @@ class TextSet:
 
 
 @dataclass(frozen=True)
-class Method:
+class RobustMethod:
     """A method of training.
 
     Attributes:
@@ -75,14 +75,14 @@ SETS: Final = {
     "tweets": TextSet(EXAMPLES / "tweets.toml", 2),
 }
 METHODS: Final = {
-    PLAIN: Method({}),
-    "word-dropout": Method({"word_dropout": 0.1}),
-    "typos": Method({"augment": {"share": 0.5, "kinds": ["typos"]}}),
-    "word-drop": Method({"augment": {"share": 0.5, "kinds": ["word-drop"]}}),
-    "neighbours": Method({"augment": {"share": 0.5, "kinds": ["neighbours"]}}),
-    "sam": Method({"sam_rho": 0.05}, 2),
-    "fgm": Method({"fgm_epsilon": 1.0}, 7 / 3),
-    "r-drop": Method({"r_drop_alpha": 1.0}, 2),
+    PLAIN: RobustMethod({}),
+    "word-dropout": RobustMethod({"word_dropout": 0.1}),
+    "typos": RobustMethod({"augment": {"share": 0.5, "kinds": ["typos"]}}),
+    "word-drop": RobustMethod({"augment": {"share": 0.5, "kinds": ["word-drop"]}}),
+    "neighbours": RobustMethod({"augment": {"share": 0.5, "kinds": ["neighbours"]}}),
+    "sam": RobustMethod({"sam_rho": 0.05}, 2),
+    "fgm": RobustMethod({"fgm_epsilon": 1.0}, 7 / 3),
+    "r-drop": RobustMethod({"r_drop_alpha": 1.0}, 2),
 }
 # What the settings files have of the methods, which a plain training does without.
 OWN: Final = ("word_dropout", "sam_rho")
