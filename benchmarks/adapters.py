@@ -230,6 +230,7 @@ def print_results(trainings: dict[str, Any], options: argparse.Namespace) -> Non
         "share",
         "file, kB",
         "s",
+        "CPU s",
         "MB",
     )
     rows = []

@@ -103,3 +103,27 @@ def test_unknown_intents_are_drawn_and_scored_as_textoir_does(monkeypatch: pytes
     assert figures["accuracy"] == pytest.approx(np.mean(targets == predictions))
     assert [figures[name] for name in ("f1", "f1_known", "f1_open")] == pytest.approx([f1.mean(), f1[1:].mean(), f1[0]])
     assert figures["known_refused"] == pytest.approx(np.mean(predictions[targets >= 0] == -1))
+
+
+def test_trainings_of_adapters_that_are_finished_are_shown_and_not_done_again(tmp_path: Path) -> None:
+    (tmp_path / "sst2").mkdir()
+    for name in ("train", "dev"):
+        (tmp_path / "sst2" / f"{name}.tsv").write_text("a text\t1\n")
+    figures = {"test": 0.875, "trained_weights": 1500, "weights": 100_000, "adapter_kb": 6, "seconds": 7200.0}
+    figures |= {"processor_seconds": 99.0, "peak_mb": 700}
+    # The rate that is best on dev is shown.
+    trainings = {
+        f"sst2; DoRA; {rate}; seed 0": {**figures, "dev": dev}
+        for rate, dev in ((0.0005, 0.7), (0.001, 0.9), (0.002, 0.8))
+    }
+    report = {"conditions": {"train_rows": 2000, "rank": 5, "set": []}, "trainings": trainings}
+    (tmp_path / "adapters.json").write_text(json.dumps(report))
+    command = [sys.executable, str(BENCHMARKS / "adapters.py"), "--data", str(tmp_path), "--part", "sst2"]
+    command += ["--ways", "DoRA", "--output", str(tmp_path / "adapters.json")]
+    plan = subprocess.run([*command, "--plan", "--seeds", "3"], stdout=subprocess.PIPE, text=True, check=True)
+    assert plan.stdout == "sst2: 2 trainings left, about 0.0 hours\n"
+    table = subprocess.run([*command, "--seeds", "1"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    row = ["sst2", "DoRA", "0.001", "87.50", "87.50", "87.50", "90.00", "1,500", "1.50%", "6", "7200", "99", "700"]
+    start = table.index("sst2")
+    assert table[start : start + len(row)] == row
+    assert " ".join(table[start + len(row) :]) == "6.00 hours in all"
