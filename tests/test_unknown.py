@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tfapp import Run
 from tfapp.errors import SettingsError
 from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.models import load_model
 
 # Texts about money belong to none of the classes.
 KNOWN = sorted(TOPICS.keys() - {"money"})
@@ -65,6 +67,22 @@ def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None
     assert all(answer.score == answer.unknown_score for answer in answers if answer.label == "other")
     assert all(set(answer.probabilities) == set(KNOWN) for answer in answers)
     assert "should be answered `other`" in (tmp_path / "toy" / "1" / "README.md").read_text()
+
+
+def test_an_average_evaluates_each_part_by_nothing_of_another(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "toy" / "20260101-000000"
+    shutil.copytree(run.path, other)
+    model = load_model(other / "model")
+    *body, kernel, bias = model.network.get_weights()
+    # Its labels are the same, and its logits are farther out than those of unknown texts in the first run.
+    model.network.set_weights([*body, 10 * kernel, 10 * bias])
+    model.save(other / "model")
+    average = tfapp.average_runs([run, other], method="uniform", to=tmp_path / "averages", quiet=True)
+    first, second = average.folder.read("parts")["parts"]
+    assert first["dev"] == second["dev"]
+    assert isinstance(average.evaluation, ClassEvaluation)
+    assert average.evaluation.scope() == run.evaluation.scope()
+    assert "by guidance, found of dev" in average.evaluation.unknown_method
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from tfapp.data import Splits
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel
+from tfapp.models.unknown import Unknown
 from tfapp.tasks.experiments import parse_experiment, read_run_settings
 from tfapp.tasks.models import load_model
 from tfapp.tasks.registry import find_task
@@ -191,6 +192,10 @@ class _DevEvaluator:
 
     def __init__(self, part: _Part, splits: Splits) -> None:
         self.model = part.load()
+        if self.model.unknown is not None:
+            # What it measures by is of this part's weights: as in a training, it is chosen for the best weights alone.
+            settings = read_run_settings(part.run.path).model
+            self.model.unknown = Unknown(self.model.unknown.label, settings.unknown_share, settings.unknown_by)
         self.train_split, self.dev_split = (tokenize_split(self.model, table) for table in (splits.train, splits.dev))
         self._evaluator = find_task(self.model.task.name).evaluator()
         self._predictor = make_predictor(self.model, self.dev_split.targets)
