@@ -27,6 +27,7 @@ from tests.training.test_loop import (
     whole,
 )
 from tfapp.config import Experiment, TrainingSettings
+from tfapp.models.adapters import AdapterFile
 from tfapp.tasks.models import load_model
 from tfapp.training import EpochEvent, StepEvent, StepPrecision, TimeBudget, make_strategy, tokenize_split
 from tfapp.training.features import FeatureReader
@@ -103,6 +104,17 @@ def test_a_machine_that_grows_slow_ends_it_at_a_step(experiment: Experiment, tmp
     # One step more than there was time for: its slowness was not known before.
     assert clock.now <= 60.0 + 20.0
     assert [event.epoch for event in clock.epochs] == [1, 2]
+
+
+def test_adalora_has_its_last_ranks_where_the_time_is_over_with_an_epoch(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    ranks = changed(experiment, adapt="adalora", lora_rank=2, adalora_warmup_share=0.5)
+    folder = new_folder(ranks, tmp_path)
+    _, state = bounded(ranks, folder, Clock(then=1000.0, after=10), 200.0)
+    assert state.cut == "12 of 24 steps"
+    kernels = AdapterFile.load(folder.adapter).kernels.values()
+    assert np.mean([len(arrays["singular_values"]) for arrays in kernels]) <= 2
 
 
 def test_a_run_that_is_gone_on_with_has_the_time_that_is_left(experiment: Experiment, tmp_path: Path) -> None:

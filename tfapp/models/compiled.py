@@ -19,7 +19,7 @@ _SIZES: Final = sorted([2**power for power in range(31)] + [3 * 2**power for pow
 class CompiledNetwork:
     """A network as one program of XLA's a shape, its gradients as another.
 
-    XLA compiles for fixed shapes. So the inputs are padded to one of few: rows and width to `rounded`, of which there
+    XLA compiles for fixed shapes. So the inputs are padded to one of few: rows and width to `round_up`, of which there
     are five from 32 to 128. What is padded is cut off the outputs again, which are the network's own but for the order
     of their sums.
 

@@ -14,7 +14,7 @@ __all__ = ["in_sub_batches", "padded_sizes"]
 _SIDE_BY_SIDE: Final = 32
 # Rows over and under these lengths are not in the same sub-batch.
 _LONG: Final = (96, 384)
-# See `_aligned`.
+# See `_align`.
 _TOKENS_ALIGNED: Final = 16
 _ROWS_ALIGNED: Final = 4
 # Of a row alone: it is padded to a multiple of the first, or of a power of two that is at most this share of it.
@@ -56,7 +56,7 @@ def in_sub_batches(
 def padded_sizes(longest: int) -> np.ndarray:
     """Returns int32[longest + 1]: to how many tokens a row is padded that is computed alone, by its own number.
 
-    There are some 40 sizes up to 512, see `_aligned`: each length for itself would take oneDNN's code for 512.
+    There are some 40 sizes up to 512, see `_align`: each length for itself would take oneDNN's code for 512.
     """
     counts = np.arange(longest + 1)
     powers = 2 ** np.floor(np.log2(np.maximum(counts - 1, 1) * _MOST_PADDING))

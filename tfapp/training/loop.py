@@ -153,7 +153,8 @@ class FineTuner(Trainer):
             with self.precision.scope():
                 meter.results.append(self.train_step(batch))
             self.state = replace(self.state, step=self.state.step + 1)
-            last = self.state.step == self.epoch_steps or self._out_of_time()
+            # Time first: what a training does at its last step it does at the end of an epoch, too.
+            last = self._out_of_time() or self.state.step == self.epoch_steps
             self.adaptation.finish_step(self.steps_done, self.total_steps)
             if self.average:
                 self.average.update(self.steps_done, last=last)
