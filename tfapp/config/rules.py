@@ -59,7 +59,7 @@ def _loss(experiment: Experiment) -> str | None:
 def _adapt(experiment: Experiment) -> str | None:
     kind, adapt, decay = experiment.model.kind, experiment.training.adapt, experiment.training.layer_decay
     setting = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
-    if kind != "bert" and (adapt != "all" or decay < 1):
+    if kind != "bert" and experiment.model.from_scratch and (adapt != "all" or decay < 1):
         return f"{setting}, but model.kind {kind} has no pretrained layers; use kind bert"
     if adapt == "head" and decay < 1:
         return f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns"

@@ -37,7 +37,10 @@ def save_adapter(folder: RunFolder, experiment: Experiment, file: Path) -> Path:
         # The backbone is still the preset's.
         adapter = AdapterFile(method, 1.0, model.fingerprint(), {})
     else:
-        raise ModelError(f"{folder.path}: it kept no adapter, as a run that is an average of others; export the model")
+        raise ModelError(
+            f"{folder.path}: it kept no adapter, as averages of runs and runs of before do not; export the whole "
+            "model, or train it again"
+        )
     with_model(adapter, model, experiment.model.preset).save(file)
     return file
 

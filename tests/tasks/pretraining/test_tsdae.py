@@ -10,11 +10,14 @@ import pytest
 import tensorflow as tf
 
 from tests.toy import VOCABULARY, toy_rows, write_toy_preset
+from tfapp.errors import SettingsError
 from tfapp.models import load_preset
 from tfapp.models.backbones import layer_parts
+from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.pretraining.settings import PretrainingModelSettings
 from tfapp.tasks.pretraining.tsdae import Tsdae, delete_words
+from tfapp.training.adaptation import Adaptation
 
 TEXTS = [row["text"] for row in toy_rows(12)]
 
@@ -161,3 +164,15 @@ def test_saved_and_loaded_it_is_the_same_and_its_preset_too(model: Tsdae, tmp_pa
     preset = load_preset(str(tmp_path / "preset")).backbone()
     for one, other in zip(model.backbone.weights, preset.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["simcse", "tsdae"])
+def test_its_layers_are_pretrained_ones(model: Tsdae, kind: str) -> None:
+    values: dict[str, Any] = {"name": "toy", "task": "pretraining", "data": {"train": "x"}, "model": {"kind": kind}}
+    experiment = parse_experiment(values | {"training": {"layer_decay": 0.5}})
+    adaptation = Adaptation(model, experiment.training)
+    scales = {variable.path: adaptation.scale(variable) for variable in model.network.trainable_variables}
+    assert scales["token_embedding/embeddings"] == 0.5 ** (model.backbone.num_layers + 1)
+    assert scales["value/kernel"] == 1
+    with pytest.raises(SettingsError, match="pretraining changes every weight; use adapt all"):
+        parse_experiment(values | {"training": {"adapt": "lora"}})
