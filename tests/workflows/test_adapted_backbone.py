@@ -87,6 +87,14 @@ def test_files_hold_the_trained_weights_only(files: dict[str, Path]) -> None:
         assert file.stat().st_size < 4 * count + 4000
 
 
+def test_a_model_that_is_saved_has_its_adapter(runs: dict[str, Run]) -> None:
+    for name in ("lora", "dora", "adalora"):
+        times = [
+            file.stat().st_mtime_ns for file in (runs[name].folder.adapter, runs[name].folder.model / "model.json")
+        ]
+        assert times == sorted(times)
+
+
 def test_an_unloaded_adapter_leaves_the_preset_s_kernels(backbone: AdaptedBackbone, runs: dict[str, Run]) -> None:
     backbone.switch("dora")
     backbone.unload("dora")

@@ -184,8 +184,9 @@ class FineTuner(Trainer):
             self._plan_end(self.pace)
 
     def _save_best(self) -> None:
-        super()._save_best()
+        # First, for a model that is saved is whole: a run of few shots that was killed goes on with it as it is.
         self.adaptation.save(self.folder.adapter)
+        super()._save_best()
 
     def _predict(self) -> np.ndarray:
         return predict_logits(self.predictor, self.dev_split.texts, self.dev_split.targets)
