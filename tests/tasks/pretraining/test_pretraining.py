@@ -166,6 +166,7 @@ def test_mistakes_are_named(lines: Path, tmp_path: Path) -> None:
         ((lines, "--to", tmp_path / "full"), "exists and is no preset"),
         ((lines, "--from-scratch"), "model.fresh.vocabulary_size is 8192, but the texts make"),
         ((lines, "--set", "training.adapt=lora"), "pretraining changes every weight"),
+        ((lines, "--set", "model.kind=simcse", "--set", "training.batch_size=1"), "from the others of its batch"),
         ((ROOT / "examples/bbc-news.toml",), 'needs task = "pretraining"'),
         ((ROOT / "examples/bbc-news.toml", "--from-scratch"), "--from-scratch: goes with a file of texts"),
     ):

@@ -76,6 +76,12 @@ def _positions(experiment: Experiment) -> str | None:
     return None
 
 
+def _batch(experiment: Experiment) -> str | None:
+    if experiment.model.kind == "simcse" and experiment.training.batch_size == 1:
+        return "training.batch_size is 1, but simcse tells each text from the others of its batch; take 2 or more"
+    return None
+
+
 def _search_space(experiment: Experiment) -> dict[str, Any]:
     return {
         "training.learning_rate": fine_tuning_space(experiment)["training.learning_rate"],
@@ -90,7 +96,7 @@ SETTINGS: Final = TaskSettings(
     texts=("text",),
     reads=("model.pooling", "model.temperature"),
     model=PretrainingModelSettings,
-    rules=(_adapt, _positions),
+    rules=(_adapt, _positions, _batch),
     refusals={
         "training.augment": "it learns what texts are like, and hides words itself (model.masking)",
         "training.fgm_epsilon": _NO_LABELS,
