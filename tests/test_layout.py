@@ -73,7 +73,10 @@ def test_every_package_says_what_may_live_in_it() -> None:
     packages = sorted((ROOT / "tfapp").rglob("__init__.py"))
     assert packages
     for package in packages:
-        assert ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))), f"{package} has no docstring"
+        docstring = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+        first_line = docstring.partition("\n")[0]
+        assert first_line.endswith("."), f"{package} has no sentence for a first line"
+        assert len(re.findall(r"[A-Za-z]{2,}", first_line)) >= 6, f"{package} says too little: {first_line}"
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -1,1 +1,1 @@
-"""Ready applications over served models; they reach models through `tfapp_client` alone, and remember in a database."""
+"""Holds one folder for each ready application, its registry, and in `shared` what the applications have in common."""

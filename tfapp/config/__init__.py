@@ -1,4 +1,4 @@
-"""One experiment as frozen settings: TOML in, `--set` overrides, validated with the field's name.
+"""Holds what makes frozen settings of one experiment from TOML and `--set`, and checks them by each field's name.
 
 The tasks are handed to it, as `TaskSettings`; `tfapp.tasks.experiments` reads settings with all of them.
 

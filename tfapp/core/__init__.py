@@ -1,1 +1,1 @@
-"""The parts that any program needs: files, sockets, threads, the terminal, TensorFlow's import."""
+"""Holds what any program could use, as it knows no task: files, sockets, threads, terminal, TensorFlow's import."""

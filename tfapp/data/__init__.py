@@ -1,4 +1,4 @@
-"""Labelled texts: read, cleaned, split, described; and files of any size scored.
+"""Holds all work on rows of texts before a network sees them: reading, cleaning, splitting, describing, scoring files.
 
 Example:
     splits = load(DataSettings(train="news.csv"))

@@ -1,4 +1,4 @@
-"""The parts that the evaluations of several tasks share: metrics and their intervals, plots, and the report."""
+"""Holds what evaluations of several tasks share: metrics and their intervals, comparisons, plots and the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that networks of several tasks share: presets, preprocessing, backbones, pooling, windows."""
+"""Holds the parts of networks that several tasks share: presets, preprocessing, backbones, pooling, heads, windows."""
 
 from __future__ import annotations
 

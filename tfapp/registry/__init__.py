@@ -1,4 +1,4 @@
-"""Versions of models on disk and the model config file: numbers, labels, history, publishing and pruning."""
+"""Holds the work on versions of models on disk: publishing, labels, the model config file, history and pruning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export: a trained model as a SavedModel that takes raw strings, checked before anyone sees it."""
+"""Holds what exports a trained model as a SavedModel that takes raw strings: its graph, its signatures, its checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded model server: TensorFlow Serving's own gRPC interfaces over any SavedModels.
+"""Holds the embedded model server, which offers TensorFlow Serving's own interfaces over any SavedModels.
 
     with running_server("models", port=8500) as server:
         print(server.address)

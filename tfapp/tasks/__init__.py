@@ -1,4 +1,4 @@
-"""The tasks that tfapp can learn: a folder for each, `shared`, and the registry in which all others find them."""
+"""Holds one folder for each task, what several tasks share in `shared`, and the registry in which others find them."""
 
 from __future__ import annotations
 

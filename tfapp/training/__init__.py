@@ -1,4 +1,4 @@
-"""Training: strategy, steps, loop and what watches them.
+"""Holds the training of any task: strategy, steps, loop, optimizer, the methods of papers, and the run's folder.
 
 What needs TensorFlow is imported when it is first asked for: whoever looks at run folders alone does without.
 """

@@ -1,1 +1,1 @@
-"""The parts that the pages of the console and of the applications share."""
+"""Holds what the pages of the console and of the applications share: forms, login, state, charts, templates, style."""

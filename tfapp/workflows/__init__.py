@@ -1,1 +1,1 @@
-"""The verbs that join data, models, training and export: train, build, evaluate, predict, publish, release."""
+"""Holds the verbs that join data, models, training and export: train, build, evaluate, predict, publish, release."""

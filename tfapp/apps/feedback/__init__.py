@@ -1,4 +1,4 @@
-"""Feedback: pools of texts whose least certain answers people label first, and the labels.
+"""Holds the application feedback: pools of texts, the choice of the least certain ones, and the labels people give.
 
 `tfapp.apps.feedback.service` opens it; the console shows it, and `tfapp train` reads what it exports.
 """

@@ -1,1 +1,1 @@
-"""Opinion monitoring: a stream of texts in; trends, and alerts with the texts that show them, out."""
+"""Holds the application monitor: it reads a stream of texts, stores their classes, draws trends and raises alerts."""

@@ -1,1 +1,1 @@
-"""The parts that the applications share: the database, ingest, vectors, model servers; it imports none of them."""
+"""Holds what several applications use: the database, ingest, vectors, model servers; it imports no application."""

@@ -1,1 +1,1 @@
-"""The console's own pages, one file for each group."""
+"""Holds the console's own pages, one file for each group of pages."""

@@ -1,1 +1,1 @@
-"""Reads data files as blocks of rows: a file for each format."""
+"""Holds the readers of data files as blocks of rows, one file for each format."""

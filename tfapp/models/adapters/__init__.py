@@ -1,4 +1,4 @@
-"""Adapters: kernels of a pretrained BERT that learn by few weights of their own, one file a method."""
+"""Holds the adapters, by which a pretrained BERT's kernels learn with few weights: one file for each method."""
 
 from tfapp.models.adapters.adalora import RankAllocator, SingularValueUpdate
 from tfapp.models.adapters.adapter_file import AdapterFile, backbone_fingerprint, kernels_by_name

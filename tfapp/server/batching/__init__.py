@@ -1,1 +1,1 @@
-"""Merges requests that wait at the same time into batches: queues, their fair order, and the threads that run them."""
+"""Holds what merges waiting requests into batches: queues, their fair order, and the threads that run the batches."""

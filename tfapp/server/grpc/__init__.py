@@ -1,1 +1,1 @@
-"""The gRPC port: its services, its interceptor, its time limits and permissions."""
+"""Holds the gRPC port: its services, its interceptor, its time limits and permissions."""

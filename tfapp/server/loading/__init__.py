@@ -1,1 +1,1 @@
-"""Loads and unloads versions of models: sources and configurations, states, retries, labels."""
+"""Holds what loads and unloads versions of models: sources, configurations, states, retries and labels."""

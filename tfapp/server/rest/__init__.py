@@ -1,1 +1,1 @@
-"""TensorFlow Serving's REST interface: JSON over HTTP, beside gRPC, over the same models."""
+"""Holds TensorFlow Serving's REST interface: JSON over HTTP, beside gRPC, over the same models."""

@@ -1,1 +1,1 @@
-"""Checks what a SavedModel would do beside computing, before anything of it is loaded."""
+"""Holds the check of what a SavedModel would do besides computing, which runs before anything of it is loaded."""

@@ -1,1 +1,1 @@
-"""One loaded version of a model: its signatures, the calls on it, their tensors, and its warm-up."""
+"""Holds one loaded version of a model: its signatures, the calls on it, their tensors, its limits and its warm-up."""

@@ -1,1 +1,1 @@
-"""The task answering: all that only it has, from reading questions and contexts to its report."""
+"""Holds all that only the task answering has, from questions and their contexts to exact match and F1."""

@@ -1,1 +1,1 @@
-"""The task classification: all that only labels for texts have, the LSTM baseline included."""
+"""Holds all that only the task classification has, such as its choices for a data file and the LSTM baseline."""

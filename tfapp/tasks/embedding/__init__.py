@@ -1,1 +1,1 @@
-"""The task embedding: all that only vectors of texts have, from reading pairs to retrieval scores."""
+"""Holds all that only the task embedding has, from pairs of texts to the scores of retrieval."""

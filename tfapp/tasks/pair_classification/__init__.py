@@ -1,1 +1,1 @@
-"""The task pair-classification: all that only labels for pairs of texts have."""
+"""Holds all that only the task pair-classification has, which labels pairs of texts."""

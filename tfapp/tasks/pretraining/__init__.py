@@ -1,1 +1,1 @@
-"""The task pretraining: all that only learning from texts without labels has."""
+"""Holds all that only the task pretraining has, which learns from texts without labels."""

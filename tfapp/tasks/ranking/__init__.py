@@ -1,1 +1,1 @@
-"""The task ranking: all that only candidates for a query have, from grades to nDCG."""
+"""Holds all that only the task ranking has, from candidates with grades for a query to nDCG."""

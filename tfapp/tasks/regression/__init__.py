@@ -1,1 +1,1 @@
-"""The tasks regression and pair-regression: all that only numbers for texts or pairs have."""
+"""Holds all that only the tasks regression and pair-regression have, from numbers for texts to RMSE."""

@@ -1,1 +1,1 @@
-"""What several tasks share: of those on classes the evaluator, settings and forms; of several the ways to train."""
+"""Holds what two or more tasks use: the evaluator, settings and forms of classes, pairs, numbers, ways to train."""

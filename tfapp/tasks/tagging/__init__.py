@@ -1,1 +1,1 @@
-"""The task tagging: all that only spans in texts have, from BIO tags to entity scores."""
+"""Holds all that only the task tagging has, from spans and BIO tags to entity scores."""

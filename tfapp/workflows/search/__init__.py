@@ -1,4 +1,4 @@
-"""Search of settings: trials of a space in processes of their own, and the winner trained anew."""
+"""Holds the search of settings: the study, its trials in processes of their own, and the training of the winner."""
 
 from __future__ import annotations
 

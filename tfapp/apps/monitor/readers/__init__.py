@@ -1,1 +1,1 @@
-"""Readers of texts: from a file that grows, a folder, a pipe, or HTTP."""
+"""Holds the readers of texts, one file for each source: a growing file, a folder, a pipe, HTTP."""

@@ -1,1 +1,1 @@
-"""Sinks, which are notified of alerts, one file for each."""
+"""Holds the sinks that are notified of alerts, one file for each, and what they share."""

@@ -1,4 +1,4 @@
-"""The migrations of the database, which Alembic runs when an older one is opened."""
+"""Holds the migrations of the applications' database, which Alembic runs when an older database is opened."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The migrations, a file each; one that was published is not changed any more."""
+"""Holds the migrations, one file for each; one that was published never changes."""
