@@ -212,6 +212,7 @@ def test_rules_over_several_settings() -> None:
         ("ranking", "data.on_single_label=fail", "data.on_single_label is not read"),
         ("ranking", "model.multi_label=true", "model.multi_label is not read"),
         ("ranking", "model.window=64", "model.window is not read by the task ranking"),
+        ("classification", "data.word_column=1", "data.word_column is not read by the task classification"),
         ("pair-classification", "model.window=64", "model.window is not read by the task pair-classification"),
         ("tagging", "training.r_drop_alpha=1", "it compares one answer a text, and a text has many tags"),
         ("answering", "training.r_drop_alpha=1", "it compares one answer a text, and texts are read in windows"),

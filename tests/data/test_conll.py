@@ -18,6 +18,7 @@ from tfapp.errors import DataError
 from tfapp.tasks.experiments import task_settings
 from tfapp.tasks.registry import find_task
 from tfapp.tasks.sniff import sniff
+from tfapp.tasks.tagging.settings import TaggingDataSettings
 
 Row = tuple[str, list[tuple[int, int, str]]]
 
@@ -116,7 +117,7 @@ Ana B-person
 
 
 def load_broken(file: Path, **values: Any) -> Splits:
-    settings = DataSettings.model_validate({"train": str(file), "dev": str(file), "test": str(file), **values})
+    settings = TaggingDataSettings.model_validate({"train": str(file), "dev": str(file), "test": str(file), **values})
     return load(settings.model_copy(update={"on_overlap": "keep"}), schema=find_task("tagging").schema)
 
 
@@ -127,7 +128,7 @@ def test_tags_that_break_their_scheme_are_repaired_and_told(tmp_path: Path) -> N
         ("the Red Cross", [(0, 7, "org"), (8, 13, "place")]),
         ("Ana", [(0, 3, "person")]),
     ]
-    found = describe(str(file), DataSettings(train="x", on_bad_tags="fail"), schema=find_task("tagging").schema)
+    found = describe(str(file), TaggingDataSettings(train="x", on_bad_tags="fail"), schema=find_task("tagging").schema)
     (finding,) = found.findings
     assert (found.rows, finding.kind, finding.count, finding.rows) == (3, "bad_tag", 2, (2, 6))
     assert finding.message == (
@@ -167,7 +168,7 @@ def test_a_file_is_known_by_its_suffix_and_settings(tmp_path: Path) -> None:
         assert table["text"].to_pylist() == [text for text, _ in EXPECTED]
         assert table["row"].to_pylist() == [3, 10, 12]
     odd = saved(tmp_path, "B-place\tRome\n", "a.data")
-    settings = DataSettings(train="x", format="conll", word_column=1, tag_column=0)
+    settings = TaggingDataSettings(train="x", format="conll", word_column=1, tag_column=0)
     table = load_table(str(odd), settings, labels=ALL, schema=find_task("tagging").schema)
     assert table["label"].to_pylist() == [[{"start": 0, "end": 4, "label": "place"}]]
 

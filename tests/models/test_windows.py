@@ -13,10 +13,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models import TaskModel
 from tfapp.models.windows import mean_of_windows, split_windows
+from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model, load_model
 
 CLS, SEP = 101, 102
@@ -49,7 +49,7 @@ def test_the_mean_weighs_by_tokens() -> None:
 
 def build(preset: Path, **changes: Any) -> TaskModel:
     keras.utils.set_random_seed(3)
-    return build_model("classification", ModelSettings(preset=str(preset), **changes), ["a", "b"])
+    return build_model("classification", ClassificationModelSettings(preset=str(preset), **changes), ["a", "b"])
 
 
 def logits_of(model: TaskModel, texts: list[str]) -> np.ndarray:

@@ -16,6 +16,7 @@ from tfapp.config import ModelSettings
 from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.tasks.classification.lstm import LstmClassifier
+from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model
 from tfapp.training import make_strategy
 from tfapp.training.adversarial_embeddings import AdversarialEmbeddings
@@ -28,7 +29,7 @@ Batch = tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]
 def build(preset: Path, **changes: Any) -> TaskModel:
     keras.utils.set_random_seed(3)
     settings: dict[str, Any] = {"preset": str(preset), "max_length": 16, "pooling": "mean", "dropout": 0}
-    return build_model("classification", ModelSettings(**settings | changes), ["a", "b", "c"])
+    return build_model("classification", ClassificationModelSettings(**settings | changes), ["a", "b", "c"])
 
 
 def batch(model: TaskModel) -> Batch:

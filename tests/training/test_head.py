@@ -14,10 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from tests.training.test_loop import table
-from tfapp.config import ModelSettings, TrainingSettings
+from tfapp.config import TrainingSettings
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel
+from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import EpochEvent, RunFolder, StepPrecision, make_strategy, tokenize_split, train
 from tfapp.training.features import FeatureReader, FeatureStore
@@ -28,7 +29,7 @@ TOPICS = ["money", "sport", "tech"]
 
 def build(preset: Path, labels: list[str] = TOPICS, **changes: Any) -> TaskModel:
     keras.utils.set_random_seed(3)
-    settings = ModelSettings(preset=str(preset), **{"max_length": 16, "pooling": "mean"} | changes)
+    settings = ClassificationModelSettings(preset=str(preset), **{"max_length": 16, "pooling": "mean"} | changes)
     return build_model("classification", settings, labels)
 
 

@@ -146,8 +146,6 @@ def _distillation(experiment: Experiment) -> str | None:
     rules = {
         "distillation.teacher with several runs exclude each other: only their answers have a mean; set "
         "hidden_weight = 0, or name one run": len(experiment.distillation.teachers) > 1,
-        "model.window exclude each other: vectors are compared over whole texts; set hidden_weight = 0, or remove "
-        "window": model.window is not None,
         "model.pair_encoder bi exclude each other: vectors are compared over whole rows; set hidden_weight = 0, or "
         "pair_encoder = cross": model.pair_encoder == "bi",
     }

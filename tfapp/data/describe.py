@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -141,9 +140,8 @@ def describe(
     origin = resolve(source, settings or schema.settings(train=source), pull=pull, catalogue=catalogue)
     problems: list[Finding] = []
     # What would be refused or left out is described, too.
-    lenient = replace(origin, settings=origin.settings.model_copy(update={"on_bad_tags": "repair"}))
-    read_rows = partial(read_table, schema=schema, multi_label=_has_lists(origin), on_progress=on_progress)
-    table = read_rows(lenient, findings=problems)
+    options = {"multi_label": _has_lists(origin), "repair": True}
+    table = read_table(origin, schema=schema, on_progress=on_progress, findings=problems, **options)
     texts = [table[name] for name in schema.texts]
     characters = sum(pc.utf8_length(column).to_numpy() for column in texts)
     return Description(

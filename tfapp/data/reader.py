@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ def read_table(
     *,
     schema: Schema = TEXT_CLASSES,
     multi_label: bool = False,
+    repair: bool = False,
     on_progress: OnProgress | None = None,
     findings: list[Finding] | None = None,
 ) -> pa.Table:
@@ -57,6 +59,7 @@ def read_table(
         source: What to read, and its settings: column names, encoding, rating, row limit.
         schema: What its rows are.
         multi_label: Read each row's labels as a list.
+        repair: Mend what can be mended, also where the settings would drop it or fail.
         on_progress: Is told the rows read.
         findings: Gets what was wrong in the file and was mended or left out.
 
@@ -73,11 +76,15 @@ def read_table(
     """
     schema.target.check_source(source, multi_label)
     _check_format(source, schema)
-    bad_tags = BadTagCount(source.name, source.settings.on_bad_tags)
+    words = schema.target.words(source.settings)
+    if repair:
+        words = replace(words, on_bad_tags="repair")
+    bad_tags = BadTagCount(source.name, words.on_bad_tags)
     if source.format == "folder":
         parts = _folder_parts(source)
     else:
-        parts = (_to_part(source, block, schema, multi_label) for block in bad_tags.watch(_blocks(source, schema)))
+        blocks = bad_tags.watch(_blocks(source, schema, words))
+        parts = (_to_part(source, block, schema, multi_label) for block in blocks)
     batches, rows = [], 0
     for part in parts:
         batches.append(part)
@@ -167,7 +174,7 @@ def _check_format(source: Source, schema: Schema) -> None:
         raise DataError(f"{source.name}: {content}; the task {schema.task} needs {' or '.join(needs)}{way_out}")
 
 
-def _blocks(source: Source, schema: Schema) -> Iterator[Block]:
+def _blocks(source: Source, schema: Schema, words: WordColumns) -> Iterator[Block]:
     """Yields the first rows of a file, as the settings limit them, and checks its columns."""
     settings = source.settings
     names: dict[str, None] = {}
@@ -176,7 +183,7 @@ def _blocks(source: Source, schema: Schema) -> Iterator[Block]:
         source.format,
         encoding=settings.encoding,
         header=settings.header,
-        words=WordColumns(settings.word_column, settings.tag_column, settings.tag_scheme, settings.on_bad_tags),
+        words=words,
         separator=settings.separator,
         sheet=settings.sheet,
         block_rows=_BLOCK_ROWS,

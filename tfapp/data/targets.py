@@ -11,6 +11,7 @@ import pyarrow as pa
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
+from tfapp.data.readers.conll import WordColumns
 from tfapp.data.sources import Source
 from tfapp.errors import DataError
 
@@ -27,6 +28,11 @@ class Target(abc.ABC):
     def column(self, settings: DataSettings) -> tuple[str, str] | None:
         """Returns the file's column, and the setting that names it; None: `reader` makes every row's value of None."""
         return settings.label, "data.label"
+
+    def words(self, settings: DataSettings) -> WordColumns:
+        """Returns how files with a word and its tag a line are read, if the task reads such files."""
+        del settings
+        return WordColumns()
 
     def check_source(self, source: Source, multi_label: bool) -> None:  # noqa: B027 - most go with any
         """Checks settings and format against each other.

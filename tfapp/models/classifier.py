@@ -12,7 +12,7 @@ from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.embedder import ClassEmbedder
-from tfapp.models.heads import bert_network, check_positions, classifier_pooling
+from tfapp.models.heads import bert_network, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.text_pairs import comparison_of
 from tfapp.models.windows import mean_of_windows, split_windows
@@ -67,26 +67,17 @@ class TextClassifier(BertModel, ClassificationModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Returns labels, window, pooling, dropout, multi-label, and what counts in the loss."""
+        """Returns labels, pooling, dropout, multi-label, and what counts in the loss."""
         return {
             "labels": labels,
             "pooling": settings.pooling or "cls",
             "dropout": settings.dropout,
-            "window": _window(settings),
             "temperature": settings.temperature,
             "pair_encoder": settings.pair_encoder,
             "multi_label": settings.multi_label,
             "class_balance": settings.class_balance,
             "focal_gamma": settings.focal_gamma,
         }
-
-    @classmethod
-    def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
-        """Returns what the base class does; texts that are read in windows need the positions of one."""
-        window = _window(settings)
-        setting = "model.window" if window else "model.max_length"
-        check_positions(backbone, window or settings.max_length, setting, windows=True)
-        return backbone
 
     def embedder(self) -> ClassEmbedder:
         """Returns an embedder on the same weights, which learns classes by contrast and pools as the head does.
@@ -97,15 +88,6 @@ class TextClassifier(BertModel, ClassificationModel):
         embedder = ClassEmbedder(self.backbone, preprocessor, pooling=self.pooling, temperature=self.temperature)
         embedder.xla, embedder.shards = self.xla, self.shards
         return embedder
-
-    def check_length(self, max_length: int) -> None:
-        """Checks that texts of so many tokens can be read.
-
-        Raises:
-            ModelError: The backbone has fewer positions, and there is no window.
-        """
-        if self.window is None:
-            check_positions(self.backbone, max_length, "max_length", windows=True)
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network, on a long text's windows if there are such.
@@ -139,8 +121,3 @@ class TextClassifier(BertModel, ClassificationModel):
     def own_config(self) -> dict[str, Any]:
         """Returns what all classifiers keep, and the head's settings."""
         return self.class_config() | super().own_config()
-
-
-def _window(settings: ModelSettings) -> int | None:
-    """Returns the window; None where it holds whole texts."""
-    return settings.window if (settings.window or 0) < settings.max_length else None

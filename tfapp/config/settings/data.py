@@ -62,18 +62,6 @@ class DataSettings(Settings):
         "label",
         description="The column of the labels.",
     )
-    word_column: int = Field(0, description="conll files: the column of the words, counted from 0; -1 is the last one.")
-    tag_column: int = Field(
-        -1, description="conll files: the column of the tags (IOB1, IOB2 or BIOES), counted in the same way."
-    )
-    tag_scheme: Literal["auto", "IOB1", "IOB2", "BIOES"] = Field(
-        "auto", description="conll files: the scheme of the tags. auto: the one that the fewest words break."
-    )
-    on_bad_tags: Literal["repair", "drop", "fail"] = Field(
-        "repair",
-        description="conll files: if tags break their scheme: repair: read their entities as conlleval does; drop the "
-        "sentence; or fail.",
-    )
     unknown_label: str | None = Field(
         None,
         min_length=1,

@@ -25,16 +25,11 @@ class ModelSettings(Settings):
         description="The longest input in tokens, including [CLS] and [SEP]. Longer texts are cut off, "
         "unless they are read in windows.",
     )
-    window: int | None = Field(
-        None,
-        ge=4,
-        description="Longer texts are read in windows of at most this many tokens, and averaged; by default whole.",
-    )
     pooling: Literal["cls", "mean", "max"] | None = Field(
         None,
-        description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum. An embedding is "
-        "the [CLS] token's own vector, the mean or the maximum. By default mean for embedding, few-shot and "
-        "pair_encoder bi, else cls.",
+        description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum. A vector that is "
+        "compared with others is the [CLS] token's own, the mean or the maximum. By default mean where vectors are "
+        "compared, as by method few-shot and pair_encoder bi, else cls.",
     )
     pair_encoder: Literal["cross", "bi"] = Field(
         "cross",
@@ -75,7 +70,8 @@ class ModelSettings(Settings):
     temperature: float = Field(
         0.05,
         gt=0,
-        description="Embedding, few-shot and pair_encoder bi: the loss divides cosines by this; lower is sharper.",
+        description="Where vectors are compared, as by method few-shot and pair_encoder bi: the loss divides cosines "
+        "by this; lower is sharper.",
     )
 
     @property

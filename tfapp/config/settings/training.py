@@ -24,13 +24,12 @@ class TrainingSettings(Settings):
         1,
         ge=0,
         description="Passes over the training texts; for few-shot, how many partners of its label each text is paired "
-        "with. 0, for embedding and few-shot: use the preset unchanged.",
+        "with. 0, for few-shot and for models without an output layer: use the preset unchanged.",
     )
     batch_size: int = Field(
         16,
         ge=1,
-        description="Texts per step, over all devices together. For embedding: pairs, each of which is compared with "
-        "the others of its batch.",
+        description="Texts, or pairs of texts, per step, over all devices together.",
     )
     sub_batch: int | None = Field(
         None,

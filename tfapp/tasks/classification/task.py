@@ -18,11 +18,11 @@ __all__ = ["CLASSIFICATION"]
 
 
 def _classes() -> TaskClasses:
-    from tfapp.models import TextClassifier
     from tfapp.tasks.classification.lstm import LstmClassifier
+    from tfapp.tasks.classification.model import WindowClassifier
     from tfapp.tasks.shared.class_evaluator import ClassEvaluator
 
-    return TaskClasses({"bert": TextClassifier, "lstm": LstmClassifier}, ClassEvaluator)
+    return TaskClasses({"bert": WindowClassifier, "lstm": LstmClassifier}, ClassEvaluator)
 
 
 CLASSIFICATION: Final = TaskSpec(

@@ -49,7 +49,10 @@ SETTINGS: Final = TaskSettings(
     model=EmbeddingModelSettings,
     rules=(_adapt,),
     pretrained=True,
-    notes={"data.group": "Rows without a group are grouped by their query."},
+    notes={
+        "data.group": "Rows without a group are grouped by their query.",
+        "training.batch_size": "Each pair is compared with the others of its batch.",
+    },
     refusals={
         "training.fgm_epsilon": _COMPARED,
         "training.r_drop_alpha": _COMPARED,

@@ -14,9 +14,11 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, drop_marked
 from tfapp.data.findings import Finding, name_list
 from tfapp.data.labels import as_label, iter_column
+from tfapp.data.readers.conll import WordColumns
 from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
+from tfapp.tasks.tagging.settings import TaggingDataSettings
 
 __all__ = ["SPANS", "SpanTarget", "as_spans"]
 
@@ -82,6 +84,11 @@ def _span_text(span: Span) -> str:
 
 class SpanTarget(Target):
     """The target of a tagger: spans with types."""
+
+    def words(self, settings: DataSettings) -> WordColumns:
+        """Returns the columns of words and tags that the settings name."""
+        own = TaggingDataSettings.of(settings)
+        return WordColumns(own.word_column, own.tag_column, own.tag_scheme, own.on_bad_tags)
 
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
         """Returns `list<struct<start: int32, end: int32, label: string>>`."""

@@ -6,10 +6,27 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from tfapp.config import Experiment, ModelSettings, TaskSettings
+from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
 from tfapp.tasks.shared.search_spaces import fine_tuning_space
 
-__all__ = ["SETTINGS", "TaggingModelSettings"]
+__all__ = ["SETTINGS", "TaggingDataSettings", "TaggingModelSettings"]
+
+
+class TaggingDataSettings(DataSettings):
+    """The columns of words and their tags, and what becomes of tags that break their scheme."""
+
+    word_column: int = Field(0, description="conll files: the column of the words, counted from 0; -1 is the last one.")
+    tag_column: int = Field(
+        -1, description="conll files: the column of the tags (IOB1, IOB2 or BIOES), counted in the same way."
+    )
+    tag_scheme: Literal["auto", "IOB1", "IOB2", "BIOES"] = Field(
+        "auto", description="conll files: the scheme of the tags. auto: the one that the fewest words break."
+    )
+    on_bad_tags: Literal["repair", "drop", "fail"] = Field(
+        "repair",
+        description="conll files: if tags break their scheme: repair: read their entities as conlleval does; drop the "
+        "sentence; or fail.",
+    )
 
 
 class TaggingModelSettings(ModelSettings):
@@ -56,14 +73,11 @@ SETTINGS: Final = TaskSettings(
         "data.label",
         "data.on_missing_label",
         "data.on_unseen_label",
-        "data.word_column",
-        "data.tag_column",
-        "data.tag_scheme",
-        "data.on_bad_tags",
         "model.dropout",
         "training.word_dropout",
         "training.fgm_epsilon",
     ),
+    data=TaggingDataSettings,
     model=TaggingModelSettings,
     rules=(_crf,),
     notes={

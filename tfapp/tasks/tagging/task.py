@@ -15,7 +15,7 @@ from tfapp.tasks.tagging.answer_format import SpanAnswerFormat
 from tfapp.tasks.tagging.data import SpanTarget
 from tfapp.tasks.tagging.evaluation import EntityEvaluation
 from tfapp.tasks.tagging.propose import propose_tagging
-from tfapp.tasks.tagging.settings import SETTINGS
+from tfapp.tasks.tagging.settings import SETTINGS, TaggingDataSettings
 
 __all__ = ["TAGGING"]
 
@@ -42,7 +42,13 @@ def _classes() -> TaskClasses:
 TAGGING: Final = TaskSpec(
     contract.TAGGING,
     settings=SETTINGS,
-    schema=Schema(SETTINGS.name, SETTINGS.texts, SpanTarget(), ("jsonl", "parquet", "arrow", "conll")),
+    schema=Schema(
+        SETTINGS.name,
+        SETTINGS.texts,
+        SpanTarget(),
+        ("jsonl", "parquet", "arrow", "conll"),
+        settings=TaggingDataSettings,
+    ),
     classes=_classes,
     evaluation=EntityEvaluation,
     answer_format=SpanAnswerFormat(),
