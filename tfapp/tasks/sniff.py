@@ -46,6 +46,14 @@ def sniff(
         raise SettingsError(f"unknown setting data.{unknown_setting}{did_you_mean(unknown_setting, fields)}")
     encoder = find_sentence_encoder(preset)
     sample = take_sample(name, hints=hints, pull=pull)
+    proposal = _propose(sample, spec, encoder)
+    others = (one for one in all_tasks().values() if one.suggest and one.name != proposal.task)
+    remarks = (one.suggest(sample, proposal) for one in others if one.suggest)
+    return replace(proposal, notes=(*proposal.notes, *filter(None, remarks)))
+
+
+def _propose(sample: DataSample, spec: TaskSpec | None, encoder: SentenceEncoder | None) -> Proposal:
+    tasks = all_tasks().values() if spec is None else (spec,)
     # A data set's columns are known by its name.
     specs = () if sample.source.asset is not None else tasks
     proposals = ((one, one.propose(sample)) for one in specs if one.propose)

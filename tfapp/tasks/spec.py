@@ -94,6 +94,8 @@ class TaskSpec:
         propose: Looks at a sample of a data file and returns the settings for it; None: it is not this task's.
         propose_named: Proposes settings, ways to train included, for a file that somebody says is this task's, or that
             no task takes for its own where this is the default task; None: the columns are those of the settings.
+        suggest: Says in a few words what this task would make of a sample, beside the settings that were proposed for
+            another one; None where it would make nothing of it.
         choose: Adds how a model reads, and the ways to train it, to a proposal that says what the data are. It is
             handed the shares of the splits, and the preset if that is a sentence encoder, else None. Without it
             the ways are the output layer alone and all weights, where the task can fit the first.
@@ -111,6 +113,7 @@ class TaskSpec:
     make_preset: Callable[[ModelSettings, pa.Table], Preset] | None = None
     propose: Callable[[DataSample], Proposal | None] | None = None
     propose_named: Callable[[DataSample, SentenceEncoder | None], Proposal] | None = None
+    suggest: Callable[[DataSample, Proposal], str | None] | None = None
     choose: Callable[[Proposal, DataSettings, SentenceEncoder | None], Proposal] | None = None
     playground: PlaygroundForm | None = None
 

@@ -12,7 +12,7 @@ __all__ = ["check_target", "copy_preset"]
 
 
 def copy_preset(run: Path, to: Path) -> Path:
-    """Copies what a run of the task pretraining made to a folder of its own, which `model.preset` names then.
+    """Copies what a run of a pretraining made to a folder of its own, which `model.preset` names then.
 
     The folder appears by rename; an earlier preset there is replaced.
 
@@ -22,7 +22,7 @@ def copy_preset(run: Path, to: Path) -> Path:
     """
     preset = run / "preset"
     if not preset.is_dir():
-        raise ModelError(f"{run}: the run made no preset; only a finished one of the task pretraining does")
+        raise ModelError(f"{run}: the run made no preset; only a finished one that learnt a BERT from texts does")
     check_target(to)
     with replacing_folder(to) as draft:
         shutil.copytree(preset, draft, dirs_exist_ok=True)

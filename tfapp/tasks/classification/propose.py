@@ -45,8 +45,6 @@ def propose_classification(sample: DataSample, encoder: SentenceEncoder | None) 
             f'{source.name}: the texts are in "{text}", but no column looks like labels (few values that come '
             f"again) or a rating; columns: {sample.column_list}"
         )
-    if label.rating:
-        label_notes.append('task = "regression" would learn the number itself')
     notes = [
         f'texts: column "{text}" (the longest strings); columns: {sample.column_list}',
         *label_notes,

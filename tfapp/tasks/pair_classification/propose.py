@@ -25,9 +25,6 @@ def propose_pair_classification(sample: DataSample) -> Proposal | None:
     # Of two texts, "none of these" is a class like the others: they are in none of the relations.
     names = propose_label_names(sample, sample.columns[label.column], label, with_unknown=False)
     notes = [pair.note(sample), *notes, *sample.notes, *names.notes]
-    queries = sample.columns[pair.query]
-    if len(set(map(str, queries))) < len(queries):
-        notes.append('task = "ranking" would order the candidates of a query')
     return make_proposal(
         "pair-classification",
         sample,

@@ -12,6 +12,7 @@ from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import RankingEvaluation
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.ranking.data import GradeTarget
+from tfapp.tasks.ranking.propose import suggest_ranking
 from tfapp.tasks.ranking.settings import SETTINGS
 from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
@@ -51,6 +52,7 @@ RANKING: Final = TaskSpec(
         answers="a score from 0 to 1; a higher score means a better fit",
         knows="It gives a score to any two texts, even if they have nothing to do with its training data.",
     ),
+    suggest=suggest_ranking,
     choose=choose_pairs,
     playground=_FORM,
 )

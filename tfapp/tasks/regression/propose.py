@@ -8,7 +8,7 @@ from tfapp.data.proposal import Proposal, make_proposal
 from tfapp.tasks.shared.number_columns import choose_number_column, number_columns
 from tfapp.tasks.shared.pair_columns import find_pair, find_pair_number, has_lists
 
-__all__ = ["propose_pair_regression", "propose_regression"]
+__all__ = ["propose_pair_regression", "propose_regression", "suggest_regression"]
 
 
 def propose_regression(sample: DataSample) -> Proposal | None:
@@ -34,3 +34,10 @@ def propose_pair_regression(sample: DataSample) -> Proposal | None:
         return None
     columns = {**pair.settings, "label": label}
     return make_proposal("pair-regression", sample, pair.texts(sample), [pair.note(sample), *notes], columns=columns)
+
+
+def suggest_regression(sample: DataSample, proposal: Proposal) -> str | None:
+    """Suggests this task where another one makes labels of a text's rating."""
+    del sample
+    is_rating = {"text", "rating"} <= proposal.data.keys()
+    return 'task = "regression" would learn the number itself' if is_rating else None

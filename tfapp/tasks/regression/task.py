@@ -13,7 +13,7 @@ from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, Playgr
 from tfapp.tasks.regression.choices import choose_regression
 from tfapp.tasks.regression.data import NumberTarget
 from tfapp.tasks.regression.evaluation import RegressionEvaluation
-from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression
+from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression, suggest_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
 from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
@@ -72,6 +72,7 @@ REGRESSION: Final = TaskSpec(
     answer_format=ScoreAnswerFormat(),
     card=CardWords("raw text", 'regress("{name}", ["a text"])', answers=_ANSWERS, knows=_KNOWS),
     propose=propose_regression,
+    suggest=suggest_regression,
     choose=choose_regression,
     playground=_FORM,
 )
