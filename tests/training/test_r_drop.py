@@ -15,6 +15,7 @@ from scipy.special import expit, log_softmax, rel_entr
 from tests.networks import rows_of
 from tfapp.config import ModelSettings
 from tfapp.models import TaskModel
+from tfapp.models.unknown import Unknown
 from tfapp.tasks.models import build_model
 from tfapp.training import make_strategy
 from tfapp.training.gradients import BatchGradients, Gradients, SharpnessAware
@@ -48,6 +49,21 @@ def test_of_classes_it_is_the_symmetric_divergence_of_two_distributions(still_pr
     divergence = (rel_entr(np.exp(p), np.exp(q)) + rel_entr(np.exp(q), np.exp(p))).sum(axis=1) / 2
     expected = float((likelihood + ALPHA * divergence) @ WEIGHTS)
     assert loss_of(build(still_preset), ONE, OTHER, targets) == (pytest.approx(expected, rel=1e-5), 2.0)
+
+
+@pytest.mark.parametrize("by", ["auto", "distance", "energy"])
+def test_a_text_that_the_loss_does_not_learn_has_no_divergence(still_preset: Path, by: Any) -> None:
+    model = build(still_preset)
+    model.unknown = Unknown("none", by=by)
+    total, count = loss_of(model, ONE, OTHER, np.array([-1, -1, -1]))
+    assert count == 2
+    if by != "energy":
+        assert total == 0
+        return
+    # Learnt as equally far from all labels, in both passes.
+    p, q = log_softmax(ONE, axis=1), log_softmax(OTHER, axis=1)
+    divergence = (rel_entr(np.exp(p), np.exp(q)) + rel_entr(np.exp(q), np.exp(p))).sum(axis=1) / 2
+    assert total == pytest.approx(float((-(p + q).mean(axis=1) + ALPHA * divergence) @ WEIGHTS), rel=1e-5)
 
 
 def test_of_several_labels_it_is_the_mean_of_the_labels_own(still_preset: Path) -> None:

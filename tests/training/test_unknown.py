@@ -118,6 +118,14 @@ def test_without_examples_the_rule_chooses() -> None:
     assert (fitted.known, fitted.refused) == (60, 2)
 
 
+def test_without_known_texts_the_rule_chooses_and_says_why() -> None:
+    random = np.random.default_rng(4)
+    outside = random.normal(size=(20, 3)).astype(np.float32)
+    fitted = choose_method(Unknown("none", by="auto"), *drawn(random, 90, 1.0), outside, np.full(20, -1))
+    assert (fitted.by, fitted.limit) == ("guidance", None)
+    assert fitted.reason == "dev has no texts of known labels to fit a limit to, so the rule chose"
+
+
 @pytest.mark.parametrize(("examples", "by"), [(4, "guidance"), (40, "boundary")])
 def test_with_enough_examples_dev_chooses(examples: int, by: str) -> None:
     random = np.random.default_rng(5)

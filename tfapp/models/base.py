@@ -95,6 +95,10 @@ class TaskModel(ModelCheckpoint):
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each example, float32[N]; of float64 targets and logits float64[N]."""
 
+    def learns(self, targets: tf.Tensor) -> tf.Tensor:
+        """Returns of which examples `loss` learns, bool[N]; here of all."""
+        return tf.ones(tf.shape(targets)[:1], tf.bool)
+
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the outputs that the task's contract names, from logits, as TensorFlow ops."""
         raise NotImplementedError(f"{type(self).__name__} has neither answers nor predict_text")

@@ -116,9 +116,13 @@ class ClassificationModel(TaskModel):
         if self.unknown is None:
             return losses
         uniform_losses = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
-        return tf.where(
-            targets < 0, uniform_losses if self.unknown.by == "energy" else tf.zeros_like(uniform_losses), losses
-        )
+        return tf.where(self.learns(targets), tf.where(targets < 0, uniform_losses, losses), 0.0)
+
+    def learns(self, targets: tf.Tensor) -> tf.Tensor:
+        """Returns of which examples `loss` learns, bool[N]: not of those of no label, unless energy tells them."""
+        if self.unknown is None or self.unknown.by == "energy":
+            return super().learns(targets)
+        return targets >= 0
 
     def soft_loss(self, teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
         """Returns the divergence from a teacher's distribution, float32[N]; multi-label: its mean over labels."""

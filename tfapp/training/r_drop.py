@@ -7,6 +7,9 @@ two distributions P1 and P2 of the answer. Both are learnt from the label, and d
     L_NLL = -log P1(y | x) - log P2(y | x)
     L_KL = 1/2 * (KL(P1(. | x) || P2(. | x)) + KL(P2(. | x) || P1(. | x)))
 
+The paper's texts all have a label. Of one that the loss learns nothing of, because it is none of the model's, the
+divergence is left out, too.
+
 Where the answer is a number, -log P is the squared error, and KL the squared difference of both answers, as the authors
 have it for STS-B.
 """
@@ -42,4 +45,5 @@ class RDrop:
         one, other = (self.model.logits(ids, training=True) for _ in range(2))
         likelihoods = self.model.loss(targets, one) + self.model.loss(targets, other)
         divergences = (self.model.soft_loss(one, other, 1.0) + self.model.soft_loss(other, one, 1.0)) / 2
+        divergences = tf.where(self.model.learns(targets), divergences, 0.0)
         return tf.reduce_sum((likelihoods + self.alpha * divergences) * weights), tf.reduce_sum(weights)

@@ -49,7 +49,9 @@ def choose_method(
 
     examples = dev[dev_targets < 0]
     fits = {_RULE: fit(_RULE)}
-    if not len(examples) or fits[_RULE].limit is None:
+    if fits[_RULE].limit is None:
+        return replace(fits[_RULE], reason="dev has no texts of known labels to fit a limit to, so the rule chose")
+    if not len(examples):
         return replace(fits[_RULE], reason="dev has no examples of unknown texts, so the rule chose")
     fits |= {method: fit(method) for method in _OTHERS}
     missed = {
