@@ -33,7 +33,9 @@ from accuracy import tfapp as command
 from inference_report import print_table
 from resumable import Measurement, add_options, run_measurements
 
+from tfapp.config import TrainingSettings
 from tfapp.evaluation.paired_tests import mcnemar
+from tfapp.training.time_budget import step_cost
 
 PLAIN: Final = "plain"
 TEST_SHARE: Final = 0.15
@@ -61,11 +63,14 @@ class RobustMethod:
 
     Attributes:
         training: Its settings, beside those of the set.
-        cost: Its time, that of a plain training being 1.
     """
 
     training: Mapping[str, Any]
-    cost: float = 1.0
+
+    @property
+    def cost(self) -> float:
+        """Returns its time, that of a plain training being 1."""
+        return step_cost(TrainingSettings.model_validate(self.training))
 
 
 SETS: Final = {
@@ -80,9 +85,9 @@ METHODS: Final = {
     "typos": RobustMethod({"augment": {"share": 0.5, "kinds": ["typos"]}}),
     "word-drop": RobustMethod({"augment": {"share": 0.5, "kinds": ["word-drop"]}}),
     "neighbours": RobustMethod({"augment": {"share": 0.5, "kinds": ["neighbours"]}}),
-    "sam": RobustMethod({"sam_rho": 0.05}, 2),
-    "fgm": RobustMethod({"fgm_epsilon": 1.0}, 7 / 3),
-    "r-drop": RobustMethod({"r_drop_alpha": 1.0}, 2),
+    "sam": RobustMethod({"sam_rho": 0.05}),
+    "fgm": RobustMethod({"fgm_epsilon": 1.0}),
+    "r-drop": RobustMethod({"r_drop_alpha": 1.0}),
 }
 # What the settings files have of the methods, which a plain training does without.
 OWN: Final = ("word_dropout", "sam_rho")

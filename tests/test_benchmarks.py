@@ -71,6 +71,8 @@ def test_robustness_trains_by_settings_that_are_valid_and_compares_with_plain_tr
     robustness = importlib.import_module("robustness")
     parts = list(robustness.chosen_parts(["sst2", "tweets/fgm"], seeds=2))
     assert len(set(parts)) == len(parts) == 2 * (len(robustness.METHODS) + 1)
+    costs = {name: method.cost for name, method in robustness.METHODS.items()}
+    assert (costs["plain"], costs["sam"], costs["fgm"]) == (1, 2, pytest.approx(7 / 3))
     trained = {"/".join(map(str, part)): parse_experiment(robustness.experiment(*part)).training for part in parts}
     # A method is alone: what the set's own file has of the kind is left out.
     assert (trained["sst2/plain/0"].sam_rho, trained["sst2/plain/0"].word_dropout) == (None, 0)

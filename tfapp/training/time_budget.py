@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["CLOSING_SECONDS", "STEP_PASSES", "StepBudget", "TimeBudget"]
+from tfapp.config import TrainingSettings
+
+__all__ = ["CLOSING_SECONDS", "STEP_PASSES", "StepBudget", "TimeBudget", "step_cost"]
 
 STEP_PASSES: Final = 3
 """A step computes forward and backward, and the gradients of the weights: three times the work of reading (Kaplan et
@@ -15,6 +17,13 @@ al. 2020, "Scaling Laws for Neural Language Models", section 2.1)."""
 CLOSING_SECONDS: Final = 3.0
 """The time to write the weights and to read them again. To trace how they answer takes as long as the first step
 at most, which is traced, too, whatever else the machine does."""
+
+
+def step_cost(settings: TrainingSettings) -> float:
+    """Returns how much longer a step of the settings takes than a plain one, which is 1."""
+    # Passes forward and back, of which the latter take twice as long; a pass back to the embeddings alone once.
+    passes = 7 / 3 if settings.fgm_epsilon else 2 if settings.r_drop_alpha else 1
+    return passes * (2 if settings.sam_rho else 1)
 
 
 class TimeBudget:

@@ -14,6 +14,7 @@ from tfapp.data import Splits
 from tfapp.models import load_preset
 from tfapp.tasks.models import build_model
 from tfapp.training import STEP_PASSES, count_row_evaluations, measure_row_evaluation, tokenize_split
+from tfapp.training.time_budget import step_cost
 from tfapp.workflows.plan import Plan, PlannedCandidate
 
 __all__ = ["fit_into_minutes", "has_time_for", "has_time_for_curve", "with_estimates"]
@@ -112,10 +113,7 @@ def _passes(experiment: Experiment, splits: Splits) -> float:
         return 2 * STEP_PASSES * training.epochs * train + train + dev
     if training.adapt == "head":
         return train + dev
-    # Passes forward and back, of which the latter take twice as long; a pass back to the embeddings alone once.
-    passes = 7 / 3 if training.fgm_epsilon else 2 if training.r_drop_alpha else 1
-    repeats = passes * (2 if training.sam_rho else 1)
-    return head_start + training.epochs * (STEP_PASSES * train * repeats + dev)
+    return head_start + training.epochs * (STEP_PASSES * train * step_cost(training) + dev)
 
 
 def _fit_seconds(experiment: Experiment, splits: Splits) -> float:
