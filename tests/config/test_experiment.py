@@ -148,6 +148,13 @@ def test_a_wrong_value_is_named_with_field_and_rule(override: str, field: str, r
     assert message.endswith(f"got {value}")
 
 
+@pytest.mark.parametrize("value", ["[]", '""', "3", '["runs/a", ""]'])
+def test_teachers_that_name_no_run_are_refused(value: str) -> None:
+    assert complaint(f"distillation.teacher={value}").startswith(
+        "settings: distillation.teacher: must name a run, such as runs/NAME, or a list of one or more runs, got "
+    )
+
+
 def test_rules_over_several_settings() -> None:
     assert "dev_share + test_share must be under 1, got 1.05" in complaint("data.test_share=0.95")
     assert complaint("training.adapt=adalora", "training.adalora_final_share=0.95").endswith(
@@ -164,6 +171,12 @@ def test_rules_over_several_settings() -> None:
         "training.layer_decay=0.9", "model.kind=lstm"
     )
     assert "with adapt head no layer below" in complaint("training.layer_decay=0.9", "training.adapt=head")
+    assert complaint("training.xla=true", "task=pretraining", "model.kind=tsdae").endswith(
+        "model.kind tsdae cannot be compiled; remove it, or set it to false"
+    )
+    epochs = "training.keep_epochs=true"
+    assert "keep_epochs is true, but method few-shot ends with a head" in complaint(epochs, "training.method=few-shot")
+    assert "keep_epochs is true, but adapt head is fitted at once" in complaint(epochs, "training.adapt=head")
     dropped = "training.word_dropout=0.2"
     assert "word_dropout is 0.2, but adapt head is fitted at once" in complaint(dropped, "training.adapt=head")
     assert "ema_decay is 0.9, but method few-shot ends with a head that is fitted at once" in complaint(

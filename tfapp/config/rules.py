@@ -93,7 +93,7 @@ def _head_penalty(experiment: Experiment) -> str | None:
 def _xla(experiment: Experiment) -> str | None:
     kind = experiment.model.kind
     if experiment.training.xla and kind != "bert":
-        return f"training.xla is true, but model.kind {kind} cannot be compiled; use kind bert"
+        return f"training.xla is true, but model.kind {kind} cannot be compiled; remove it, or set it to false"
     return None
 
 
@@ -107,11 +107,12 @@ def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
         "sam_rho": training.sam_rho,
         "fgm_epsilon": training.fgm_epsilon,
         "r_drop_alpha": training.r_drop_alpha,
+        "keep_epochs": training.keep_epochs,
     }
     name = next((name for name, value in values.items() if value), None)
     if name is None:
         return None
-    begin = f"training.{name} is {values[name]:g}"
+    begin = f"training.{name} is {'true' if values[name] is True else format(values[name], 'g')}"
     if training.method == "few-shot":
         return f"{begin}, but method few-shot ends with a head that is fitted at once; use method fine-tuning"
     if training.adapt == "head" and task.fits_head:

@@ -25,7 +25,7 @@ class AugmentSettings(Settings):
         ge=0,
         le=1,
         description="The share of train's texts that are changed, other ones and otherwise in each epoch; dev and test "
-        "stay as they are.",
+        "stay as they are. 0: none, whatever kinds there are.",
     )
     kinds: tuple[PerturbationKind, ...] = Field(
         ("typos",),

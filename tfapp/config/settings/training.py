@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tfapp.config.settings.augment import AugmentSettings
 from tfapp.config.settings.base import Settings
@@ -173,7 +173,7 @@ class TrainingSettings(Settings):
 class DistillationSettings(Settings):
     """Finished runs whose answers and vectors the model learns to give, beside the labels."""
 
-    teacher: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    teacher: str | tuple[str, ...] = Field(
         description="The teacher's run: runs/NAME for its newest run, or runs/NAME/TIME. Or a list of runs, whose "
         "probabilities are averaged (an ensemble)."
     )
@@ -192,6 +192,18 @@ class DistillationSettings(Settings):
         description="The weight of the distance between the vectors that a layer of the student and one of the "
         "teacher make of a token; both must have the same width. With 0, the teacher reads each text only once.",
     )
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _names_runs(cls, value: Any) -> Any:
+        names = [value] if isinstance(value, str) else value
+        if (
+            not isinstance(names, list | tuple)
+            or not names
+            or not all(name and isinstance(name, str) for name in names)
+        ):
+            raise ValueError(f"must name a run, such as runs/NAME, or a list of one or more runs, got {value!r:.200}")
+        return value
 
     @property
     def teachers(self) -> tuple[str, ...]:

@@ -20,7 +20,10 @@ class MaskingSettings(Settings):
     """The tokens that are hidden from the model and predicted."""
 
     share: float = Field(
-        0.15, gt=0, lt=1, description="The share of tokens to predict; 80 % of them are masked, 10 % replaced."
+        0.15,
+        gt=0,
+        lt=1,
+        description="kind bert: the share of tokens to predict; 80 % of them are masked, 10 % replaced.",
     )
     whole_words: bool = Field(
         True, description="Hide all pieces of a word, or none: one piece is too easy to predict from the others."
