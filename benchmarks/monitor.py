@@ -189,8 +189,8 @@ def _replay(
         AlertEvaluator(store, monitor.settings, utc_now).evaluate(final=True)
         queries = MonitorQueries(store, monitor.settings)
         if plot:
-            draw_trends(queries.trends(last=windows, most=3), queries.alerts(), plot)
-        return list(reversed(queries.alerts(most=1000)))
+            draw_trends(queries.trends(last=windows, limit=3), queries.alerts(), plot)
+        return list(reversed(queries.alerts(limit=1000)))
 
 
 def _message(answers: Mapping[str, tuple[ClassifiedMessage, bool]], row: Mapping[str, Any]) -> ClassifiedMessage:

@@ -179,7 +179,7 @@ def test_an_address_stands_for_its_owner(addresses: list[str], networks: int, cl
 
 
 def test_so_many_addresses_are_remembered(clock: Clock) -> None:
-    throttle = LoginThrottle(clock, most=100)
+    throttle = LoginThrottle(clock, max_addresses=100)
     for number in range(1000):
         throttle.take(f"10.0.{number // 256}.{number % 256}")
     assert len(throttle) == 100
@@ -222,7 +222,7 @@ def test_a_request_that_was_under_way_does_not_begin_its_session_again(clock: Cl
 
 def test_so_many_sessions_are_kept_and_visitors_take_no_room(clock: Clock) -> None:
     access = Access()
-    sessions = Sessions(access, clock, most=10)
+    sessions = Sessions(access, clock, max_sessions=10)
     kept = [sessions.enter() for _ in range(11)]
     for _ in range(1000):
         sessions.keep(sessions.find(""))

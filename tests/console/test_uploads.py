@@ -16,7 +16,7 @@ SUFFIXES = (".csv", ".jsonl", ".csv.gz", ".gz")
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> Uploads:
-    return Uploads(tmp_path / "uploads", SUFFIXES, most=1000)
+    return Uploads(tmp_path / "uploads", SUFFIXES, max_bytes=1000)
 
 
 def test_a_file_is_stored_for_its_owner_alone(uploads: Uploads) -> None:

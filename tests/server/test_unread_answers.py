@@ -35,9 +35,9 @@ _HEADERS = {
 class Calls:
     """Calls whose answers are written; the callers of those that were cancelled are in `cancelled`."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.now = 0.0
-        self.unread = UnreadAnswers(most, clock=lambda: self.now)
+        self.unread = UnreadAnswers(max_bytes, clock=lambda: self.now)
         self.cancelled: list[str] = []
 
     def add(self, caller: str, size: int = 0, seconds: float = 2.0) -> Any:

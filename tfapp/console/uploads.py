@@ -51,13 +51,13 @@ class Uploads:
     Args:
         folder: It need not be there yet.
         suffixes: What the files may end with.
-        most: Bytes of the whole folder, at most.
+        max_bytes: Bytes of the whole folder, at most.
     """
 
-    def __init__(self, folder: Path, suffixes: Collection[str], *, most: int = _LARGEST_FOLDER) -> None:
+    def __init__(self, folder: Path, suffixes: Collection[str], *, max_bytes: int = _LARGEST_FOLDER) -> None:
         self.folder = folder
         self.suffixes = tuple(suffixes)
-        self._most = most
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
 
     def all(self) -> list[UploadedFile]:
@@ -100,8 +100,10 @@ class Uploads:
         if size > LARGEST_UPLOAD:
             raise DataError(f"{name[-80:]}: at most {LARGEST_UPLOAD >> 20} MB, got {size >> 20} MB; send a part of it")
         with self._lock:
-            if size + sum(file.size for file in self.all()) > self._most:
-                problem = f"the files would take more than {self._most >> 20} MB together; delete some of them first"
+            if size + sum(file.size for file in self.all()) > self._max_bytes:
+                problem = (
+                    f"the files would take more than {self._max_bytes >> 20} MB together; delete some of them first"
+                )
                 raise DataError(problem)
             private_folder(self.folder)
             target = self._free_path(name, suffix)

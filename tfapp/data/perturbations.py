@@ -99,7 +99,7 @@ def remove_words(text: str, random: np.random.Generator, *, word_share: float = 
     if len(words) < 2:
         return text
     pieces, end = [], 0
-    for word in _draw(words, word_share, random, most=len(words) - 1):
+    for word in _draw(words, word_share, random, max_words=len(words) - 1):
         pieces.append(text[end : word.start()])
         # With a word goes the space behind it.
         end = word.end() + text[word.end() : word.end() + 1].isspace()
@@ -124,10 +124,10 @@ def replace_by_neighbours(
 
 
 def _draw(
-    words: Sequence[re.Match[str]], share: float, random: np.random.Generator, *, most: int | None = None
+    words: Sequence[re.Match[str]], share: float, random: np.random.Generator, *, max_words: int | None = None
 ) -> list[re.Match[str]]:
     """Draws a share of words, one at least, in the order of the text."""
-    count = min(max(1, round(share * len(words))), len(words) if most is None else most)
+    count = min(max(1, round(share * len(words))), len(words) if max_words is None else max_words)
     return [words[index] for index in np.sort(random.choice(len(words), count, replace=False))] if words else []
 
 

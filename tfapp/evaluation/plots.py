@@ -129,13 +129,13 @@ def draw_counts(names: Sequence[str], counts: Sequence[int], label: str, unit: s
     """Draws a bar a name, with its count above it."""
     figure = blank_figure(440, 300)
     axes = add_axes(figure, (60, 28, 364, 216), unit, 300)
-    most = max(1, *counts)
+    highest_count = max(1, *counts)
     axes.bar(range(len(names)), counts, width=0.8, color=_BLUE, alpha=0.6, linewidth=0)
-    axes.set(ylim=(0, most * 1.05), yticks=[0, most], xticks=range(len(names)), xticklabels=names)
+    axes.set(ylim=(0, highest_count * 1.05), yticks=[0, highest_count], xticks=range(len(names)), xticklabels=names)
     axes.set_xlabel(label)
     for position, count in enumerate(counts):
         if count:
-            _write(axes, position, count + most * 0.02, str(count), 11, ha="center")
+            _write(axes, position, count + highest_count * 0.02, str(count), 11, ha="center")
     return figure
 
 

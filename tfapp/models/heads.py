@@ -107,9 +107,9 @@ def check_positions(backbone: Any, length: int, setting: str, *, windows: bool =
     Raises:
         ModelError: It has fewer positions.
     """
-    most = backbone.max_sequence_length
-    if length > most:
-        otherwise = f", or train with a model.window of at most {most}" if windows else ""
+    max_positions = backbone.max_sequence_length
+    if length > max_positions:
+        otherwise = f", or train with a model.window of at most {max_positions}" if windows else ""
         raise ModelError(
-            f"{setting} is {length}, but this BERT reads at most {most} tokens at once; take fewer{otherwise}"
+            f"{setting} is {length}, but this BERT reads at most {max_positions} tokens at once; take fewer{otherwise}"
         )

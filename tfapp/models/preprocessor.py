@@ -145,18 +145,18 @@ class Preprocessor:
         starts = tf.where(values == self.cls_id)[:, 0]
         return tf.RaggedTensor.from_row_starts(values, starts, validate=False)
 
-    def first_pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
-        """Returns the first word pieces of texts, ragged int32[N, (T)], T at most `most`; without [CLS] and [SEP]."""
-        return self._pieces(texts, most)[:, :most]
+    def first_pieces(self, texts: tf.Tensor, max_pieces: int) -> tf.RaggedTensor:
+        """Returns the first pieces of texts, ragged int32[N, (T)], T at most `max_pieces`; without [CLS] and [SEP]."""
+        return self._pieces(texts, max_pieces)[:, :max_pieces]
 
-    def tokenize_with_offsets(self, texts: tf.Tensor, most: int) -> PiecesWithOffsets:
-        """Tokenizes texts as they would be anywhere, at most `most` tokens of each, and says where each piece stands.
+    def tokenize_with_offsets(self, texts: tf.Tensor, max_pieces: int) -> PiecesWithOffsets:
+        """Tokenizes at most `max_pieces` tokens of each text, as anywhere else, and says where each piece stands.
 
         The texts are string[N], UTF-8; invalid bytes become U+FFFD.
         """
-        texts = self._readable(texts, most)
+        texts = self._readable(texts, max_pieces)
         ids, starts, ends = self._tokenizer.tokenize_with_offsets(texts)
-        ids, starts, ends = ids[:, :most], starts[:, :most], ends[:, :most]
+        ids, starts, ends = ids[:, :max_pieces], starts[:, :max_pieces], ends[:, :max_pieces]
         return PiecesWithOffsets(ids, *_count_characters(texts, starts, ends), texts)
 
     def frame(self, *pieces: tf.RaggedTensor) -> tf.RaggedTensor:
@@ -234,12 +234,12 @@ class Preprocessor:
                 f"the vocabulary lacks {token}; is the preset a BERT with a WordPiece tokenizer?"
             ) from error
 
-    def _pieces(self, texts: tf.Tensor, most: int) -> tf.RaggedTensor:
-        return self._tokenizer.tokenize(self._readable(texts, most))
+    def _pieces(self, texts: tf.Tensor, max_pieces: int) -> tf.RaggedTensor:
+        return self._tokenizer.tokenize(self._readable(texts, max_pieces))
 
-    def _readable(self, texts: tf.Tensor, most: int) -> tf.Tensor:
+    def _readable(self, texts: tf.Tensor, max_pieces: int) -> tf.Tensor:
         """Returns valid UTF-8 that has so many tokens at least, where the text has."""
-        texts = tf.strings.substr(texts, 0, most * _BYTES_PER_TOKEN)
+        texts = tf.strings.substr(texts, 0, max_pieces * _BYTES_PER_TOKEN)
         return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
     def _trace(self, texts: tf.Tensor) -> tf.RaggedTensor:

@@ -79,17 +79,17 @@ class SlidingWindows(NamedTuple):
     sizes: tf.Tensor
 
 
-def slide_windows(lengths: tf.Tensor, rooms: tf.Tensor, strides: tf.Tensor, most: int) -> SlidingWindows:
+def slide_windows(lengths: tf.Tensor, rooms: tf.Tensor, strides: tf.Tensor, max_windows: int) -> SlidingWindows:
     """Lays windows over texts of which each holds as much as it can, the last of a text too.
 
     Args:
         lengths: int32[N], the texts' tokens.
         rooms: int32[N], what a window of the text holds, 1 or more.
         strides: int32[N], tokens from one window's first to the next one's, 1 or more and at most the room.
-        most: Windows a text, at most; what follows is left out.
+        max_windows: Windows a text, at most; what follows is left out.
     """
     left = tf.maximum(lengths - rooms, 0)
-    counts = tf.minimum(1 + -(-left // strides), most)
+    counts = tf.minimum(1 + -(-left // strides), max_windows)
     owners = tf.repeat(tf.range(tf.size(counts)), counts)
     number = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
     firsts = tf.minimum(number * tf.gather(strides, owners), tf.gather(left, owners))

@@ -71,7 +71,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
     expect = _trace(model, max_length)
     all_rows = [*rows, *hard_rows(len(model.inputs))]
     batch = {name: value.numpy() for name, value in signature(**_tensors(all_rows, model)).items()}
-    largest_difference, most = 0.0, TOLERANCE * model.answer_scale
+    largest_difference, tolerance = 0.0, TOLERANCE * model.answer_scale
     for number, row in enumerate(all_rows):
         inputs = _tensors([row], model)
         expected = expect(inputs)
@@ -80,7 +80,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
             for answer in (single[name].numpy()[0], batch[name][number]):
                 if exact:
                     largest_difference = max(
-                        largest_difference, _difference(name, answer, value.numpy()[0], row_line(row), most)
+                        largest_difference, _difference(name, answer, value.numpy()[0], row_line(row), tolerance)
                     )
                 else:
                     _check_form(name, answer, value.numpy()[0], row_line(row))
@@ -113,7 +113,7 @@ def _tensors(rows: Sequence[Row], model: TaskModel) -> dict[str, tf.Tensor]:
     return {name: tf.constant(texts, tf.string) for name, texts in to_columns(rows, model.inputs).items()}
 
 
-def _difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, most: float) -> float:
+def _difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, tolerance: float) -> float:
     answer, expected = np.asarray(answer), np.asarray(expected)
     if expected.dtype.kind not in "if":
         return 0.0  # labels and choices follow from the floats; two equal probabilities may swap theirs
@@ -122,9 +122,9 @@ def _difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, 
         width, nothing = max(answer.size, expected.size), -1 if expected.dtype.kind == "i" else 0
         answer, expected = (np.pad(row, (0, width - row.size), constant_values=nothing) for row in (answer, expected))
     difference = float(np.max(np.abs(answer - expected), initial=0.0))
-    if not difference <= most:
+    if not difference <= tolerance:
         raise ExportError(
-            f"the exported model's {name} differs from the Keras model's by {difference:.2g} (at most {most:g} is "
+            f"the exported model's {name} differs from the Keras model's by {difference:.2g} (at most {tolerance:g} is "
             f"allowed) on the text {text[:60]!r}; nothing was published"
         )
     return difference

@@ -92,16 +92,16 @@ class HeldBytes:
             self.change(holding, -holding.size)
             del self._holdings[holding]
 
-    def victims(self, most: int, caller: str | None = None) -> list[Holding]:
+    def victims(self, max_bytes: int, caller: str | None = None) -> list[Holding]:
         """Returns holdings without which all are at most so many bytes; fewer, where there are not enough.
 
         Their callers hold at least the mean, so that one with few bytes loses none to others with many calls.
 
         Args:
-            most: The bytes that may stay.
+            max_bytes: The bytes that may stay.
             caller: Who wants room: others must hold as much as this caller does.
         """
-        if self.size <= most:
+        if self.size <= max_bytes:
             return []
         old = self._clock() - _LEAST_SECONDS
         sizes = self._by_caller.copy()
@@ -109,7 +109,7 @@ class HeldBytes:
         limit = max(self.size / len(sizes), size)
         victims, left = [], self.size
         for holding in takewhile(lambda holding: holding.since <= old, self._holdings):
-            if left <= most:
+            if left <= max_bytes:
                 break
             holds = size if holding.caller == caller else sizes[holding.caller]
             if holding.size and not holding.is_safe and holds >= limit:

@@ -113,20 +113,20 @@ class ConcurrencyLimiter:
     than an equal share, and a quarter as many whose connection has.
 
     Args:
-        most: The maximum.
+        max_requests: The maximum.
 
     Attributes:
         total: The maximum with what it has in reserve.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._reserve = most // 4
+    def __init__(self, max_requests: int) -> None:
+        self._max_requests = max_requests
+        self._reserve = max_requests // 4
         self._lock = threading.Lock()
         self._count = 0
         self._by_connection: Counter[str] = Counter()
         self._by_address: Counter[str] = Counter()
-        self.total = most + 2 * self._reserve
+        self.total = max_requests + 2 * self._reserve
 
     def acquire(self, connection: str) -> None:
         """Counts a request that begins.
@@ -140,10 +140,10 @@ class ConcurrencyLimiter:
         address = _address(connection)
         with self._lock:
             if self._has_few(self._by_address, address):
-                most = self.total
+                limit = self.total
             else:
-                most = self._most + self._reserve * self._has_few(self._by_connection, connection)
-            if self._count >= most:
+                limit = self._max_requests + self._reserve * self._has_few(self._by_connection, connection)
+            if self._count >= limit:
                 raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
             self._count += 1
             self._by_connection[connection] += 1
@@ -173,7 +173,7 @@ class ConcurrencyLimiter:
 
     def _has_few(self, counts: Counter[str], key: str) -> bool:
         callers = len(counts) + (key not in counts)
-        return counts[key] < max(1, self._most // callers)
+        return counts[key] < max(1, self._max_requests // callers)
 
 
 def _address(connection: str) -> str:

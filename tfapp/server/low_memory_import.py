@@ -26,7 +26,7 @@ def import_tensorflow_low_memory() -> None:
         import_tensorflow(text=False)
 
 
-def _limit_arenas(most: int) -> None:
+def _limit_arenas(max_arenas: int) -> None:
     """Limits the number of heaps that glibc's malloc has for all threads.
 
     It makes eight a core otherwise, and each keeps what one of gRPC's many threads has freed. Other systems' malloc has
@@ -34,7 +34,7 @@ def _limit_arenas(most: int) -> None:
     """
     limit = getattr(ctypes.CDLL(None), "mallopt", None)
     if limit is not None:
-        limit(_ARENA_MAX, max(most, 2))
+        limit(_ARENA_MAX, max(max_arenas, 2))
 
 
 @contextmanager

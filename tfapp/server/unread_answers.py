@@ -22,15 +22,15 @@ class UnreadAnswers:
     first, so that a slow reader loses no answer to others with many connections.
 
     Args:
-        most: The most bytes, those that gRPC needs for each call included.
+        max_bytes: The most bytes, those that gRPC needs for each call included.
         clock: Tells the time, in seconds.
     """
 
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._held = HeldBytes(
-            f"answers that callers do not read are more than {most} bytes (--max_pending_answer_bytes): "
+            f"answers that callers do not read are more than {max_bytes} bytes (--max_pending_answer_bytes): "
             "cancelled %d calls, the first of %s",
             clock=clock,
         )
@@ -54,7 +54,7 @@ class UnreadAnswers:
         with self._lock:
             answer = self._held.add(caller, size + _CALL_BYTES, cancel)
             # Some room is made at once, or all answers would be looked through again for the next one.
-            victims = self._held.victims(self._most * 7 // 8) if self._held.size > self._most else []
+            victims = self._held.victims(self._max_bytes * 7 // 8) if self._held.size > self._max_bytes else []
             self._held.remove(victims)
         for victim in victims:
             victim.cancel()

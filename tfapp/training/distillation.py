@@ -88,9 +88,9 @@ def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
     settings = experiment.distillation
     if settings is None or settings.layers is None:
         return None
-    most = int(teacher.backbone.num_layers)
-    if settings.layers > most:
-        raise TrainingError(f"distillation.layers is {settings.layers}, but the teacher has {most}; take fewer")
+    num_layers = int(teacher.backbone.num_layers)
+    if settings.layers > num_layers:
+        raise TrainingError(f"distillation.layers is {settings.layers}, but the teacher has {num_layers}; take fewer")
     return student_preset(teacher, settings.layers, settings.teachers[0])
 
 

@@ -45,7 +45,7 @@ def measure_learning_curve(
         return None
     if strategy.num_replicas_in_sync > 1:
         return None
-    rows = [_sample(split, *most) for split, most in ((train, _MOST_TRAIN), (dev, _MOST_DEV))]
+    rows = [_sample(split, *limits) for split, limits in ((train, _MOST_TRAIN), (dev, _MOST_DEV))]
     if any(len(numbers) < fewest for numbers, fewest in zip(rows, _FEWEST, strict=True)):
         return None
     reader = FeatureReader(model, strategy, batch_size)

@@ -58,7 +58,7 @@ def choose_references(targets: NDArray[np.integer]) -> NDArray[np.int64]:
     """
     random = np.random.default_rng(0)
     labels = np.unique(targets[targets >= 0])
-    most = max(_FEWEST, _NUMBERS // max(len(labels), 1))
-    count = max(1, min(_PER_LABEL, most // max(len(labels), 1)))
+    max_texts = max(_FEWEST, _NUMBERS // max(len(labels), 1))
+    count = max(1, min(_PER_LABEL, max_texts // max(len(labels), 1)))
     members = (random.permutation(np.flatnonzero(targets == label))[:count] for label in labels)
     return np.sort(np.concatenate([np.zeros(0, np.int64), *members]))

@@ -94,13 +94,13 @@ class Form:
             raise SettingsError(f"{name}: must be one of {', '.join(choices)}, got {value[:40]!r}")
         return value
 
-    def number(self, name: str, *, most: int = _LARGEST) -> int:
+    def number(self, name: str, *, largest: int = _LARGEST) -> int:
         """Returns a field that must be a whole number.
 
         Raises:
             SettingsError: It is none, or too large.
         """
-        return whole_number(name, self.text(name), most=most)
+        return whole_number(name, self.text(name), largest=largest)
 
     def several(self, name: str) -> list[str]:
         """Returns all values of a field that may come more than once."""
@@ -112,7 +112,7 @@ class Form:
         return value if isinstance(value, UploadFile) and value.filename else None
 
 
-def whole_number(name: str, text: str, *, most: int = _LARGEST) -> int:
+def whole_number(name: str, text: str, *, largest: int = _LARGEST) -> int:
     """Parses a whole number of a form's field or an address.
 
     Raises:
@@ -121,8 +121,8 @@ def whole_number(name: str, text: str, *, most: int = _LARGEST) -> int:
     if not (text.isascii() and text.isdigit()):
         raise SettingsError(f"{name}: must be a whole number, got {text[:20]!r}")
     # Python itself reads no number of thousands of digits.
-    if len(text.lstrip("0")) > len(str(most)) or int(text) > most:
-        raise SettingsError(f"{name}: must be {most} at most, got {text[:20]}{'...' if len(text) > 20 else ''}")
+    if len(text.lstrip("0")) > len(str(largest)) or int(text) > largest:
+        raise SettingsError(f"{name}: must be {largest} at most, got {text[:20]}{'...' if len(text) > 20 else ''}")
     return int(text)
 
 

@@ -32,12 +32,12 @@ class LoginThrottle:
 
     Args:
         ticks: Tells the time, in seconds.
-        most: How many addresses are remembered; of more, the one that tried longest ago is forgotten.
+        max_addresses: How many addresses are remembered; of more, the one that tried longest ago is forgotten.
     """
 
-    def __init__(self, ticks: Callable[[], float], *, most: int = _MOST_ADDRESSES) -> None:
+    def __init__(self, ticks: Callable[[], float], *, max_addresses: int = _MOST_ADDRESSES) -> None:
         self._ticks = ticks
-        self._most = most
+        self._max_addresses = max_addresses
         # The one that tried longest ago comes first.
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class LoginThrottle:
             if tries.count >= _FREE:
                 tries.until = now + min(_LONGEST_PAUSE, 2.0 ** min(tries.count - _FREE + 1, 32))
             self._tries.move_to_end(network)
-            while len(self._tries) > self._most:
+            while len(self._tries) > self._max_addresses:
                 self._tries.popitem(last=False)
             return 0
 

@@ -48,13 +48,13 @@ class Sessions:
     Args:
         access: Signs the names.
         ticks: Tells the time, in seconds.
-        most: How many are kept; of more, the one that was unused longest ends.
+        max_sessions: How many are kept; of more, the one that was unused longest ends.
     """
 
-    def __init__(self, access: Access, ticks: Callable[[], float], *, most: int = _MOST) -> None:
+    def __init__(self, access: Access, ticks: Callable[[], float], *, max_sessions: int = _MOST) -> None:
         self._access = access
         self._ticks = ticks
-        self._most = most
+        self._max_sessions = max_sessions
         # The one that was unused longest comes first.
         self._kept: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
@@ -87,7 +87,7 @@ class Sessions:
         with self._lock:
             session.begun = session.used = self._ticks()
             self._kept[session["id"]] = session
-            while len(self._kept) > self._most:
+            while len(self._kept) > self._max_sessions:
                 self._kept.popitem(last=False)
 
     def end(self, session: Session) -> None:

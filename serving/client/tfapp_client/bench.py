@@ -110,9 +110,9 @@ class LoadResult:
 
     def _drawing(self) -> Iterator[str]:
         bars = self._bars()
-        most = max(count for _, _, count in bars)
+        highest_count = max(count for _, _, count in bars)
         for low, high, count in bars:
-            bar = "#" * -(-count * _BAR_WIDTH // most)
+            bar = "#" * -(-count * _BAR_WIDTH // highest_count)
             yield f"  {low:>9.2f} - {high:>9.2f} ms |{bar:<{_BAR_WIDTH}} {count}"
 
 

@@ -44,14 +44,14 @@ def pool(feedback: Feedback, tmp_path: Path) -> PoolRow:
 
 
 def texts(feedback: Feedback, pool: PoolRow, **options: object) -> list[str]:
-    return [item.text for item in feedback.pools.least_certain(pool, most=9, **options)]  # type: ignore[arg-type]
+    return [item.text for item in feedback.pools.least_certain(pool, limit=9, **options)]  # type: ignore[arg-type]
 
 
 def test_the_least_certain_texts_come_first_and_labelled_ones_not_again(feedback: Feedback, pool: PoolRow) -> None:
     assert (pool.name, pool.set_aside, feedback.pools.progress(pool).texts) == ("messages.csv", 1, 4)
     assert feedback.score(pool, Client(transport=server())) == 4
     assert texts(feedback, pool) == ["A match about money", "Stars and shares", "England win", "Shares rose"]
-    first, second = feedback.pools.least_certain(pool, most=2)
+    first, second = feedback.pools.least_certain(pool, limit=2)
     assert (first.predicted, first.version) == ("money", 1)
     feedback.labels.give(Label("news", first.text, ("sport",), predicted=first.predicted))
     feedback.pools.skip(pool, second.id)

@@ -222,7 +222,7 @@ def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list
     outcome = stream.pipeline().run([BatchReader(Batch("shop", places))])
     assert outcome.stored + outcome.repeated + outcome.set_aside <= len(drawn)
     assert not [row for row in stream.queries.rejected_rows() if "its time, " not in str(row["reason"])]
-    stream.queries.trends(window=window, last=10_000, most=1)  # type: ignore[arg-type]
+    stream.queries.trends(window=window, last=10_000, limit=1)  # type: ignore[arg-type]
     newest = stream.queries.newest()
     assert newest is None or newest <= stream.clock() + 24 * HOUR
 

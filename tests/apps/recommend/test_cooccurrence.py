@@ -25,11 +25,11 @@ def plain_cosines(events: list[tuple[int, int, float]], count: int) -> list[list
     return [[0.0 if i == j else cosine(columns[i], columns[j]) for j in range(count)] for i in range(count)]
 
 
-def fitted(events: list[tuple[int, int, float]], count: int, most: int) -> Cooccurrence:
+def fitted(events: list[tuple[int, int, float]], count: int, max_neighbours: int) -> Cooccurrence:
     users, items, weights = (
         np.array([row[side] for row in events], kind) for side, kind in enumerate((int, int, float))
     )
-    return Cooccurrence.fit(users, items, weights, count=count, most=most)
+    return Cooccurrence.fit(users, items, weights, count=count, max_neighbours=max_neighbours)
 
 
 @given(EVENTS)
@@ -43,9 +43,11 @@ def test_cosines_and_scores_are_those_of_the_textbook(events: list[tuple[int, in
 
 
 @given(EVENTS, st.integers(1, 4))
-def test_an_item_keeps_its_nearest(events: list[tuple[int, int, float]], most: int) -> None:
+def test_an_item_keeps_its_nearest(events: list[tuple[int, int, float]], max_neighbours: int) -> None:
     expected = np.array(plain_cosines(events, 8))
-    found = np.asarray(fitted(events, 8, most).cosines.todense())
+    found = np.asarray(fitted(events, 8, max_neighbours).cosines.todense())
     for kept, row in zip(found, expected, strict=True):
-        assert (kept > 0).sum() == min(most, (row > 0).sum())
-        np.testing.assert_allclose(np.sort(kept)[::-1][:most], np.sort(row)[::-1][:most], atol=1e-12)
+        assert (kept > 0).sum() == min(max_neighbours, (row > 0).sum())
+        np.testing.assert_allclose(
+            np.sort(kept)[::-1][:max_neighbours], np.sort(row)[::-1][:max_neighbours], atol=1e-12
+        )

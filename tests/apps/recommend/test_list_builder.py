@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from tfapp.apps.recommend.list_builder import diversify
 
 
-def by_definition(scores: np.ndarray, vectors: np.ndarray, diversity: float, most: int) -> list[int]:
+def by_definition(scores: np.ndarray, vectors: np.ndarray, diversity: float, limit: int) -> list[int]:
     """Diversifies by Carbonell and Goldstein's formula, item by item."""
     span = (scores.max() - scores.min()) or 1.0
     relevance = (scores - scores.min()) / span
     chosen: list[int] = []
-    while len(chosen) < min(most, len(scores)):
+    while len(chosen) < min(limit, len(scores)):
         left = [row for row in range(len(scores)) if row not in chosen]
         worth = {
             row: (1 - diversity) * relevance[row]
@@ -25,15 +25,15 @@ def by_definition(scores: np.ndarray, vectors: np.ndarray, diversity: float, mos
 
 
 @given(st.integers(1, 12), st.integers(1, 8), st.floats(0, 1), st.integers(0, 10_000))
-def test_items_are_chosen_as_the_formula_says(count: int, most: int, diversity: float, seed: int) -> None:
+def test_items_are_chosen_as_the_formula_says(count: int, limit: int, diversity: float, seed: int) -> None:
     random = np.random.default_rng(seed)
     vectors = random.normal(size=(count, 4)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     scores = random.normal(size=count)
-    found = diversify(scores, vectors, diversity=diversity, most=most)
-    assert found.tolist() == by_definition(scores, vectors, diversity, most)
+    found = diversify(scores, vectors, diversity=diversity, limit=limit)
+    assert found.tolist() == by_definition(scores, vectors, diversity, limit)
 
 
 def test_without_diversity_the_order_is_that_of_the_scores() -> None:
     vectors = np.ones((3, 1), np.float32)
-    assert diversify(np.array([1.0, 3.0, 2.0]), vectors, diversity=0, most=5).tolist() == [1, 2, 0]
+    assert diversify(np.array([1.0, 3.0, 2.0]), vectors, diversity=0, limit=5).tolist() == [1, 2, 0]

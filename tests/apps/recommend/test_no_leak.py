@@ -44,7 +44,7 @@ def all_features(log: EventLog, time: float) -> np.ndarray:
     names = feature_names(len(SETTINGS.popular_days))
     found = []
     for events in log.before(time).by_user():
-        profile = UserProfile.of(UserHistory.of(events, most=100, half_life=10), ITEM_MATRIX)
+        profile = UserProfile.of(UserHistory.of(events, max_items=100, half_life=10), ITEM_MATRIX)
         listed = ListBuilder(snapshot, exact_search(snapshot), SETTINGS).make(profile, 10)
         found.append(features(snapshot, profile, np.arange(30), names).ravel())
         found.append(np.array([value for one in listed for value in (one.row, one.score)]))

@@ -21,9 +21,9 @@ _MB = 1 << 20
 class Bodies:
     """Bodies that are being read; the callers of those that were ended are in `ended`."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.now = 0.0
-        self.pending = PendingBytes(most, clock=lambda: self.now)
+        self.pending = PendingBytes(max_bytes, clock=lambda: self.now)
         self.ended: list[str] = []
 
     def begin(self, caller: str, size: int) -> BodyShare:

@@ -59,7 +59,7 @@ def test_the_best_span_is_the_best_of_all(lengths: list[int], longest: int, seed
         tf.constant(["ball"] * len(lengths)),
         contexts,
         stride=None,
-        most=3,
+        max_windows=3,
     )
     width = int(split.ids.bounding_shape(axis=1))
     logits = np.random.default_rng(seed).normal(size=(int(split.ids.nrows()), width, 2), scale=3).astype(np.float32)
@@ -74,7 +74,7 @@ def test_the_best_span_is_the_best_of_all(lengths: list[int], longest: int, seed
 
 
 def test_of_windows_that_say_the_same_the_first_answers_whatever_the_rounding() -> None:
-    split = split_contexts(SHORT, tf.constant(["ball"]), tf.constant(["a " * 12]), stride=2, most=3)
+    split = split_contexts(SHORT, tf.constant(["ball"]), tf.constant(["a " * 12]), stride=2, max_windows=3)
     logits = np.zeros((3, int(split.ids.bounding_shape(axis=1)), 2), np.float32)
     logits[:, 4] = 5.0
     places = []

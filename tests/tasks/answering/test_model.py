@@ -94,17 +94,17 @@ def test_invalid_bytes_are_replaced_and_long_texts_cut() -> None:
 
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9), st.integers(1, 9)), max_size=6), st.integers(1, 5))
-def test_windows_slide_over_every_token(texts: list[tuple[int, int, int]], most: int) -> None:
+def test_windows_slide_over_every_token(texts: list[tuple[int, int, int]], max_windows: int) -> None:
     rows = np.array([(length, room, min(stride, room)) for length, room, stride in texts], np.int32).reshape(-1, 3)
-    windows = slide_windows(*(tf.constant(column) for column in rows.T), most)
+    windows = slide_windows(*(tf.constant(column) for column in rows.T), max_windows)
     owners, firsts, sizes = (values.numpy() for values in windows)
     for number, (length, room, stride) in enumerate(rows):
         mine = owners == number
-        assert 1 <= mine.sum() <= most
+        assert 1 <= mine.sum() <= max_windows
         assert (sizes[mine] == min(room, length)).all()
         assert firsts[mine][0] == 0
         assert (np.diff(firsts[mine]) <= stride).all()
-        if mine.sum() < most:
+        if mine.sum() < max_windows:
             assert firsts[mine][-1] + sizes[mine][-1] == length
     assert (np.diff(owners) >= 0).all()
 
@@ -116,7 +116,7 @@ def test_a_row_is_question_and_window() -> None:
         tf.constant(questions),
         tf.constant(contexts),
         stride=2,
-        most=9,
+        max_windows=9,
     )
     rows = [" ".join(VOCABULARY[piece] for piece in row) for row in split.ids.to_list()]
     # Half of the six places at most are the question's.
@@ -136,7 +136,7 @@ def test_windows_of_parts_are_joined() -> None:
 
     def split(rows: list[tuple[str, str]]) -> Any:
         questions, contexts = (tf.constant([row[place] for row in rows]) for place in range(2))
-        return split_contexts(PREPROCESSOR, questions, contexts, stride=3, most=9)
+        return split_contexts(PREPROCESSOR, questions, contexts, stride=3, max_windows=9)
 
     whole, parts = split(texts), [split(texts[:1]), split(texts[1:])]
     joined = join_windows([part.windows for part in parts])
@@ -284,7 +284,7 @@ def check(found: dict[str, tf.Tensor], contexts: list[str]) -> None:
 
 
 def test_a_threshold_decides_whether_there_is_an_answer(model: Answerer) -> None:
-    split = split_contexts(model.preprocessor, *inputs_of(ROWS).values(), stride=None, most=9)
+    split = split_contexts(model.preprocessor, *inputs_of(ROWS).values(), stride=None, max_windows=9)
     found = model.find(logits_in_chunks(model.logits, split.ids), split.windows)
     kept = model.threshold
     try:
@@ -329,8 +329,8 @@ def test_answers_fulfil_the_contract(ask: Any, rows: list[tuple[str, str]]) -> N
 
 def test_contexts_are_read_to_their_end_but_for_a_limit(model: Answerer) -> None:
     inputs = inputs_of([("a", "the " * 200 + "goal")])
-    for most, tokens in ((model.max_windows, 201), (3, 5 + 2 * 4)):
-        windows = split_contexts(SHORT, *inputs.values(), stride=4, most=most).windows
+    for max_windows, tokens in ((model.max_windows, 201), (3, 5 + 2 * 4)):
+        windows = split_contexts(SHORT, *inputs.values(), stride=4, max_windows=max_windows).windows
         assert int(windows.firsts[-1] + windows.sizes[-1]) == tokens
 
 

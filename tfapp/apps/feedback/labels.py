@@ -90,9 +90,9 @@ class Labels:
         query = select(LabelRow.model, func.count()).group_by(LabelRow.model).order_by(LabelRow.model)
         return self._store.read(lambda session: {row.model: int(row[1]) for row in session.execute(query)})
 
-    def latest(self, model: str, most: int = 10) -> list[LabelRow]:
+    def latest(self, model: str, limit: int = 10) -> list[LabelRow]:
         """Returns the last labels, newest first."""
-        query = _of(model).order_by(LabelRow.given_at.desc(), LabelRow.id.desc()).limit(most)
+        query = _of(model).order_by(LabelRow.given_at.desc(), LabelRow.id.desc()).limit(limit)
         return self._store.read(lambda session: list(session.scalars(query)))
 
     def rows(self, model: str) -> Iterator[dict[str, Any]]:

@@ -98,18 +98,18 @@ class Pools:
         return self._store.read(lambda session: PoolProgress(*session.execute(query).one()))
 
     def least_certain(
-        self, pool: PoolRow, measure: Measure = "margin", *, most: int = 1, without: Collection[int] = ()
+        self, pool: PoolRow, measure: Measure = "margin", *, limit: int = 1, without: Collection[int] = ()
     ) -> list[PoolTextRow]:
         """Returns the unlabelled texts that the model is least sure of; those not scored yet come last."""
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
         texts = _unlabelled(pool).where(PoolTextRow.id.not_in(list(without)))
         # Two queries, so that each is in the order of an index.
-        head = texts.where(column.is_not(None)).order_by(column.desc()).limit(most)
+        head = texts.where(column.is_not(None)).order_by(column.desc()).limit(limit)
         tail = texts.where(column.is_(None)).order_by(PoolTextRow.id)
 
         def work(session: Session) -> list[PoolTextRow]:
             rows = list(session.scalars(head))
-            rows += session.scalars(tail.limit(most - len(rows))) if len(rows) < most else []
+            rows += session.scalars(tail.limit(limit - len(rows))) if len(rows) < limit else []
             return rows
 
         return self._store.read(work)
@@ -126,10 +126,10 @@ class Pools:
             raise DataError(f"{pool.name}: no text {text} in this pool")
         return row
 
-    def texts_to_score(self, pool: PoolRow, version: int, most: int, *, after: int = 0) -> list[tuple[int, str]]:
+    def texts_to_score(self, pool: PoolRow, version: int, limit: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Returns the texts after an id that wait for a label and for a version's answer, as (id, text), in order."""
         has_no_answer = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
-        query = _unlabelled(pool).where(has_no_answer, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(most)
+        query = _unlabelled(pool).where(has_no_answer, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(limit)
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(

@@ -21,7 +21,7 @@ __all__ = ["alert_texts", "reference_of", "sample_of"]
 _LOOKED_AT: Final = 2000
 
 
-def alert_texts(session: Session, alert: AlertRow, settings: MonitorSettings, most: int) -> list[MessageRow]:
+def alert_texts(session: Session, alert: AlertRow, settings: MonitorSettings, limit: int) -> list[MessageRow]:
     """Returns the most confident negative texts of a rise, or those of a drift that differ most from the reference."""
     query = select(MessageRow).where(MessageRow.time >= alert.start)
     if alert.end is not None:
@@ -31,9 +31,9 @@ def alert_texts(session: Session, alert: AlertRow, settings: MonitorSettings, mo
     if alert.kind == "rise":
         query = query.where(MessageRow.topic == alert.topic, MessageRow.sentiment == settings.negative)
         query = query.order_by(MessageRow.sentiment_confidence.desc(), MessageRow.id)
-        return _unlike(session.scalars(query.limit(_LOOKED_AT)), most)
+        return _unlike(session.scalars(query.limit(_LOOKED_AT)), limit)
     rows = list(session.scalars(query.order_by(MessageRow.id).limit(_LOOKED_AT)))
-    return _unlike(_strangest(session, alert, rows), most)
+    return _unlike(_strangest(session, alert, rows), limit)
 
 
 def reference_of(session: Session) -> tuple[ReferenceRow, TextProfile] | None:
@@ -42,12 +42,12 @@ def reference_of(session: Session) -> tuple[ReferenceRow, TextProfile] | None:
     return None if row is None else (row, TextProfile.from_json(row.profile))
 
 
-def _unlike(rows: Iterable[MessageRow], most: int) -> list[MessageRow]:
+def _unlike(rows: Iterable[MessageRow], limit: int) -> list[MessageRow]:
     """Returns the first texts, each wording once."""
     wordings: dict[str, MessageRow] = {}
     for row in rows:
         wordings.setdefault(normalize_text(row.text).casefold(), row)
-        if len(wordings) == most:
+        if len(wordings) == limit:
             break
     return list(wordings.values())
 

@@ -118,7 +118,7 @@ def alerts(
     kind: Annotated[str | None, typer.Option(help="rise, vocabulary, length or confidence.")] = None,
     topic: Annotated[str | None, typer.Option(help="Only alerts of this topic.")] = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only open alerts.")] = False,
-    most: Annotated[int, typer.Option(min=1, help="The most alerts, or texts of one alert, to show.")] = 20,
+    limit: Annotated[int, typer.Option("--most", min=1, help="The most alerts, or texts of one alert, to show.")] = 20,
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
@@ -126,9 +126,9 @@ def alerts(
     queries = _open(home).queries
     if alert is not None:
         row = queries.alert(alert)
-        output.show_alert(row, queries.texts_of(row, most), as_json=json)
+        output.show_alert(row, queries.texts_of(row, limit), as_json=json)
         return
-    rows = queries.alerts(kind=kind, topic=topic, open_only=open_only, most=most)  # type: ignore[arg-type]
+    rows = queries.alerts(kind=kind, topic=topic, open_only=open_only, limit=limit)  # type: ignore[arg-type]
     output.show_alerts(rows, as_json=json)
 
 
@@ -146,13 +146,13 @@ def resend(
 @app.command()
 def rejected(
     *,
-    most: Annotated[int, typer.Option(min=1, help="The most rows to show.")] = 20,
+    limit: Annotated[int, typer.Option("--most", min=1, help="The most rows to show.")] = 20,
     home: _Home = _FOLDER,
     json: Json = False,
 ) -> None:
     """Lists the rejected rows with their reasons; the newest are kept, all are counted."""
     queries = _open(home).queries
-    output.show_rejected(queries.rejected_rows(most), queries.counts(), as_json=json)
+    output.show_rejected(queries.rejected_rows(limit), queries.counts(), as_json=json)
 
 
 @app.command("set-aside", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

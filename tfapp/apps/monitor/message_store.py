@@ -161,10 +161,10 @@ def _add_mentions(session: Session, texts: Iterable[tuple[ClassifiedMessage, int
     _upsert(session, MentionRow, [{"message_id": number, "entity": name} for number, name in sorted(pairs)], ())
 
 
-def add_rejected(session: Session, rejections: Sequence[RejectedMessage], now: datetime, most: int) -> int:
+def add_rejected(session: Session, rejections: Sequence[RejectedMessage], now: datetime, limit: int) -> int:
     """Adds rejected rows, in a transaction that has the progress row, and returns how many were new.
 
-    The newest `most` rows are kept; all are counted.
+    The newest `limit` rows are kept; all are counted.
     """
     if not rejections:
         return 0
@@ -182,7 +182,7 @@ def add_rejected(session: Session, rejections: Sequence[RejectedMessage], now: d
     count = _upsert(session, RejectedMessageRow, rows, ())
     session.get_one(ProgressRow, 1).set_aside += count
     number = RejectedMessageRow.id
-    newest = select(number).order_by(number.desc()).offset(most).limit(1).scalar_subquery()
+    newest = select(number).order_by(number.desc()).offset(limit).limit(1).scalar_subquery()
     session.execute(delete(RejectedMessageRow).where(number <= newest))
     return count
 

@@ -57,7 +57,7 @@ class MonitorPages(StatePages[AppState]):
         by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._monitor().settings.window)
         topic = request.query_params.get("topic") or None
         trends = queries.trends(cast(By, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
-        alerts = queries.alerts(most=_ALERTS)
+        alerts = queries.alerts(limit=_ALERTS)
         return self._page(
             request,
             "monitor.html",
@@ -81,7 +81,7 @@ class MonitorPages(StatePages[AppState]):
         if not name.isdecimal():
             raise HTTPException(404)
         queries = self._queries()
-        alert = queries.alert(whole_number("the alert", name, most=LARGEST_KEY))
+        alert = queries.alert(whole_number("the alert", name, largest=LARGEST_KEY))
         chart = self._around(queries, alert) if alert.kind == "rise" else None
         texts = queries.texts_of(alert, _TEXTS)
         return self._page(request, "monitor_alert.html", alert=alert, texts=texts, chart=chart)
@@ -89,9 +89,9 @@ class MonitorPages(StatePages[AppState]):
     def _texts(self, request: Request) -> Response:
         queries = self._queries()
         filters: dict[str, Any] = {name: request.query_params.get(name) or None for name in _FILTERS}
-        texts = queries.texts(**filters, most=_PAGE)
+        texts = queries.texts(**filters, limit=_PAGE)
         settings = self._monitor().settings
-        return self._page(request, "monitor_texts.html", texts=texts, filters=filters, most=_PAGE, settings=settings)
+        return self._page(request, "monitor_texts.html", texts=texts, filters=filters, limit=_PAGE, settings=settings)
 
     def _rejected_rows(self, request: Request) -> Response:
         queries = self._queries()
@@ -193,9 +193,9 @@ def _tile(monitor: Monitor | None) -> OverviewTile:
     return OverviewTile("Monitor", "/monitor", alerts, caption, urgent=alerts > 0)
 
 
-def _unlabelled_texts(monitor: Monitor, most: int) -> UnlabelledTexts:
+def _unlabelled_texts(monitor: Monitor, limit: int) -> UnlabelledTexts:
     models = (monitor.settings.topic_model, monitor.settings.sentiment_model)
-    return UnlabelledTexts("texts of the monitor", models, [row.text for row in monitor.queries.texts(most=most)])
+    return UnlabelledTexts("texts of the monitor", models, [row.text for row in monitor.queries.texts(limit=limit)])
 
 
 MONITOR: Final = WebApplication(

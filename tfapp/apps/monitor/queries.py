@@ -80,7 +80,7 @@ class MonitorQueries:
         source: str | None = None,
         last: int = 48,
         until: datetime | None = None,
-        most: int = 20,
+        limit: int = 20,
     ) -> list[Trend]:
         """Returns the trends of topics, sources or entities, those with most texts first.
 
@@ -91,7 +91,7 @@ class MonitorQueries:
             source: Of this source's texts alone; goes with `by="topic"`.
             last: The number of windows.
             until: Up to the window that this time lies in; None: up to the newest text.
-            most: So many trends at most.
+            limit: So many trends at most.
 
         Raises:
             SettingsError: An argument is none of those that there are.
@@ -115,12 +115,12 @@ class MonitorQueries:
             for key, start, *numbers in session.execute(query):
                 counts_by_name[key][start] = Counts(*(int(number) for number in numbers))
             trends = [_trend(key, starts, counts, expected) for key, counts in counts_by_name.items()]
-            return sorted(trends, key=lambda trend: (-trend.total.texts, trend.name))[:most]
+            return sorted(trends, key=lambda trend: (-trend.total.texts, trend.name))[:limit]
 
         return self._store.read(work)
 
     def alerts(
-        self, *, kind: AlertKind | None = None, topic: str | None = None, open_only: bool = False, most: int = 100
+        self, *, kind: AlertKind | None = None, topic: str | None = None, open_only: bool = False, limit: int = 100
     ) -> list[AlertRow]:
         """Returns the alerts, newest first.
 
@@ -128,12 +128,12 @@ class MonitorQueries:
             kind: Of this kind alone: `rise`, `vocabulary`, `length` or `confidence`.
             topic: Of this topic alone.
             open_only: Only open alerts.
-            most: So many at most.
+            limit: So many at most.
 
         Raises:
             SettingsError: There is no such kind.
         """
-        query = select(AlertRow).order_by(AlertRow.start.desc(), AlertRow.id.desc()).limit(most)
+        query = select(AlertRow).order_by(AlertRow.start.desc(), AlertRow.id.desc()).limit(limit)
         if kind is not None:
             _check("kind", kind, KINDS)
             query = query.where(AlertRow.kind == kind)
@@ -156,10 +156,11 @@ class MonitorQueries:
             raise SettingsError(f"no alert {number}; `tfapp monitor alerts` lists them")
         return row
 
-    def texts_of(self, alert: AlertRow, most: int | None = None) -> list[MessageRow]:
+    def texts_of(self, alert: AlertRow, limit: int | None = None) -> list[MessageRow]:
         """Returns the texts behind an alert, the most telling first; by default as many as the settings say."""
-        limit = most or self._settings.texts
-        return self._store.read(lambda session: alert_texts(session, alert, self._settings, limit))
+        return self._store.read(
+            lambda session: alert_texts(session, alert, self._settings, limit or self._settings.texts)
+        )
 
     def texts(
         self,
@@ -170,10 +171,10 @@ class MonitorQueries:
         entity: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        most: int = 50,
+        limit: int = 50,
     ) -> list[MessageRow]:
         """Returns texts, newest first, filtered by the arguments."""
-        query = select(MessageRow).order_by(MessageRow.time.desc(), MessageRow.id.desc()).limit(most)
+        query = select(MessageRow).order_by(MessageRow.time.desc(), MessageRow.id.desc()).limit(limit)
         filters = {"topic": topic, "source": source, "sentiment": sentiment}
         query = query.filter_by(**{name: value for name, value in filters.items() if value is not None})
         if entity is not None:
@@ -211,18 +212,18 @@ class MonitorQueries:
 
         return self._store.read(work)
 
-    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
+    def rejected_rows(self, limit: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows: source, place, reason, content."""
         columns = (getattr(RejectedMessageRow, name) for name in ("source", "place", "reason", "content"))
-        query = select(*columns).order_by(RejectedMessageRow.id.desc()).limit(most)
+        query = select(*columns).order_by(RejectedMessageRow.id.desc()).limit(limit)
         return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
-    def undeliverable(self, most: int = 100) -> list[dict[str, object]]:
+    def undeliverable(self, limit: int = 100) -> list[dict[str, object]]:
         """Returns undeliverable notifications, last first: sink, event, alert (its number), tries, error, failed_at."""
         names = ("sink", "event", "alert_id", "tries", "error", "failed_at")
         columns = (getattr(DeliveryRow, name) for name in names)
         query = select(*columns).where(DeliveryRow.failed_at.is_not(None))
-        query = query.order_by(DeliveryRow.failed_at.desc(), DeliveryRow.id.desc()).limit(most)
+        query = query.order_by(DeliveryRow.failed_at.desc(), DeliveryRow.id.desc()).limit(limit)
         return self._store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 
     def _expected_shares(self, width: WidthName, since: datetime) -> dict[tuple[str, datetime], float]:

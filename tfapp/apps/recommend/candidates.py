@@ -86,7 +86,7 @@ def _by_text(
     """Returns the items nearest to the profile and to each of the last liked items."""
     liked_vectors = snapshot.item_matrix.vectors[profile.history.liked_items(_OWN)]
     searches = [(profile.whole, count), (profile.recent, count), *((vector, count // _OWN) for vector in liked_vectors)]
-    hits = [[row for row, _ in search(vector, most)] for vector, most in searches if most and vector.any()]
+    hits = [[row for row, _ in search(vector, limit)] for vector, limit in searches if limit and vector.any()]
     return _merge([np.array([row for row in rows if old[row]], np.intp) for rows in hits])
 
 

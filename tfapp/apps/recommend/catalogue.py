@@ -76,9 +76,9 @@ class Catalogue:
         """Ingests events; those of items that are not known are rejected."""
         return self._ingest(_keep_events).add(source, rows)
 
-    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
+    def rejected_rows(self, limit: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows, as `FileIngest.rejected_rows` does."""
-        return self._ingest(_keep_items).rejected_rows(most)
+        return self._ingest(_keep_items).rejected_rows(limit)
 
     def item_matrix(self, embedder: str | None) -> ItemMatrix:
         """Returns all items with their vectors of an embedder; zeros where one has none."""
@@ -105,11 +105,11 @@ class Catalogue:
         query = select(*_EVENT).where(EventRow.user == user).order_by(EventRow.at, EventRow.id)
         return self._read_log(query, item_matrix)
 
-    def users(self, most: int = 100) -> list[dict[str, Any]]:
+    def users(self, limit: int = 100) -> list[dict[str, Any]]:
         """Returns users with their numbers of events and last times (user, events, last), those who came last first."""
         last = func.max(EventRow.at)
         query = select(EventRow.user, func.count(EventRow.id), last).group_by(EventRow.user)
-        rows = query.order_by(last.desc(), EventRow.user).limit(most)
+        rows = query.order_by(last.desc(), EventRow.user).limit(limit)
         return self._store.read(
             lambda session: [
                 {"user": user, "events": count, "last": at.isoformat()} for user, count, at in session.execute(rows)

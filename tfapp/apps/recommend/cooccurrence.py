@@ -35,7 +35,7 @@ class Cooccurrence:
         weights: NDArray[np.float64],
         *,
         count: int,
-        most: int,
+        max_neighbours: int,
     ) -> Self:
         """Counts events.
 
@@ -44,7 +44,7 @@ class Cooccurrence:
             items: int[N], each below `count`.
             weights: float[N]; of a user's several for one item the greatest counts, and none of 0 or less.
             count: I.
-            most: Neighbours that an item keeps.
+            max_neighbours: Neighbours that an item keeps.
         """
         from scipy.sparse import csr_array, diags_array, vstack
 
@@ -53,7 +53,9 @@ class Cooccurrence:
         lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
         unit = csr_array(matrix @ diags_array(1 / np.where(lengths, lengths, 1)))
         columns = csr_array(unit.T)
-        blocks = [_best(columns[start : start + _BLOCK] @ unit, start, most) for start in range(0, count, _BLOCK)]
+        blocks = [
+            _best(columns[start : start + _BLOCK] @ unit, start, max_neighbours) for start in range(0, count, _BLOCK)
+        ]
         return cls(csr_array(vstack(blocks)) if blocks else csr_array((count, count)))
 
     def scores(self, items: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -85,14 +87,14 @@ def _greatest(users: NDArray[np.intp], items: NDArray[np.intp], weights: NDArray
     return csr_array((values[first], (rows[first], columns[first])), shape=shape)
 
 
-def _best(block: Any, start: int, most: int) -> Any:
-    """Keeps the greatest `most` of each row, without the item itself."""
+def _best(block: Any, start: int, max_neighbours: int) -> Any:
+    """Keeps the greatest `max_neighbours` of each row, without the item itself."""
     from scipy.sparse import csr_array
 
     block = csr_array(block)
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
     mask = block.indices != rows + start
-    for row in np.flatnonzero(np.diff(block.indptr) > most + 1):
+    for row in np.flatnonzero(np.diff(block.indptr) > max_neighbours + 1):
         cells = np.arange(block.indptr[row], block.indptr[row + 1])[mask[block.indptr[row] : block.indptr[row + 1]]]
-        mask[cells[np.argpartition(-block.data[cells], most)[most:]]] = False
+        mask[cells[np.argpartition(-block.data[cells], max_neighbours)[max_neighbours:]]] = False
     return csr_array((block.data[mask], (rows[mask], block.indices[mask])), shape=block.shape)

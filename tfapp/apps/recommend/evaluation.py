@@ -70,7 +70,7 @@ def evaluate(
     *,
     share: float = 0.2,
     after: int = 10,
-    most: int = 10,
+    k: int = 10,
     pairs: PairScorer | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> ListEvaluation:
@@ -85,7 +85,7 @@ def evaluate(
         settings: How lists are made.
         share: Of the events, those after the time.
         after: Events of a user, at least, that a list is made of.
-        most: Positions of a list that count.
+        k: Positions of a list that count.
         pairs: Asks a pair model.
         on_progress: Is told how many past lists are done, and of how many.
 
@@ -103,29 +103,29 @@ def evaluate(
     lesson = learn_ranking(item_matrix, past, settings, pairs=pairs, on_progress=on_progress)
     snapshot = Snapshot.at(start, past, item_matrix, settings)
     list_builder = ListBuilder(snapshot, exact_search(snapshot), settings, lesson.ranking, pairs)
-    ways, new = (_ways(list_builder, most, new_only=new_only) for new_only in (False, True))
+    ways, new = (_ways(list_builder, k, new_only=new_only) for new_only in (False, True))
     new_item_cases = _only(cases, snapshot.new)
     return ListEvaluation(
         len(past),
         len(log) - len(past),
         lesson.lists,
-        {name: _score(way, cases, len(item_matrix), most) for name, way in ways.items()},
-        {name: _score(way, new_item_cases, len(item_matrix), most) for name, way in new.items()},
+        {name: _score(way, cases, len(item_matrix), k) for name, way in ways.items()},
+        {name: _score(way, new_item_cases, len(item_matrix), k) for name, way in new.items()},
     )
 
 
-def _ways(list_builder: ListBuilder, most: int, *, new_only: bool) -> dict[str, Ranker]:
+def _ways(list_builder: ListBuilder, k: int, *, new_only: bool) -> dict[str, Ranker]:
     """Returns the ways to make lists of all items, or of new ones alone."""
     snapshot = list_builder.snapshot
     items = snapshot.new if new_only else snapshot.available
 
     def rank_by(scores: Callable[[PastList], NDArray[np.float64]]) -> Ranker:
-        return lambda case: _best(scores(case), items, case, most)
+        return lambda case: _best(scores(case), items, case, k)
 
     def rank_with(builder: ListBuilder) -> Ranker:
         make = builder.only_new if new_only else builder.make
         return lambda case: np.array(
-            [item.row for item in make(UserProfile.of(case.history, snapshot.item_matrix), most)], np.intp
+            [item.row for item in make(UserProfile.of(case.history, snapshot.item_matrix), k)], np.intp
         )
 
     baseline = {} if new_only else {"popularity of late": rank_by(lambda _: snapshot.popularity.current)}
@@ -148,12 +148,12 @@ def _cosines(snapshot: Snapshot, case: PastList) -> NDArray[np.float64]:
     ) + 2.0
 
 
-def _best(scores: NDArray[np.float64], available: NDArray[np.bool_], case: PastList, most: int) -> NDArray[np.intp]:
+def _best(scores: NDArray[np.float64], available: NDArray[np.bool_], case: PastList, k: int) -> NDArray[np.intp]:
     """Returns the items with the greatest scores over 0 that the user has not seen."""
     mask = available & (scores > 0)
     mask[case.history.seen] = False
     rows = np.flatnonzero(mask)
-    return rows[np.argsort(-scores[rows], kind="stable")[:most]]
+    return rows[np.argsort(-scores[rows], kind="stable")[:k]]
 
 
 def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
@@ -162,21 +162,21 @@ def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]
     return [one for one in lists if len(one.relevant)]
 
 
-def _score(way: Ranker, cases: Sequence[PastList], count: int, most: int) -> Score:
+def _score(way: Ranker, cases: Sequence[PastList], count: int, k: int) -> Score:
     gains, recalls, coverage = [], [], set[int]()
     for case in cases:
         rows = way(case)
-        gains.append(_gain(case.relevant, rows, count, most))
+        gains.append(_gain(case.relevant, rows, count, k))
         recalls.append(np.isin(case.relevant, rows).mean())
         coverage |= set(rows.tolist())
     gain, recall = (float(np.mean(values)) if cases else 0.0 for values in (gains, recalls))
     return Score(gain, recall, len(coverage) / max(count, 1), len(cases))
 
 
-def _gain(relevant: NDArray[np.intp], ranking: NDArray[np.intp], count: int, most: int) -> float:
+def _gain(relevant: NDArray[np.intp], ranking: NDArray[np.intp], count: int, k: int) -> float:
     """Returns the nDCG of a list; places that a short one leaves empty gain nothing."""
-    grades, scores = np.zeros(count + most), np.full(count + most, -np.inf)
+    grades, scores = np.zeros(count + k), np.full(count + k, -np.inf)
     grades[relevant] = 1
-    scores[count:] = -len(ranking) - np.arange(most)
+    scores[count:] = -len(ranking) - np.arange(k)
     scores[ranking] = -np.arange(len(ranking))
-    return ndcg(grades, scores, most)
+    return ndcg(grades, scores, k)

@@ -147,7 +147,7 @@ class ListBuilder:
         pool = ranking[: count * _POOL] if self.settings.diversity else ranking[:count]
         scores = np.array([score for _, score in pool])
         vectors = self.snapshot.item_matrix.vectors[[row for row, _ in pool]]
-        return [pool[index] for index in diversify(scores, vectors, diversity=self.settings.diversity, most=count)]
+        return [pool[index] for index in diversify(scores, vectors, diversity=self.settings.diversity, limit=count)]
 
 
 def _pairs(rows: NDArray[np.intp], scores: NDArray[np.float64]) -> list[tuple[int, float]]:
@@ -155,7 +155,7 @@ def _pairs(rows: NDArray[np.intp], scores: NDArray[np.float64]) -> list[tuple[in
 
 
 def diversify(
-    scores: NDArray[np.float64], vectors: NDArray[np.float32], *, diversity: float, most: int
+    scores: NDArray[np.float64], vectors: NDArray[np.float32], *, diversity: float, limit: int
 ) -> NDArray[np.intp]:
     """Chooses items one by one by maximal marginal relevance.
 
@@ -166,25 +166,25 @@ def diversify(
         scores: float[C], the higher the better.
         vectors: float32[C, width], of length 1.
         diversity: 0: by score alone; 1: by unlikeness alone.
-        most: How many are chosen.
+        limit: How many are chosen.
 
     Returns:
-        int[most], row numbers in the order of the choice.
+        int[limit], row numbers in the order of the choice.
 
     Example:
         >>> twins = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
-        >>> diversify(np.array([3.0, 2.0, 1.0]), twins, diversity=0.5, most=2).tolist()
+        >>> diversify(np.array([3.0, 2.0, 1.0]), twins, diversity=0.5, limit=2).tolist()
         [0, 2]
     """
     order = np.argsort(-scores, kind="stable")
     if diversity == 0 or len(order) < 2:
-        return order[:most]
+        return order[:limit]
     span = scores.max() - scores.min()
     relevance = (scores - scores.min()) / (span or 1.0)
     redundancy = np.zeros(len(scores))
     is_left = np.ones(len(scores), bool)
     selection: list[int] = []
-    while len(selection) < min(most, len(order)):
+    while len(selection) < min(limit, len(order)):
         worth = (1 - diversity) * relevance - diversity * redundancy
         best = int(order[np.argmax(np.where(is_left[order], worth[order], -np.inf))])
         selection.append(best)

@@ -72,6 +72,6 @@ def lists_after(
 
 
 def _past_list(past: EventLog, future: EventLog, settings: RecommendSettings) -> PastList:
-    history = UserHistory.of(past, most=settings.history, half_life=settings.half_life)
+    history = UserHistory.of(past, max_items=settings.history, half_life=settings.half_life)
     relevant = np.setdiff1d(future.items[future.strengths > 0], past.items)
     return PastList(int(past.users[0]), history, relevant)

@@ -100,9 +100,9 @@ class Recommender:
         suggestions = tuple(self._suggestion(one, profile, "") for one in list_builder.alike(profile, k))
         return Suggestions(item, 0, self.ranking is not None, suggestions)
 
-    def past(self, user: str, most: int = 10) -> list[str]:
+    def past(self, user: str, limit: int = 10) -> list[str]:
         """Returns the titles of a user's last items, newest first."""
-        items = self._history(user).seen[::-1][:most]
+        items = self._history(user).seen[::-1][:limit]
         return [self.snapshot.item_matrix.items[row].title for row in items]
 
     def _build_list(self, profile: UserProfile, count: int, *, new_only: bool) -> tuple[Sequence[ListedItem], str]:
@@ -130,7 +130,7 @@ class Recommender:
 
     def _history(self, user: str) -> UserHistory:
         log: EventLog = self.catalogue.log_of(user, self.snapshot.item_matrix)
-        return UserHistory.of(log, most=self.settings.history, half_life=self.settings.half_life)
+        return UserHistory.of(log, max_items=self.settings.history, half_life=self.settings.half_life)
 
     def _embed(self, text: str) -> NDArray[np.float32]:
         if self.embedder is None:
@@ -142,7 +142,7 @@ class Recommender:
 
     def _suggestion(self, item: ListedItem, profile: UserProfile, request: str) -> Suggestion:
         reasons: tuple[Reason, ...] = reasons_for(
-            self.snapshot, profile, item.row, request=request, most=self.settings.reasons
+            self.snapshot, profile, item.row, request=request, limit=self.settings.reasons
         )
         return Suggestion(self.snapshot.item_matrix.items[item.row], item.score, item.ways, reasons)
 

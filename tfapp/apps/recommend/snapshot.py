@@ -92,7 +92,7 @@ class Snapshot:
         past, count = log.before(time), len(item_matrix)
         newest = float(past.times[-1]) if len(past) else time
         popularity = Popularity.fit(past, count=count, now=newest, days=settings.popular_days)
-        sizes = {"count": count, "most": settings.neighbours}
+        sizes = {"count": count, "max_neighbours": settings.neighbours}
         like_cooccurrence = Cooccurrence.fit(past.users, past.items, past.strengths, **sizes)
         event_cooccurrence = Cooccurrence.fit(past.users, past.items, np.ones(len(past)), **sizes)
         return cls(time, newest, item_matrix, popularity, like_cooccurrence, event_cooccurrence)

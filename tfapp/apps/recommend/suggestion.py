@@ -98,7 +98,7 @@ class Suggestions:
         return {**values, "suggestions": [one.to_dict() for one in self.suggestions]}
 
 
-def reasons_for(snapshot: Snapshot, profile: UserProfile, row: int, *, request: str, most: int) -> tuple[Reason, ...]:
+def reasons_for(snapshot: Snapshot, profile: UserProfile, row: int, *, request: str, limit: int) -> tuple[Reason, ...]:
     """Returns the reasons for an item: liked items with similar texts, and those that the same users liked."""
     item_matrix = snapshot.item_matrix
     likes = profile.history.items[profile.history.strengths > 0]
@@ -113,7 +113,7 @@ def reasons_for(snapshot: Snapshot, profile: UserProfile, row: int, *, request: 
     for reason in sorted(reasons, key=_weight, reverse=True):
         if _weight(reason) >= 1:
             best.setdefault(reason.item, reason)
-    return tuple(best.values())[:most]
+    return tuple(best.values())[:limit]
 
 
 def _ties(item_matrix: ItemMatrix, likes: NDArray[np.intp], cosines: NDArray[Any], kind: Tie) -> list[Reason]:

@@ -31,8 +31,8 @@ class UserHistory:
     half_life: float
 
     @classmethod
-    def of(cls, events: EventLog, *, most: int, half_life: float) -> Self:
-        """Makes the history from one user's events, of which the newest `most` items count."""
+    def of(cls, events: EventLog, *, max_items: int, half_life: float) -> Self:
+        """Makes the history from one user's events, of which the newest `max_items` items count."""
         last_events: dict[int, tuple[float, bool]] = {}
         columns = (events.items.tolist(), events.strengths.tolist(), events.rated.tolist())
         for item, strength, is_rating in zip(*columns, strict=True):
@@ -45,7 +45,7 @@ class UserHistory:
             last_events[item] = event
         all_items = np.array(list(last_events), np.intp)
         strengths = np.array([strength for strength, _ in last_events.values()], np.float64)
-        return cls(all_items, all_items[-most:], strengths[-most:], half_life)
+        return cls(all_items, all_items[-max_items:], strengths[-max_items:], half_life)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -60,9 +60,9 @@ class UserHistory:
         """Returns the likes, halved with every `half_life` items that came after."""
         return self.likes * 0.5 ** (np.arange(len(self))[::-1] / self.half_life)
 
-    def liked_items(self, most: int) -> NDArray[np.intp]:
+    def liked_items(self, limit: int) -> NDArray[np.intp]:
         """Returns the items that were liked last, newest first."""
-        return self.items[self.strengths > 0][::-1][:most]
+        return self.items[self.strengths > 0][::-1][:limit]
 
 
 @dataclass(frozen=True)

@@ -105,14 +105,14 @@ class FileIngest(Generic[R]):
             offset += len(batch)
         return self.store.run(lambda session: self._finish(session, ingest.id))
 
-    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
+    def rejected_rows(self, limit: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows (source, line, reason, content), those of the newest ingest first."""
         ingests, table = self.ingests, self.rejected
         query = (
             select(ingests.source, table.line, table.reason, table.content)
             .join(ingests, ingests.id == table.build_id)
             .order_by(ingests.started_at.desc(), table.line)
-            .limit(most)
+            .limit(limit)
         )
         return self.store.read(lambda session: [dict(row._mapping) for row in session.execute(query)])
 

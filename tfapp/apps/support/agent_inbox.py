@@ -21,9 +21,9 @@ class AgentInbox:
         """Returns a conversation's turns, first to last; none where it has not begun."""
         return self._turns(select(TurnRow).where(TurnRow.conversation_id == name).order_by(TurnRow.number))
 
-    def open_handovers(self, most: int = 100) -> list[TurnRow]:
+    def open_handovers(self, limit: int = 100) -> list[TurnRow]:
         """Returns the turns that were handed over and not reviewed yet, the longest waiting first."""
-        return self._turns(_open().order_by(TurnRow.asked_at, TurnRow.id).limit(most))
+        return self._turns(_open().order_by(TurnRow.asked_at, TurnRow.id).limit(limit))
 
     def turn(self, name: str) -> TurnRow | None:
         """Returns a turn; None where there is no such one."""

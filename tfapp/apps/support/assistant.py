@@ -127,7 +127,7 @@ class Assistant:
             if answer:
                 interpretation = case.interpretations[index]
                 text = compose(
-                    answer, partial(self._embed, case), question=interpretation, most=self.settings.sentences
+                    answer, partial(self._embed, case), question=interpretation, max_sentences=self.settings.sentences
                 )
                 return self._reply(
                     case, "passages", text, _best(answer[:1]), interpretation=interpretation, passages=answer
@@ -156,7 +156,9 @@ class Assistant:
 
     def _choose(self, passages: Sequence[Passage]) -> list[Passage]:
         limits = self.settings
-        return choose(passages, threshold=limits.answer_threshold, margin=limits.passage_margin, most=limits.passages)
+        return choose(
+            passages, threshold=limits.answer_threshold, margin=limits.passage_margin, max_passages=limits.passages
+        )
 
     def _search(self, case: _Case, interpretation: str, index: int) -> list[Passage]:
         vector = None if case.vectors is None else case.vectors[index]

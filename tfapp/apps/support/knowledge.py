@@ -71,9 +71,9 @@ class Knowledge:
             }
         )
 
-    def rejected_rows(self, most: int = 100) -> list[dict[str, object]]:
+    def rejected_rows(self, limit: int = 100) -> list[dict[str, object]]:
         """Returns the latest rejected rows, as `FileIngest.rejected_rows` does."""
-        return self._ingest.rejected_rows(most)
+        return self._ingest.rejected_rows(limit)
 
 
 def add_pairs(

@@ -179,8 +179,8 @@ def count_votes(
     Returns:
         The answers' votes; only their order means something.
     """
-    most = max(words.values(), default=0.0) or 1.0
-    scores = {key: cosine + words_share * words.get(key, 0.0) / most for key, cosine in cosines.items()}
+    best_words = max(words.values(), default=0.0) or 1.0
+    scores = {key: cosine + words_share * words.get(key, 0.0) / best_words for key, cosine in cosines.items()}
     best = max(scores.values(), default=0.0)
     votes: dict[T, float] = {}
     for key, score in scores.items():

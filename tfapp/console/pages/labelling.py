@@ -138,7 +138,7 @@ class LabellingPages:
 
     def _label(self, request: Request, form: Form) -> Response:
         feedback, pool = self._state.feedback, self._pool(request)
-        text = feedback.pools.text(pool, form.number("text", most=LARGEST_KEY))
+        text = feedback.pools.text(pool, form.number("text", largest=LARGEST_KEY))
         other, labels = tidy(form.text("other", longest=300)), form.several("label")
         names = [*(labels if pool.multi_label or not other else ()), *([other] if other else ())]
         answer = (text.version, text.predicted, text.score, str(request.session.get("name", "")))
@@ -147,7 +147,7 @@ class LabellingPages:
 
     def _skip(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
-        self._state.feedback.pools.skip(pool, form.number("text", most=LARGEST_KEY))
+        self._state.feedback.pools.skip(pool, form.number("text", largest=LARGEST_KEY))
         return self._on(request, pool, form)
 
     def _undo(self, request: Request, form: Form) -> Response:

@@ -163,7 +163,7 @@ class TrainPages:
         return HTMLResponse(text, headers={"Content-Security-Policy": _REPORT_POLICY})
 
     def _training(self, request: Request) -> Training:
-        return self._state.trainings.get(whole_number("training", request.path_params["number"], most=LARGEST_KEY))
+        return self._state.trainings.get(whole_number("training", request.path_params["number"], largest=LARGEST_KEY))
 
     def _serving(self, training: Training, log: TrainingLog) -> str:
         """Returns whether the server answers by the version that was published: `serving`, or why not."""
@@ -187,7 +187,7 @@ def _training_options(corrections: FileCorrections, form: Form) -> list[str]:
     """
     options = {"quality": form.choice("quality", QUALITIES)}
     if form.text("minutes").strip():
-        options["minutes"] = str(form.number("minutes", most=_MOST_MINUTES))
+        options["minutes"] = str(form.number("minutes", largest=_MOST_MINUTES))
         if options["minutes"] == "0":
             raise SettingsError("minutes: 1 or more, or nothing for as long as it takes; got 0")
     options |= {"task": corrections.task} if corrections.task else {}

@@ -197,8 +197,8 @@ class BatchScheduler:
 
     def _count_run(self, queue: SignatureQueue, slices: list[BatchSlice], one: int) -> None:
         """Counts a batch that begins (1) or ends (-1)."""
-        most = self._settings.max_batch_size
-        others = count_rows(batch_slice for batch_slice in slices if batch_slice.request.rows <= most)
+        max_rows = self._settings.max_batch_size
+        others = count_rows(batch_slice for batch_slice in slices if batch_slice.request.rows <= max_rows)
         self._running += one
         queue.running += one * others
         self._others += one * others

@@ -61,24 +61,24 @@ class FairQueue:
         """Returns the time since which the first request waits for a batch: a large one, since its last slice."""
         return min(queue[0].turn for queue in (self._whole, self._large) if queue)
 
-    def check_room(self, request: BatchRequest, most: int) -> None:
+    def check_room(self, request: BatchRequest, max_batches: int) -> None:
         """Checks that there is room for a request; a large one counts as a batch, and takes no room from the others.
 
         Args:
             request: The request.
-            most: How many batches may wait.
+            max_batches: How many batches may wait.
 
         Raises:
             RequestError: As many wait, in TensorFlow Serving's words (shared_batch_scheduler.h).
         """
         fits = request.rows <= self.limit
-        if self.whole_rows + request.rows <= most * self.limit if fits else len(self._large) < most:
+        if self.whole_rows + request.rows <= max_batches * self.limit if fits else len(self._large) < max_batches:
             return
         batches = -(-self.whole_rows // self.limit) if fits else len(self._large)
         raise RequestError(
             grpc.StatusCode.UNAVAILABLE,
             "The batch scheduling queue to which this task was submitted is full; "
-            f"currently {batches} batches enqueued and max_enqueued_batches is {most}",
+            f"currently {batches} batches enqueued and max_enqueued_batches is {max_batches}",
         )
 
     def add(self, request: BatchRequest) -> None:
@@ -148,8 +148,8 @@ class FairQueue:
             if request.left:
                 request.turn = now
                 self._large.append(request)
-        most = _ROWS_OF_OTHERS * self.limit
-        self._credit = max(-most, self._credit - _ROWS_OF_OTHERS * count_rows(slices)) if self._large else 0
+        max_debt = _ROWS_OF_OTHERS * self.limit
+        self._credit = max(-max_debt, self._credit - _ROWS_OF_OTHERS * count_rows(slices)) if self._large else 0
         return slices
 
 

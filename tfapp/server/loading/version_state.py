@@ -99,24 +99,24 @@ class LoadRetries:
     The caller holds the lock that guards the states.
 
     Args:
-        most: How often a version is tried again after it failed.
+        max_retries: How often a version is tried again after it failed.
         interval_seconds: Time between two tries; 0 or less: at once.
     """
 
-    def __init__(self, most: int, interval_seconds: float) -> None:
-        self._most = most
+    def __init__(self, max_retries: int, interval_seconds: float) -> None:
+        self._max_retries = max_retries
         self._interval_seconds = interval_seconds
 
     def is_due(self, version_state: VersionState) -> bool:
         """Returns whether a version may be loaded now: for the first time, or again."""
-        if version_state.failures > self._most:
+        if version_state.failures > self._max_retries:
             return False
         return not version_state.is_retried or time.monotonic() >= version_state.retry_at
 
     def note_failure(self, version_state: VersionState, error: RequestError) -> bool:
         """Notes that a load failed, and why; returns whether the version is given up."""
         version_state.failures += 1
-        last = version_state.failures > self._most
+        last = version_state.failures > self._max_retries
         version_state.error, version_state.state = error, State.END if last else State.LOADING
         version_state.retry_at = time.monotonic() + self._interval_seconds
         return last

@@ -174,18 +174,18 @@ class RestApp:
         """Returns the function that a thread runs."""
         encoding = request.headers.get("content-encoding", "")
         encodings = request.headers.get("accept-encoding", "")
-        most = self._settings.max_message_bytes
+        max_bytes = self._settings.max_message_bytes
 
         def job() -> _Answer:
             if not context.is_active:
                 raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
             with context:
                 answer = request_handlers.handle_request(
-                    self._context, target, decompress(body, encoding, most, share.add), context
+                    self._context, target, decompress(body, encoding, max_bytes, share.add), context
                 )
-                if len(answer) > most:
+                if len(answer) > max_bytes:
                     raise RequestError(
-                        _CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {most})"
+                        _CODE.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(answer)} vs. {max_bytes})"
                     )
                 return compress(answer, encodings)
 

@@ -22,8 +22,10 @@ _FREE: Final = 65_536
 class TooLargeError(RequestError):
     """Raised when a request's body is larger than the server takes."""
 
-    def __init__(self, size: str, most: int) -> None:
-        super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Received message larger than max ({size} vs. {most})")
+    def __init__(self, size: str, max_bytes: int) -> None:
+        super().__init__(
+            grpc.StatusCode.RESOURCE_EXHAUSTED, f"Received message larger than max ({size} vs. {max_bytes})"
+        )
 
 
 class TooManyBytesError(RequestError):
@@ -37,15 +39,15 @@ class PendingBytes:
     for a second or more, are ended first, those of the addresses that hold most.
 
     Args:
-        most: The maximum.
+        max_bytes: The maximum.
         clock: Tells the time, in seconds.
     """
 
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._held = HeldBytes(
-            f"large requests are more than {most} bytes (--rest_api_max_pending_bytes): "
+            f"large requests are more than {max_bytes} bytes (--rest_api_max_pending_bytes): "
             "closed %d connections that send slowly, the first of %s",
             clock=clock,
         )
@@ -69,8 +71,8 @@ class PendingBytes:
         with self._lock:
             self._check(body)
             self._held.change(body, size)
-            victims = self._held.victims(self._most, body.caller)
-            if body in victims or self.count - sum(victim.size for victim in victims) > self._most:
+            victims = self._held.victims(self._max_bytes, body.caller)
+            if body in victims or self.count - sum(victim.size for victim in victims) > self._max_bytes:
                 self._held.change(body, -size)
                 raise self._error()
             self._held.remove(victims)
@@ -99,7 +101,7 @@ class PendingBytes:
     def _error(self) -> TooManyBytesError:
         return TooManyBytesError(
             grpc.StatusCode.UNAVAILABLE,
-            f"large requests are {self.count} bytes, of at most {self._most} "
+            f"large requests are {self.count} bytes, of at most {self._max_bytes} "
             "(--rest_api_max_pending_bytes); send this one again later",
         )
 
@@ -140,7 +142,7 @@ class BodyShare:
         self._pending.discard(self._body)
 
 
-async def read_body(request: Request, most: int, count: Callable[[int], None]) -> bytes:
+async def read_body(request: Request, max_bytes: int, count: Callable[[int], None]) -> bytes:
     """Reads a request's body; `count` is told of its bytes as they come, and may refuse them.
 
     Raises:
@@ -148,14 +150,14 @@ async def read_body(request: Request, most: int, count: Callable[[int], None]) -
         ClientDisconnect: The caller has gone.
     """
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > 19 or int(length) > most):
-        raise TooLargeError(length, most)
+    if length.isdecimal() and (len(length) > 19 or int(length) > max_bytes):
+        raise TooLargeError(length, max_bytes)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         count(len(chunk))
         chunks.append(chunk)
         size += len(chunk)
-        if size > most:
-            raise TooLargeError(f"{size} so far", most)
+        if size > max_bytes:
+            raise TooLargeError(f"{size} so far", max_bytes)
     return b"".join(chunks)

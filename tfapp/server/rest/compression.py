@@ -22,7 +22,7 @@ _FIRST_STEP: Final = 256
 _LONGEST_STEP: Final = 1 << 18
 
 
-def decompress(body: bytes, encoding: str, most: int, count: Callable[[int], None]) -> bytes:
+def decompress(body: bytes, encoding: str, max_bytes: int, count: Callable[[int], None]) -> bytes:
     """Decompresses a request's body; `count` is told of bytes as they are uncompressed, and may refuse them.
 
     An encoding without gzip in it leaves the body as it is, as TensorFlow Serving does.
@@ -33,7 +33,7 @@ def decompress(body: bytes, encoding: str, most: int, count: Callable[[int], Non
     if _GZIP not in encoding.lower():
         return body
     chunks: list[bytes] = []
-    left, start = most, 0
+    left, start = max_bytes, 0
     while start < len(body):
         stream, step = zlib.decompressobj(_GZIP_WINDOW), _FIRST_STEP
         while not stream.eof:
@@ -48,7 +48,7 @@ def decompress(body: bytes, encoding: str, most: int, count: Callable[[int], Non
             count(len(chunks[-1]))
             left -= len(chunks[-1])
             if left < 0:
-                raise TooLargeError("uncompressed", most)
+                raise TooLargeError("uncompressed", max_bytes)
             start += len(chunk) - len(stream.unused_data)
             step = min(2 * step, _LONGEST_STEP)
     return b"".join(chunks)

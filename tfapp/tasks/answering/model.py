@@ -189,7 +189,7 @@ class Answerer(BertModel):
         }
 
     def _split_by(self, preprocessor: Preprocessor, questions: tf.Tensor, contexts: tf.Tensor) -> SplitContexts:
-        return split_contexts(preprocessor, questions, contexts, stride=self.stride, most=self.max_windows)
+        return split_contexts(preprocessor, questions, contexts, stride=self.stride, max_windows=self.max_windows)
 
 
 def _targets(windows: AnswerWindows, labels: Sequence[Sequence[Sequence[int]]]) -> np.ndarray:

@@ -53,7 +53,7 @@ class SplitContexts(NamedTuple):
 
 
 def split_contexts(
-    preprocessor: Preprocessor, questions: tf.Tensor, contexts: tf.Tensor, *, stride: int | None, most: int
+    preprocessor: Preprocessor, questions: tf.Tensor, contexts: tf.Tensor, *, stride: int | None, max_windows: int
 ) -> SplitContexts:
     """Splits contexts into windows that overlap, each with its question before it.
 
@@ -62,14 +62,14 @@ def split_contexts(
         questions: string[N]. Of a row at most a half is the question's; what is longer is cut.
         contexts: string[N].
         stride: Tokens from one window's first to the next one's, at most; None: half a window.
-        most: Windows a context, at most; what follows is not read.
+        max_windows: Windows a context, at most; what follows is not read.
     """
     room = preprocessor.max_length - 3
     question = preprocessor.first_pieces(questions, room // 2)
-    context = preprocessor.tokenize_with_offsets(contexts, room * most)
+    context = preprocessor.tokenize_with_offsets(contexts, room * max_windows)
     rooms = room - tf.cast(question.row_lengths(), tf.int32)
     strides = tf.maximum(rooms // 2, 1) if stride is None else tf.minimum(rooms, stride)
-    owners, firsts, sizes = slide_windows(tf.cast(context.ids.row_lengths(), tf.int32), rooms, strides, most)
+    owners, firsts, sizes = slide_windows(tf.cast(context.ids.row_lengths(), tf.int32), rooms, strides, max_windows)
     begins = tf.cast(tf.gather(context.ids.row_starts(), owners), tf.int32) + firsts
     inside = tf.ragged.range(begins, begins + sizes)
     pieces = inside.with_flat_values(tf.gather(context.ids.flat_values, inside.flat_values))

@@ -165,8 +165,8 @@ class PushReader:
         except (ValueError, RecursionError) as error:
             return _problem(400, f"not valid JSON: {str(error)[:500]}")
         if len(rows) > self._most_items:
-            most = f"more than {self._most_items} texts in a request; send fewer at once, or set listen_items"
-            return _problem(413, most)
+            problem = f"more than {self._most_items} texts in a request; send fewer at once, or set listen_items"
+            return _problem(413, problem)
         return await self._store(rows)
 
     async def _store(self, rows: list[SourceRow]) -> JSONResponse:
