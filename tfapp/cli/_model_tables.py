@@ -17,6 +17,7 @@ __all__ = [
     "labels",
     "minute",
     "model_json",
+    "moved_versions",
     "number",
     "print_callers",
     "print_change",
@@ -26,7 +27,6 @@ __all__ = [
     "print_unchecked",
     "print_warnings",
     "score",
-    "what",
 ]
 
 
@@ -74,7 +74,7 @@ def minute(time: str) -> str:
     return time[:16].replace("T", " ")
 
 
-def what(change: Change) -> str:
+def moved_versions(change: Change) -> str:
     """Returns what a change moved."""
     if not change.label:
         return ", ".join(str(version) for version in change.versions)

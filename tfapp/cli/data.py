@@ -52,8 +52,14 @@ def describe(
     from tfapp.tasks.registry import find_task
     from tfapp.tasks.sniff import sniff
 
-    old = {"query": query, "candidate": candidate, "question": question, "context": context, "answer": answer}
-    for name, value in old.items():
+    former_options = {
+        "query": query,
+        "candidate": candidate,
+        "question": question,
+        "context": context,
+        "answer": answer,
+    }
+    for name, value in former_options.items():
         if value is not None:
             raise SettingsError(f"--{name} is --column now: --column {name}={value}")
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:

@@ -251,7 +251,14 @@ def history(
         terminal.print_json([change.to_dict() for change in changes])
         return
     rows = [
-        [tables.minute(change.time), change.who, change.model, change.action, tables.what(change), change.note]
+        [
+            tables.minute(change.time),
+            change.who,
+            change.model,
+            change.action,
+            tables.moved_versions(change),
+            change.note,
+        ]
         for change in changes
     ]
     tables.print_table(("time", "who", "model", "action", "what", "note"), rows)

@@ -123,8 +123,8 @@ def _read_dimension(key: str, value: Any, fields: Mapping[str, FieldInfo]) -> Se
     }
     annotation = fields[name].annotation
     values = settings.values if isinstance(settings, ChoiceSettings) else (settings.low, settings.high)
-    for one in values:
-        _check_value(key, one, fields[name])
+    for item in values:
+        _check_value(key, item, fields[name])
     if isinstance(settings, ChoiceSettings):
         return SearchDimension(name, values=settings.values, conditions=conditions)
     if isinstance(settings.low, bool) or not {int, float} & {annotation, *get_args(annotation)}:

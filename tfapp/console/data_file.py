@@ -102,9 +102,13 @@ def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections
 
 def _experiment(proposal: Proposal) -> Experiment:
     """Returns the settings that were proposed."""
-    one = proposal.as_one()
-    sections = {"data": dict(one.data), "model": dict(one.model), "training": dict(one.training)}
-    return parse_experiment({"name": "file", "task": one.task, **sections}, source="the form")
+    merged_proposal = proposal.as_one()
+    sections = {
+        "data": dict(merged_proposal.data),
+        "model": dict(merged_proposal.model),
+        "training": dict(merged_proposal.training),
+    }
+    return parse_experiment({"name": "file", "task": merged_proposal.task, **sections}, source="the form")
 
 
 def _columns(path: Path) -> tuple[str, ...]:

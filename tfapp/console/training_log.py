@@ -110,9 +110,13 @@ class TrainingLog:
     @property
     def time_left(self) -> str:
         """Returns the time that is left, with that of candidates to come, for people; empty where it is not known."""
-        to_come = [one for one in self.candidates if not one.ended and one.name != self.candidate]
-        is_certain = self.seconds_left is not None and all(one.seconds for one in to_come)
-        return duration((self.seconds_left or 0) + sum(one.seconds for one in to_come)) if is_certain else ""
+        to_come = [
+            candidate for candidate in self.candidates if not candidate.ended and candidate.name != self.candidate
+        ]
+        is_certain = self.seconds_left is not None and all(candidate.seconds for candidate in to_come)
+        return (
+            duration((self.seconds_left or 0) + sum(candidate.seconds for candidate in to_come)) if is_certain else ""
+        )
 
     @property
     def score(self) -> str:
@@ -155,14 +159,17 @@ class TrainingLog:
                 self.candidate = str(event["name"])
                 # One that was left out may come back.
                 self.candidates = [
-                    replace(one, ended=False, note="") if one.name == self.candidate else one for one in self.candidates
+                    replace(candidate, ended=False, note="") if candidate.name == self.candidate else candidate
+                    for candidate in self.candidates
                 ]
                 self.step, self.total_steps, self.losses, self.seconds_left = 0, 0, [], None
             case "candidate_end" | "candidate_left_out":
                 ended = _candidate(event, ended=True)
-                if ended.name not in [one.name for one in self.candidates]:
+                if ended.name not in [candidate.name for candidate in self.candidates]:
                     self.candidates.append(ended)
-                self.candidates = [ended if one.name == ended.name else one for one in self.candidates]
+                self.candidates = [
+                    ended if candidate.name == ended.name else candidate for candidate in self.candidates
+                ]
             case "published":
                 self.version = str(event["version"])
             case "end":

@@ -19,13 +19,13 @@ def check_rows(rows: Sequence[Row], inputs: Sequence[str]) -> list[Row]:
     Raises:
         SettingsError: One string stands for the list, or a row has another form; names the row.
     """
-    one = len(inputs) == 1
-    expected = "texts" if one else f"({', '.join(inputs)})"
+    is_text = len(inputs) == 1
+    expected = "texts" if is_text else f"({', '.join(inputs)})"
     if isinstance(rows, str):
         raise SettingsError(f"texts is one string; give a list of {expected}")
     for number, row in enumerate(rows, start=1):
         texts = [row] if isinstance(row, str) else list(row) if isinstance(row, Sequence) else [row]
-        if isinstance(row, str) != one or len(texts) != len(inputs) or not all(isinstance(t, str) for t in texts):
+        if isinstance(row, str) != is_text or len(texts) != len(inputs) or not all(isinstance(t, str) for t in texts):
             raise SettingsError(f"row {number}: got {row!r:.80}; give a list of {expected}")
     return list(rows)
 

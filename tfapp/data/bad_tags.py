@@ -40,6 +40,6 @@ class BadTagCount:
         ellipsis = ", ..." if self._count > len(lines) else ""
         numbers = f"line{'s' if self._count > 1 else ''} {', '.join(map(str, lines))}{ellipsis}"
         words = "1 word has a tag that breaks" if self._count == 1 else f"{self._count} words have tags that break"
-        way = "their sentences are left out" if self._dropped else "read as conlleval reads them"
-        message = f"{self._name}: {words} the scheme ({numbers}): {self._first[0][1]}; {way} (data.on_bad_tags)"
+        treatment = "their sentences are left out" if self._dropped else "read as conlleval reads them"
+        message = f"{self._name}: {words} the scheme ({numbers}): {self._first[0][1]}; {treatment} (data.on_bad_tags)"
         return [Finding("bad_tag", self._count, lines, self._name, "dropped" if self._dropped else "repaired", message)]

@@ -37,9 +37,10 @@ def common_spellings(counts: Mapping[str, int], known_labels: Iterable[str] = ()
     spellings: dict[str, dict[str, int]] = defaultdict(dict)
     for label, count in counts.items():
         spellings[_key(label)][label] = count
-    right = {_key(label): label for label in known_labels}
+    known_names = {_key(label): label for label in known_labels}
     spelling_of = {
-        key: right.get(key) or min(some, key=lambda one: (-some[one], one)) for key, some in spellings.items()
+        key: known_names.get(key) or min(some, key=lambda spelling: (-some[spelling], spelling))
+        for key, some in spellings.items()
     }
     return {label: spelling_of[key] for key, some in spellings.items() for label in some if label != spelling_of[key]}
 
@@ -54,7 +55,7 @@ def rename_labels(column: pa.ChunkedArray, names: Mapping[str, str]) -> pa.Chunk
 
 def spelling_list(names: Mapping[str, str]) -> str:
     """Names the first of many spellings: `"Billing" for "billing", ...`."""
-    first = ", ".join(f'"{name}" for "{right}"' for name, right in sorted(names.items())[:ROWS_SHOWN])
+    first = ", ".join(f'"{name}" for "{new_name}"' for name, new_name in sorted(names.items())[:ROWS_SHOWN])
     return f"{first}{', ...' if len(names) > ROWS_SHOWN else ''}"
 
 

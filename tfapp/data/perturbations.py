@@ -141,19 +141,19 @@ def _replace(text: str, words: Sequence[re.Match[str]], function: Callable[[str]
 
 def _misspell(word: str, random: np.random.Generator) -> str:
     for index in random.permutation(len(_TYPOS)):
-        places = _TYPOS[index][0](word)
-        if places:
-            return _TYPOS[index][1](word, places[random.integers(len(places))], random)
+        positions = _TYPOS[index][0](word)
+        if positions:
+            return _TYPOS[index][1](word, positions[random.integers(len(positions))], random)
     return word
 
 
 def _key_neighbours() -> dict[str, str]:
     """Returns the letters beside each letter, and those above and below that touch it, as the rows are staggered."""
-    places = {letter: (row, column) for row, keys in enumerate(_KEY_ROWS) for column, letter in enumerate(keys)}
+    keys_by_letter = {letter: (row, column) for row, keys in enumerate(_KEY_ROWS) for column, letter in enumerate(keys)}
     touching = {(0, -1), (0, 1), (-1, 0), (-1, 1), (1, -1), (1, 0)}
     return {
-        letter: "".join(other for other, (r, c) in places.items() if (r - row, c - column) in touching)
-        for letter, (row, column) in places.items()
+        letter: "".join(other for other, (r, c) in keys_by_letter.items() if (r - row, c - column) in touching)
+        for letter, (row, column) in keys_by_letter.items()
     }
 
 
@@ -161,29 +161,29 @@ _KEYS: Final = _key_neighbours()
 
 
 def _letters(word: str) -> list[int]:
-    return [place for place, character in enumerate(word) if character.isalpha()]
+    return [position for position, character in enumerate(word) if character.isalpha()]
 
 
-def _press_neighbour(word: str, place: int, random: np.random.Generator) -> str:
-    keys = _KEYS[word[place].lower()]
+def _press_neighbour(word: str, position: int, random: np.random.Generator) -> str:
+    keys = _KEYS[word[position].lower()]
     key = keys[random.integers(len(keys))]
-    return word[:place] + (key.upper() if word[place].isupper() else key) + word[place + 1 :]
+    return word[:position] + (key.upper() if word[position].isupper() else key) + word[position + 1 :]
 
 
 # Of each kind of typo the places in a word where it is possible, and the word with it.
 _TYPOS: Final[Sequence[tuple[Callable[[str], list[int]], Callable[[str, int, np.random.Generator], str]]]] = (
-    (lambda word: [place for place in _letters(word) if word[place].lower() in _KEYS], _press_neighbour),
+    (lambda word: [position for position in _letters(word) if word[position].lower() in _KEYS], _press_neighbour),
     (
         lambda word: [
-            place
-            for place in _letters(word)
-            if word[place + 1 : place + 2].isalpha() and word[place] != word[place + 1]
+            position
+            for position in _letters(word)
+            if word[position + 1 : position + 2].isalpha() and word[position] != word[position + 1]
         ],
-        lambda word, place, _: word[:place] + word[place + 1] + word[place] + word[place + 2 :],
+        lambda word, position, _: word[:position] + word[position + 1] + word[position] + word[position + 2 :],
     ),
     (
         lambda word: _letters(word) if len(word) > 1 else [],
-        lambda word, place, _: word[:place] + word[place + 1 :],
+        lambda word, position, _: word[:position] + word[position + 1 :],
     ),
-    (_letters, lambda word, place, _: word[:place] + word[place] + word[place:]),
+    (_letters, lambda word, position, _: word[:position] + word[position] + word[position:]),
 )

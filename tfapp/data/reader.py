@@ -165,13 +165,15 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
 def _check_format(source: Source, schema: Schema) -> None:
     if source.format not in schema.formats:
         tables = [name for name in schema.formats if name not in _HOLDS]
-        needs = [
+        readable_formats = [
             f"a file with columns ({', '.join(tables)})",
-            *(what for f, what in _NEEDS.items() if f in schema.formats),
+            *(description for format_name, description in _NEEDS.items() if format_name in schema.formats),
         ]
         content = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
         way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
-        raise DataError(f"{source.name}: {content}; the task {schema.task} needs {' or '.join(needs)}{way_out}")
+        raise DataError(
+            f"{source.name}: {content}; the task {schema.task} needs {' or '.join(readable_formats)}{way_out}"
+        )
 
 
 def _blocks(source: Source, schema: Schema, words: WordColumns) -> Iterator[Block]:

@@ -87,8 +87,8 @@ class Splits:
         label = ["label"] if schema.target.column(self.settings) else []
         columns = (self.train[name].slice(0, 5).to_pylist() for name in (*schema.texts, *label))
         rows = [[_cell_text(value) for value in row] for row in zip(*columns, strict=True)]
-        one = len(schema.texts) == 1
-        head = ["first texts of train"] if one else [f"first {name} texts of train" for name in schema.texts]
+        is_single = len(schema.texts) == 1
+        head = ["first texts of train"] if is_single else [f"first {name} texts of train" for name in schema.texts]
         return self.report._repr_html_() + html_table([*head, *label], rows)
 
 

@@ -214,12 +214,12 @@ class ClassEvaluation(Evaluation):
 def _mistakes_table(mistakes: Sequence[Mistake]) -> str:
     rows = [
         (
-            one.text,
-            ", ".join(one.truth) or "(none)",
-            ", ".join(one.predicted) or "(none)",
-            f"{one.probability:.3f} {one.label}",
-            "" if one.row is None else str(one.row),
+            mistake.text,
+            ", ".join(mistake.truth) or "(none)",
+            ", ".join(mistake.predicted) or "(none)",
+            f"{mistake.probability:.3f} {mistake.label}",
+            "" if mistake.row is None else str(mistake.row),
         )
-        for one in mistakes
+        for mistake in mistakes
     ]
     return markdown_table(("text", "truth", "predicted", "probability", "row"), rows) if rows else "No mistakes."

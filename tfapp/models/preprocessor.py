@@ -246,10 +246,12 @@ class Preprocessor:
         return self.frame(self._pieces(texts, self.max_length)[:, : self.max_length - 2])
 
     def _trace_pairs(self, firsts: tf.Tensor, seconds: tf.Tensor) -> tf.RaggedTensor:
-        one, two = self._pieces(firsts, self.max_length), self._pieces(seconds, self.max_length)
-        lengths = _shares(one.row_lengths(), two.row_lengths(), max(self.max_length - 3, 0))
-        one, two = (_cut(pieces, length) for pieces, length in zip((one, two), lengths, strict=True))
-        return self.frame(one, two)
+        first_pieces, second_pieces = self._pieces(firsts, self.max_length), self._pieces(seconds, self.max_length)
+        lengths = _shares(first_pieces.row_lengths(), second_pieces.row_lengths(), max(self.max_length - 3, 0))
+        first_pieces, second_pieces = (
+            _cut(pieces, length) for pieces, length in zip((first_pieces, second_pieces), lengths, strict=True)
+        )
+        return self.frame(first_pieces, second_pieces)
 
 
 def _count_characters(
@@ -270,13 +272,14 @@ def _count_characters(
     return starts.with_flat_values(begin - before), ends.with_flat_values(end - before)
 
 
-def _shares(one: tf.Tensor, two: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _shares(first_lengths: tf.Tensor, second_lengths: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns how much of each text stays, int64[N]: the longer is cut down to the other, then both to a half.
 
     An odd token goes to the longer text, to the second of equals, as in Hugging Face's "longest_first".
     """
-    half = room // 2 + tf.cast(one > two, tf.int64) * (room % 2)
-    return tf.minimum(one, tf.maximum(room - two, half)), tf.minimum(two, tf.maximum(room - one, room - half))
+    half = room // 2 + tf.cast(first_lengths > second_lengths, tf.int64) * (room % 2)
+    first_shares = tf.minimum(first_lengths, tf.maximum(room - second_lengths, half))
+    return first_shares, tf.minimum(second_lengths, tf.maximum(room - first_lengths, room - half))
 
 
 def _cut(pieces: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:

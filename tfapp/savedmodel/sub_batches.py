@@ -23,8 +23,8 @@ _MOST_PADDING: Final = 1 / 8
 
 
 def in_sub_batches(
-    one: Callable[..., tf.Tensor],
-    many: Callable[..., tf.Tensor],
+    compute_row: Callable[..., tf.Tensor],
+    compute_rows: Callable[..., tf.Tensor],
     lengths: tf.Tensor,
     columns: Sequence[tf.Tensor],
     *,
@@ -34,9 +34,9 @@ def in_sub_batches(
     """Computes something of rows of tokens.
 
     Args:
-        one: Computes it of the columns of one row.
-        many: Computes it of the lengths int32[M] of M rows, M at least 1, and their columns. The last of these rows may
-            be empty, but never all.
+        compute_row: Computes it of the columns of one row.
+        compute_rows: Computes it of the lengths int32[M] of M rows, M at least 1, and their columns. The last of these
+            rows may be empty, but never all.
         lengths: int32[N], each 1 or more; N may be 0.
         columns: What the tokens are, int32[P] each, all rows after another; P is the sum of the lengths.
         size: Tokens of a sub-batch, about: at most so many more as the longest row has.
@@ -48,8 +48,8 @@ def in_sub_batches(
     single = tf.equal(tf.size(lengths), 1)
     return tf.cond(
         single,
-        lambda: one(*columns),
-        lambda: _in_loop(many, lengths, columns, size=size, by_token=by_token),
+        lambda: compute_row(*columns),
+        lambda: _in_loop(compute_rows, lengths, columns, size=size, by_token=by_token),
     )
 
 

@@ -144,14 +144,14 @@ class Metrics:
         `api` is "Predict" and the like, over REST the path's verb; `entrypoint` "GRPC" or "REST".
         """
         name = model if len(model) <= _LONGEST_NAME else ""
-        began = self._clock()
+        start = self._clock()
         try:
             yield
         except BaseException as error:
             self.request_count.add((name, _status(error)))
             raise
         self.request_count.add((name, "OK"))
-        self.request_latency.observe((name, api, entrypoint), 1e6 * (self._clock() - began))
+        self.request_latency.observe((name, api, entrypoint), 1e6 * (self._clock() - start))
         if context.model_seconds is not None:
             self.runtime_latency.observe((name, api[:1].upper() + api[1:], "TF1"), 1e6 * context.model_seconds)
 
@@ -163,19 +163,19 @@ class Metrics:
     @contextmanager
     def load(self, path: str) -> Iterator[None]:
         """Counts the load of a version, which the block does."""
-        began = self._clock()
+        start = self._clock()
         try:
             yield
         except BaseException:
             self.load_attempts.add((path, "fail"))
             raise
         self.load_attempts.add((path, "success"))
-        self.load_latency.add((path,), round(1e6 * (self._clock() - began)))
+        self.load_latency.add((path,), round(1e6 * (self._clock() - start)))
 
     @contextmanager
     def warm_up(self, path: str) -> Iterator[None]:
         """Counts the warm-up of a version, which the block does."""
-        began = self._clock()
+        start = self._clock()
         status = "OK"
         try:
             yield
@@ -183,7 +183,7 @@ class Metrics:
             status = _status(error)
             raise
         finally:
-            self.warmup_latency.observe((path, status), 1e6 * (self._clock() - began))
+            self.warmup_latency.observe((path, status), 1e6 * (self._clock() - start))
 
     def page(self) -> str:
         """Returns the page."""

@@ -40,7 +40,7 @@ def sniff(
     """
     spec = find_task(task) if task is not None else None
     tasks = all_tasks().values() if spec is None else (spec,)
-    fields = {field for one in tasks for field in one.settings.data.model_fields}
+    fields = {field for task_spec in tasks for field in task_spec.settings.data.model_fields}
     unknown_setting = next((hint for hint in hints or {} if hint not in fields), None)
     if unknown_setting is not None:
         raise SettingsError(f"unknown setting data.{unknown_setting}{did_you_mean(unknown_setting, fields)}")
@@ -56,8 +56,8 @@ def _propose(sample: DataSample, spec: TaskSpec | None, encoder: SentenceEncoder
     tasks = all_tasks().values() if spec is None else (spec,)
     # A data set's columns are known by its name.
     specs = () if sample.source.asset is not None else tasks
-    proposals = ((one, one.propose(sample)) for one in specs if one.propose)
-    first = next(((one, proposal) for one, proposal in proposals if proposal), None)
+    proposals = ((task_spec, task_spec.propose(sample)) for task_spec in specs if task_spec.propose)
+    first = next(((task_spec, proposal) for task_spec, proposal in proposals if proposal), None)
     if first:
         return _with_candidates(*first, sample, encoder)
     fallback = spec or find_task(DEFAULT_TASK)

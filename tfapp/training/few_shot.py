@@ -92,8 +92,8 @@ def draw_partners(classes: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
     """Draws for each text of int[N] classes another of its class; itself where it is alone, or of no class (-1)."""
     random = np.random.default_rng(seed)
     partners = np.arange(len(classes))
-    for one in np.unique(classes[classes >= 0]):
-        members = np.flatnonzero(classes == one)
+    for label in np.unique(classes[classes >= 0]):
+        members = np.flatnonzero(classes == label)
         steps = random.integers(1, max(len(members), 2), len(members))
         partners[members] = members[(np.arange(len(members)) + steps) % len(members)]
     return partners

@@ -82,7 +82,7 @@ class HeadTrainer(Trainer):
                 self.train_split,
                 earlier=features,
                 around=self.precision.scope,
-                on_step=self._keeper(store, len(features)),
+                on_step=self._make_store_step(store, len(features)),
                 stop=lambda: self._must_fit(dev_steps),
             ),
         )
@@ -126,7 +126,7 @@ class HeadTrainer(Trainer):
     def _cross_validated(self) -> bool:
         return self.settings.head_penalty == "cross-validation"
 
-    def _keeper(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
+    def _make_store_step(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
         """Returns a function that keeps what was read, every so many steps."""
         every = self.settings.checkpoint_steps
 

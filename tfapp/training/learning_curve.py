@@ -77,7 +77,7 @@ def fit_curve(
 
     size = feature_scale(vectors)
     order = np.random.default_rng(0).permutation(len(vectors))
-    sizes, right = [], []
+    sizes, hits_by_size = [], []
     for parts in (4, 2, 1):
         hits = []
         for part in np.array_split(order, parts):
@@ -87,11 +87,11 @@ def fit_curve(
             regression.fit(vectors[part] / size, targets[part])
             hits.append(regression.predict(dev_vectors / size) == dev_targets)
         sizes.append(len(order) // parts)
-        right.append(np.mean(hits, axis=0))
-    gains = right[-1] - right[-2]
+        hits_by_size.append(np.mean(hits, axis=0))
+    gains = hits_by_size[-1] - hits_by_size[-2]
     return LearningCurve(
         tuple(sizes),
-        tuple(float(one.mean()) for one in right),
+        tuple(float(hits.mean()) for hits in hits_by_size),
         float(gains.std() / np.sqrt(len(gains))),
         train_rows,
         len(dev_targets),

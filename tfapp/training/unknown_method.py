@@ -54,15 +54,16 @@ def choose_method(
     if not len(examples):
         return replace(fits[_RULE], reason="dev has no examples of unknown texts, so the rule chose")
     fits |= {method: fit(method) for method in _OTHERS}
-    missed = {
-        method: set(np.flatnonzero(fitted.scores(examples).numpy() < 0.5).tolist()) for method, fitted in fits.items()
+    missed_rows = {
+        method: set(np.flatnonzero(fit_of_method.scores(examples).numpy() < 0.5).tolist())
+        for method, fit_of_method in fits.items()
     }
-    best = min(fits, key=lambda method: len(missed[method]))
-    test = mcnemar(missed[best], missed[_RULE], len(examples))
+    best = min(fits, key=lambda method: len(missed_rows[method]))
+    test = mcnemar(missed_rows[best], missed_rows[_RULE], len(examples))
     is_better = test.p_value < LEVEL / len(_OTHERS)
-    found = ", ".join(f"{method} {len(examples) - len(rows)}" for method, rows in missed.items())
+    counts = ", ".join(f"{method} {len(examples) - len(rows)}" for method, rows in missed_rows.items())
     why = f"{best} finds significantly more" if is_better else "the rule chose, for none finds significantly more"
-    reason = f"found of dev's {len(examples)} unknown texts: {found}; {why}"
+    reason = f"found of dev's {len(examples)} unknown texts: {counts}; {why}"
     return replace(fits[best if is_better else _RULE], reason=reason)
 
 

@@ -141,8 +141,11 @@ class AppState:
         reach = connect or (lambda folder: _reach(folder, self.remote))
         folders = {"models": models or home / "models"}
         folders |= {application.name: home / application.name / "models" for application in applications}
-        titles = {name: str(f.relative_to(home) if f.is_relative_to(home) else f) for name, f in folders.items()}
-        self.endpoints = {name: ModelsEndpoint(name, titles[name], f, reach) for name, f in folders.items()}
+        titles = {
+            name: str(folder.relative_to(home) if folder.is_relative_to(home) else folder)
+            for name, folder in folders.items()
+        }
+        self.endpoints = {name: ModelsEndpoint(name, titles[name], folder, reach) for name, folder in folders.items()}
         self._lock = threading.RLock()
         self._sessions: dict[str, Any] = {}
         self._closing = ExitStack()

@@ -58,10 +58,10 @@ class RequestGuard:
             return
         refusal = self._refusal(scope, Headers(scope=scope))
         answer = _with_headers(send, static=scope["path"].startswith("/static/"))
-        longest = self._longest.get(scope["path"], LONGEST_BODY) if self._is_in(scope) else LONGEST_LOGIN
+        longest = self._longest.get(scope["path"], LONGEST_BODY) if self._is_logged_in(scope) else LONGEST_LOGIN
         await (refusal or self._app)(scope, _limit(receive, longest), answer)
 
-    def _is_in(self, scope: Scope) -> bool:
+    def _is_logged_in(self, scope: Scope) -> bool:
         return self._access.password is None or scope["session"].is_logged_in
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
@@ -72,7 +72,7 @@ class RequestGuard:
             return _refuse(403, "this form was sent from another site")
         if not _is_readable(scope):
             return _refuse(400, "the address is not valid UTF-8, or has a null character")
-        if self._is_in(scope) or scope["path"].startswith(_OPEN):
+        if self._is_logged_in(scope) or scope["path"].startswith(_OPEN):
             return None
         if scope["method"] not in _SAFE:
             return _refuse(401, "the session has ended; log in again")

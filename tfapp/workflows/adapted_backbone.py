@@ -150,8 +150,8 @@ class AdaptedBackbone:
         if other:
             raise ModelError(f"{begin} with {other} {sizes.get(other)}, this one has {own[other]}")
         preprocessor = self._preset.preprocessor(int(adapter.model["preprocessor"]["max_length"]))
-        facts = (str(adapter.model["task"]), str(adapter.model["kind"]), dict(adapter.model["config"]))
-        model = build_on_backbone(*facts, self._backbone, preprocessor)
+        description = (str(adapter.model["task"]), str(adapter.model["kind"]), dict(adapter.model["config"]))
+        model = build_on_backbone(*description, self._backbone, preprocessor)
         fingerprint = self._fingerprints[model.reads_pooler]
         if adapter.fingerprint != fingerprint:
             raise ModelError(

@@ -47,7 +47,7 @@ def save_adapter(folder: RunFolder, experiment: Experiment, file: Path) -> Path:
 
 def with_model(adapter: AdapterFile, model: BertModel, preset: str) -> AdapterFile:
     """Returns an adapter with what a model on its backbone needs beside it; `preset` is the backbone's."""
-    facts = {
+    description = {
         "preset": preset,
         "task": model.task.name,
         "kind": model.kind,
@@ -55,4 +55,4 @@ def with_model(adapter: AdapterFile, model: BertModel, preset: str) -> AdapterFi
         "preprocessor": {"max_length": model.preprocessor.max_length},
     }
     head = [weight.numpy() for weight in model.weights_beside_backbone()]
-    return replace(adapter, head=head, arrays=model.arrays(), model=facts)
+    return replace(adapter, head=head, arrays=model.arrays(), model=description)

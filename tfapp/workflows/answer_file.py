@@ -66,12 +66,12 @@ def _read_answers(file: Path, rows_fingerprint: str) -> RowAnswers | None:
     if not rows_fingerprint or metadata.get(_ROWS) != rows_fingerprint.encode():
         return None
     texts = [table[name].to_pylist() for name in _TEXTS]
-    right, groups = table["right"], table["group"]
+    correct, groups = table["right"], table["group"]
     return RowAnswers(
         np.stack([table[name].to_numpy() for name in ("numerator", "denominator")], axis=1),
         lambda number: AnsweredRow(*(column[number] for column in texts)),
         table["row"].to_numpy(),
-        np.array(right.to_pylist(), bool) if not right.null_count else None,
+        np.array(correct.to_pylist(), bool) if not correct.null_count else None,
         np.array(groups.to_pylist(), np.int64) if not groups.null_count else None,
         square_root=bool(metadata.get(_SQUARE_ROOT)),
         measures={

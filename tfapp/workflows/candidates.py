@@ -143,7 +143,9 @@ class _Comparison:
                 skipped_candidates.append((number, candidate))
                 self.on_event({"event": "candidate_left_out", **self._left_out(candidate)})
         left_out = [
-            one for one in skipped_candidates if not self._train(*one, note=f"{one[1].name}: there is time for it now")
+            entry
+            for entry in skipped_candidates
+            if not self._train(*entry, note=f"{entry[1].name}: there is time for it now")
         ]
         for number, _ in left_out:
             shutil.rmtree(self._folder_of(number).path, ignore_errors=True)
@@ -207,8 +209,8 @@ def _make_run(
     """Makes the best candidate's files those of the run, and evaluates it; what a kill left undone is done."""
     best = best_candidate(results)
     rows = [{**result.to_dict(), "chosen": result is best} for result in results]
-    folder.write("candidates", [*rows, *({**one, "chosen": False} for one in left_out)])
-    folder.write("choices", [*notes, *(one["note"] for one in [*rows, *left_out] if "note" in one)])
+    folder.write("candidates", [*rows, *({**row, "chosen": False} for row in left_out)])
+    folder.write("choices", [*notes, *(row["note"] for row in [*rows, *left_out] if "note" in row)])
     # The first candidate measured it for all.
     curve = results[0].folder.path / "learning_curve.json"
     if curve.exists():

@@ -41,8 +41,8 @@ def check_precision(
             return None
         raise ExportError(f"{name} cannot be checked on dev: {error}; export in float32, or with --force") from error
     low, exact = (
-        evaluate_split(one, split, "Comparing on dev", quiet=quiet)
-        for one in (cast(BertModel, model).with_inference(encoder), model)
+        evaluate_split(network, split, "Comparing on dev", quiet=quiet)
+        for network in (cast(BertModel, model).with_inference(encoder), model)
     )
     scores = f"{exact.main_name} on dev is {low.main_score:.4f}, {exact.main_score:.4f} in float32"
     if exact.gain_over(low) > ALLOWED_LOSS and not force:

@@ -148,16 +148,16 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
             **evaluation.metrics(),
             **_new_rows_metrics(evaluation),
         },
-        "evaluation": _comparable(evaluation),
+        "evaluation": _evaluation_record(evaluation),
         **({"calibration": evaluation.calibration_report.metadata()} if evaluation.calibration_report else {}),
-        "findings": [f"{one['message']}: {one['action']}" for one in data["report"]["findings"]],
+        "findings": [f"{finding['message']}: {finding['action']}" for finding in data["report"]["findings"]],
         "advice": [*([curve.sentence()] if curve else []), evaluation.choice()] if evaluation.count else [],
         "settings": dump_toml(experiment),
         **({"lower_is_better": True} if evaluation.lower_is_better else {}),
     }
 
 
-def _comparable(evaluation: Evaluation) -> dict[str, Any]:
+def _evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
     """Returns what tells whether another version's score on the same rows is better, see `compare_scores`."""
     has_mistakes = evaluation.wrong_rows is not None and len(evaluation.wrong_rows) <= _MOST_WRONG
     return {

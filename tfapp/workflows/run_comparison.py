@@ -135,21 +135,23 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, *, data: str
     runs = [run if isinstance(run, Run) else open_run(run) for run in (first, second)]
     if runs[0].path.resolve() == runs[1].path.resolve():
         raise TrainingError(f"{runs[0].path}: compared with itself; name two runs")
-    one, other = (_read_evaluated_run(read_run(run.path), None if data is None else str(data)) for run in runs)
-    verdict, test, notes = _test_scores(one, other)
+    first_run, second_run = (
+        _read_evaluated_run(read_run(run.path), None if data is None else str(data)) for run in runs
+    )
+    verdict, test, notes = _test_scores(first_run, second_run)
     return RunComparison(
-        first=one.record,
-        second=other.record,
-        settings=changed_entries(one.record.settings, other.record.settings),
-        data=changed_entries(_data(one.record), _data(other.record)),
-        metrics=_pair_entries(one.evaluation.metrics(), other.evaluation.metrics()),
-        intervals=_pair_entries(one.evaluation.intervals(), other.evaluation.intervals()),
+        first=first_run.record,
+        second=second_run.record,
+        settings=changed_entries(first_run.record.settings, second_run.record.settings),
+        data=changed_entries(_data(first_run.record), _data(second_run.record)),
+        metrics=_pair_entries(first_run.evaluation.metrics(), second_run.evaluation.metrics()),
+        intervals=_pair_entries(first_run.evaluation.intervals(), second_run.evaluation.intervals()),
         verdict=verdict,
         test=test,
-        tests=_metric_tests(one.evaluation, other.evaluation, test),
-        rows=tuple(differing_rows(one.evaluation, other.evaluation)),
+        tests=_metric_tests(first_run.evaluation, second_run.evaluation, test),
+        rows=tuple(differing_rows(first_run.evaluation, second_run.evaluation)),
         notes=tuple(notes),
-        curves=(read_curves(one.record.folder), read_curves(other.record.folder)),
+        curves=(read_curves(first_run.record.folder), read_curves(second_run.record.folder)),
     )
 
 
@@ -172,35 +174,39 @@ def _read_evaluated_run(record: RunRecord, data: str | None) -> _EvaluatedRun:
         state = (
             f"is {record.state}" if record.state != "finished" else f"was not evaluated on {data or 'its test split'}"
         )
-        way = command if record.state == "finished" else f"tfapp train {record.path / 'settings.toml'} --resume"
-        raise TrainingError(f"{record.path}: the run {state}; `{way}` first")
+        next_command = (
+            command if record.state == "finished" else f"tfapp train {record.path / 'settings.toml'} --resume"
+        )
+        raise TrainingError(f"{record.path}: the run {state}; `{next_command}` first")
     values = folder.read("evaluation")
     evaluation = with_answers(folder.answers, read_evaluation(values))
     record_of_data = replace(record, evaluation=evaluation, evaluated_on=values.get("on", "test split"))
     return _EvaluatedRun(record_of_data, evaluation, folder.answers, command)
 
 
-def _test_scores(one: _EvaluatedRun, other: _EvaluatedRun) -> tuple[str, PairedTest | None, list[str]]:
+def _test_scores(first: _EvaluatedRun, second: _EvaluatedRun) -> tuple[str, PairedTest | None, list[str]]:
     """Returns the verdict in a sentence, the test behind it, and what else there is to know."""
-    labels = _labels(one.record, other.record)
-    first, second = (run.evaluation.record(f"run {label}") for run, label in zip((one, other), labels, strict=True))
+    labels = _labels(first.record, second.record)
+    first_score, second_score = (
+        run.evaluation.record(f"run {label}") for run, label in zip((first, second), labels, strict=True)
+    )
     cautions = [
-        f"run {run.record.name}: {run.evaluation.caution()}" for run in (one, other) if run.evaluation.caution()
+        f"run {run.record.name}: {run.evaluation.caution()}" for run in (first, second) if run.evaluation.caution()
     ]
-    if first.name != second.name:
-        return f"not compared: {first.name} and {second.name} are different scores", None, cautions
-    if not are_same_rows(first, second):
-        return _other_rows(one, other), None, cautions
-    test = paired_test(first, second)
-    missing = [run for run in (one, other) if run.evaluation.answers is None]
+    if first_score.name != second_score.name:
+        return f"not compared: {first_score.name} and {second_score.name} are different scores", None, cautions
+    if not are_same_rows(first_score, second_score):
+        return _other_rows(first, second), None, cautions
+    test = paired_test(first_score, second_score)
+    missing = [run for run in (first, second) if run.evaluation.answers is None]
     notes = [
         f"run {run.record.name} has no answers to single rows on record; if an earlier version made it, "
         f"`{run.command}` adds them"
         for run in missing
     ]
-    if all(run.record.evaluated_on == "dev split" for run in (one, other)):
+    if all(run.record.evaluated_on == "dev split" for run in (first, second)):
         notes.append("both scores are of the dev split, by which the epochs were chosen")
-    return compare_scores(first, second), test, [*notes, *cautions]
+    return compare_scores(first_score, second_score), test, [*notes, *cautions]
 
 
 def _labels(first: RunRecord, second: RunRecord) -> tuple[str, str]:
@@ -209,17 +215,20 @@ def _labels(first: RunRecord, second: RunRecord) -> tuple[str, str]:
     return first.name, second.name
 
 
-def _metric_tests(one: Evaluation, other: Evaluation, main: PairedTest | None) -> dict[str, PairedTest]:
+def _metric_tests(first: Evaluation, second: Evaluation, main: PairedTest | None) -> dict[str, PairedTest]:
     """Returns the paired tests of all metrics that have a value a row; none where the main scores have none."""
     if main is None:
         return {}
-    tests = {next(iter(one.metrics())): main}
-    first, second = one.answers, other.answers
-    if first is None or second is None or len(first) != len(second):
+    tests = {next(iter(first.metrics())): main}
+    first_answers, second_answers = first.answers, second.answers
+    if first_answers is None or second_answers is None or len(first_answers) != len(second_answers):
         return tests
-    for name in first.measures.keys() & second.measures.keys():
-        terms = (np.stack([side.measures[name], np.ones(len(side))], axis=1) for side in (first, second))
-        tests[name] = paired_bootstrap(*(sum_by_group(side, first.groups) for side in terms))
+    for name in first_answers.measures.keys() & second_answers.measures.keys():
+        terms = (
+            np.stack([values.measures[name], np.ones(len(values))], axis=1)
+            for values in (first_answers, second_answers)
+        )
+        tests[name] = paired_bootstrap(*(sum_by_group(values, first_answers.groups) for values in terms))
     return tests
 
 
@@ -227,20 +236,20 @@ def _test_values(test: PairedTest) -> dict[str, Any]:
     return {**asdict(test), "is_different": test.is_different}
 
 
-def _other_rows(one: _EvaluatedRun, other: _EvaluatedRun) -> str:
+def _other_rows(first: _EvaluatedRun, second: _EvaluatedRun) -> str:
     """Returns that two runs were evaluated on other rows, how many they share, and the way out."""
-    for run in (one, other):
+    for run in (first, second):
         if not run.evaluation.rows_fingerprint:
             return (
                 f"not compared: run {run.record.name}, of an earlier version, does not say which rows it was evaluated "
                 f"on; `{run.command}` adds that"
             )
-    first, second = one.evaluation, other.evaluation
-    row_count = count_shared_rows(one.answers, other.answers)
+    counts = f"{first.evaluation.count:,} and {second.evaluation.count:,}"
+    row_count = count_shared_rows(first.answers, second.answers)
     note = "" if row_count is None else f", which share {row_count:,}"
-    commands = " and ".join(f"`tfapp evaluate {run.record.path} --data FILE`" for run in (one, other))
+    commands = " and ".join(f"`tfapp evaluate {run.record.path} --data FILE`" for run in (first, second))
     return (
-        f"not compared: they were evaluated on different {first.unit} ({first.count:,} and {second.count:,}{note}); "
+        f"not compared: they were evaluated on different {first.evaluation.unit} ({counts}{note}); "
         f"evaluate both on one file that neither learnt from, {commands}, and give --data FILE here"
     )
 

@@ -66,4 +66,6 @@ def _has_thinned(findings: list[dict[str, Any]], splits: Splits) -> bool:
     """Tells whether a run's dev or test lacks repeated rows, which they keep since a file of theirs stays whole."""
     names = {splits.settings.dev, splits.settings.test}
     kinds = ("duplicate", "conflicting_duplicate", "overlap")
-    return any(one["file"] in names and one["kind"] in kinds and one["action"] == "dropped" for one in findings)
+    return any(
+        finding["file"] in names and finding["kind"] in kinds and finding["action"] == "dropped" for finding in findings
+    )

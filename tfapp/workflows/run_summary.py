@@ -23,7 +23,7 @@ def summarize_run(folder: RunFolder, evaluation: Evaluation) -> RunSummary:
     return RunSummary(
         rows_read=report["rows_read"],
         rows=report["rows"],
-        findings=[(one["message"], one["action"]) for one in report["findings"]],
+        findings=[(finding["message"], finding["action"]) for finding in report["findings"]],
         curves=read_curves(folder),
         learning_curve=read_learning_curve(folder),
         comparison=_compare_with_run_before(folder, evaluation),

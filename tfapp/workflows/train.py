@@ -140,11 +140,11 @@ def train_weights(
         TfappError: Settings, data, preset or training cannot be used.
     """
     chief = is_chief(strategy)
-    model, precision, lesson = learner.model, learner.precision, learner.distillation
+    model, precision, distillation = learner.model, learner.precision, learner.distillation
     model.preprocessor.shared = shared
     # A run that goes on divides batches as it began.
-    for one in (model, *lesson.teachers) if lesson else (model,):
-        one.shards = folder.shards
+    for network in (model, *distillation.teachers) if distillation else (model,):
+        network.shards = folder.shards
     _remember_data(folder, splits, model)
     train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
     model.prepare(train_split.targets)
@@ -166,14 +166,14 @@ def train_weights(
         state = train(
             model,
             strategy,
-            train_split=lesson.prepare(train_split) if lesson else train_split,
+            train_split=distillation.prepare(train_split) if distillation else train_split,
             dev_split=dev_split,
             settings=experiment.training,
             folder=folder,
             evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
             precision=precision,
             frozen=frozen,
-            objective=lesson,
+            objective=distillation,
             observers=[*observers, *_own_watchers(stack, folder, experiment, chief=chief, quiet=quiet)],
             budget=budget,
             shared=shared,

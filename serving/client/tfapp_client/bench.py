@@ -130,9 +130,9 @@ async def run_load(
         The figures.
     """
     figures = LoadResult()
-    began = clock()
+    start = clock()
 
-    async def one(start_time: float) -> None:
+    async def send(start_time: float) -> None:
         try:
             await call()
         except ClientError as error:
@@ -141,37 +141,37 @@ async def run_load(
             figures.latencies.append(clock() - start_time)
 
     if load.rate is None:
-        await _by_callers(one, load, began, clock)
+        await _by_callers(send, load, start, clock)
     else:
-        await _at_rate(one, load, load.rate, began, clock)
-    figures.seconds = clock() - began
+        await _at_rate(send, load, load.rate, start, clock)
+    figures.seconds = clock() - start
     return figures
 
 
 async def _by_callers(
-    one: Callable[[float], Awaitable[None]], load: LoadProfile, began: float, clock: Callable[[], float]
+    send: Callable[[float], Awaitable[None]], load: LoadProfile, start: float, clock: Callable[[], float]
 ) -> None:
     count = 0
 
     async def caller() -> None:
         nonlocal count
-        while count < load.requests if load.requests is not None else clock() - began < load.seconds:
+        while count < load.requests if load.requests is not None else clock() - start < load.seconds:
             count += 1
-            await one(clock())
+            await send(clock())
 
     await asyncio.gather(*(caller() for _ in range(load.concurrency)))
 
 
 async def _at_rate(
-    one: Callable[[float], Awaitable[None]], load: LoadProfile, rate: float, began: float, clock: Callable[[], float]
+    send: Callable[[float], Awaitable[None]], load: LoadProfile, rate: float, start: float, clock: Callable[[], float]
 ) -> None:
     total = load.requests or max(1, round(load.seconds * rate))
     waiting: set[asyncio.Future[None]] = set()
     for number in range(total):
-        start_time = began + number / rate
+        start_time = start + number / rate
         while (seconds := start_time - clock()) > 0:
             await asyncio.sleep(seconds)
-        task = asyncio.ensure_future(one(start_time))
+        task = asyncio.ensure_future(send(start_time))
         waiting.add(task)
         task.add_done_callback(waiting.discard)
     await asyncio.gather(*waiting)

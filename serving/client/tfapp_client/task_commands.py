@@ -103,8 +103,8 @@ def _number_line(_number: int, row: Row) -> Iterator[str]:
 def _answer(client: Client, target: dict[str, Any], question: str, contexts: Sequence[str]) -> list[Row]:
     answers = client.answer(pairs=[(question, context) for context in contexts], **target)
     return [
-        {"context": context, "answer": one.text, "start": one.start, "end": one.end, "score": one.score}
-        for context, one in zip(contexts, answers, strict=True)
+        {"context": context, "answer": answer.text, "start": answer.start, "end": answer.end, "score": answer.score}
+        for context, answer in zip(contexts, answers, strict=True)
     ]
 
 

@@ -199,13 +199,13 @@ class AsyncFakeTransport(_FakeServer):
         self.closed = True
 
 
-def _rowwise(outputs: Callable[[list[Any]], Outputs], one: Callable[..., Any]) -> Predictor:
+def _rowwise(outputs: Callable[[list[Any]], Outputs], predict_row: Callable[..., Any]) -> Predictor:
     """Makes a function of arrays from a function of one row's texts."""
     order = [spec.name for task in contract.TASKS.values() for spec in task.inputs]
 
     def predictor(inputs: dict[str, NDArray[Any]]) -> Outputs:
         columns = [codec.decode_text(inputs[name]) for name in sorted(inputs, key=order.index)]
-        return outputs([one(*row) for row in zip(*columns, strict=True)])
+        return outputs([predict_row(*row) for row in zip(*columns, strict=True)])
 
     return predictor
 

@@ -71,23 +71,21 @@ class Deliveries:
         Args:
             seconds: Between two looks; where they fail, ever more.
         """
-        ending = threading.Event()
-        threads = [
-            threading.Thread(target=self._run, args=(sink, ending, seconds), daemon=True) for sink in self._sinks
-        ]
+        stop = threading.Event()
+        threads = [threading.Thread(target=self._run, args=(sink, stop, seconds), daemon=True) for sink in self._sinks]
         for thread in threads:
             thread.start()
         try:
             yield
         finally:
-            ending.set()
+            stop.set()
             for thread in threads:
                 thread.join()
 
-    def _run(self, sink: str, ending: threading.Event, seconds: float) -> None:
+    def _run(self, sink: str, stop: threading.Event, seconds: float) -> None:
         pause, is_last = seconds, False
         while not is_last:
-            is_last = ending.wait(pause)
+            is_last = stop.wait(pause)
             try:
                 self.send_due(sink)
                 pause = seconds

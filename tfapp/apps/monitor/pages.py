@@ -70,7 +70,7 @@ class MonitorPages(StatePages[AppState]):
             open_alerts=len(queries.alerts(open_only=True)),
             trends=[(trend, spark(trend.shares), _texts_of(trend, by, topic)) for trend in trends],
             topic=topic,
-            shares=_shares(trends, alerts, one=by == "topic" and topic is not None),
+            shares=_shares(trends, alerts, is_single=by == "topic" and topic is not None),
             pooled=_POOLED,
             volume=_volume(trends, "mentions" if by == "entity" else "texts"),
             newest=queries.newest(),
@@ -107,7 +107,7 @@ class MonitorPages(StatePages[AppState]):
         until = min(end, newest) if newest else end
         windows = (until - alert.start) // WIDTHS[alert.width] + _AROUND
         trends = queries.trends(window=alert.width, topic=alert.topic, last=min(windows, 200), until=until)
-        trend = next((one for one in trends if one.name == alert.topic), None)
+        trend = next((trend for trend in trends if trend.name == alert.topic), None)
         return None if trend is None else _beside_expected(trend, [alert])
 
     def _queries(self) -> MonitorQueries:
@@ -120,11 +120,11 @@ class MonitorPages(StatePages[AppState]):
         return monitor
 
 
-def _shares(trends: Sequence[Trend], alerts: Sequence[AlertRow], *, one: bool) -> Chart | None:
+def _shares(trends: Sequence[Trend], alerts: Sequence[AlertRow], *, is_single: bool) -> Chart | None:
     """Returns a chart of the shares of all trends, each over some windows, because single windows have few texts."""
     if not trends:
         return None
-    if one:
+    if is_single:
         return _beside_expected(trends[0], [alert for alert in alerts if alert.topic == trends[0].name])
     times = [point.start for point in trends[0].points]
     series = [Series(trend.name, _pooled_shares(trend), index + 1) for index, trend in enumerate(trends[:_LINES])]

@@ -104,22 +104,22 @@ class Pipeline:
 
     def _evaluate_windows(self, *, idle: bool) -> None:
         """Evaluates the windows; the longer it takes, because old texts change many windows, the more rarely."""
-        began = self.ticks()
+        start = self.ticks()
         self._patiently(lambda: self.evaluator.evaluate(idle=idle))
         end = self.ticks()
-        self._evaluate_at = end + _APART * (end - began)
+        self._evaluate_at = end + _APART * (end - start)
 
     def _pump(self, reader: Reader) -> None:
         """Reads a source into the queue, in a thread."""
-        ending: Exception | None = None
+        failure: Exception | None = None
         try:
             for batch in reader.batches(self.stop):
                 self._put(batch)
                 if self.stop.is_set():
                     return
         except Exception as error:  # noqa: BLE001 - it is raised again where somebody hears it
-            ending = error
-        self._put(ending)
+            failure = error
+        self._put(failure)
 
     def _put(self, item: Batch | Exception | None) -> None:
         while not self.stop.is_set():

@@ -74,10 +74,10 @@ def count(texts: Iterable[ClassifiedMessage], *, negative: str, positive: str) -
     """Counts texts in all windows that they lie in."""
     counts: defaultdict[Cell, Counts] = defaultdict(Counts)
     for text in texts:
-        one = Counts(1, int(text.sentiment == negative), int(text.sentiment == positive))
+        text_counts = Counts(1, int(text.sentiment == negative), int(text.sentiment == positive))
         for width in WIDTHS:
             start = window_start(text.message.time, width)
-            counts[Cell(width, start, text.topic, "source", text.message.source)] += one
+            counts[Cell(width, start, text.topic, "source", text.message.source)] += text_counts
             for entity in text.entities:
-                counts[Cell(width, start, text.topic, "entity", entity.name)] += one
+                counts[Cell(width, start, text.topic, "entity", entity.name)] += text_counts
     return dict(counts)

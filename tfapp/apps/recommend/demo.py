@@ -63,13 +63,13 @@ def _write_data(folder: Path) -> tuple[Path, Path]:
         items,
         (
             {
-                "item": one.key,
-                "title": one.title,
-                "description": one.description,
-                "tags": [one.section],
-                "time": one.published.isoformat(),
+                "item": article.key,
+                "title": article.title,
+                "description": article.description,
+                "tags": [article.section],
+                "time": article.published.isoformat(),
             }
-            for one in articles
+            for article in articles
         ),
     )
     write_json_lines(events, simulate(articles))

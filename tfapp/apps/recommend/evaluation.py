@@ -100,21 +100,21 @@ def evaluate(
             "own; add more events, or ask for fewer with --after"
         )
     past = log.before(start)
-    lesson = learn_ranking(item_matrix, past, settings, pairs=pairs, on_progress=on_progress)
+    learning = learn_ranking(item_matrix, past, settings, pairs=pairs, on_progress=on_progress)
     snapshot = Snapshot.at(start, past, item_matrix, settings)
-    list_builder = ListBuilder(snapshot, exact_search(snapshot), settings, lesson.ranking, pairs)
-    ways, new = (_ways(list_builder, k, new_only=new_only) for new_only in (False, True))
+    list_builder = ListBuilder(snapshot, exact_search(snapshot), settings, learning.ranking, pairs)
+    rankers, new_rankers = (_rankers(list_builder, k, new_only=new_only) for new_only in (False, True))
     new_item_cases = _only(cases, snapshot.new)
     return ListEvaluation(
         len(past),
         len(log) - len(past),
-        lesson.lists,
-        {name: _score(way, cases, len(item_matrix), k) for name, way in ways.items()},
-        {name: _score(way, new_item_cases, len(item_matrix), k) for name, way in new.items()},
+        learning.lists,
+        {name: _score(ranker, cases, len(item_matrix), k) for name, ranker in rankers.items()},
+        {name: _score(ranker, new_item_cases, len(item_matrix), k) for name, ranker in new_rankers.items()},
     )
 
 
-def _ways(list_builder: ListBuilder, k: int, *, new_only: bool) -> dict[str, Ranker]:
+def _rankers(list_builder: ListBuilder, k: int, *, new_only: bool) -> dict[str, Ranker]:
     """Returns the ways to make lists of all items, or of new ones alone."""
     snapshot = list_builder.snapshot
     items = snapshot.new if new_only else snapshot.available
@@ -162,10 +162,10 @@ def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]
     return [one for one in lists if len(one.relevant)]
 
 
-def _score(way: Ranker, cases: Sequence[PastList], count: int, k: int) -> Score:
+def _score(ranker: Ranker, cases: Sequence[PastList], count: int, k: int) -> Score:
     gains, recalls, coverage = [], [], set[int]()
     for case in cases:
-        rows = way(case)
+        rows = ranker(case)
         gains.append(_gain(case.relevant, rows, count, k))
         recalls.append(np.isin(case.relevant, rows).mean())
         coverage |= set(rows.tolist())

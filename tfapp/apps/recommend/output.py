@@ -68,8 +68,10 @@ def show_list(result: Suggestions, *, as_json: bool) -> None:
     table = Table()
     for name in ("", "item", "title", "because"):
         table.add_column(name, justify="right" if not name else "left")
-    for rank, one in enumerate(result.suggestions, start=1):
-        table.add_row(str(rank), *(Text(cell) for cell in (one.item.key, one.item.title, _because(one))))
+    for rank, suggestion in enumerate(result.suggestions, start=1):
+        table.add_row(
+            str(rank), *(Text(cell) for cell in (suggestion.item.key, suggestion.item.title, _because(suggestion)))
+        )
     console().print(table)
     if not result.trained:
         print_line("Untrained", "the lists of the searches are fused by rank; tfapp recommend train")
@@ -126,12 +128,12 @@ def _show_scores(title: str, scores: Mapping[str, Score]) -> None:
     console().print(table)
 
 
-def _because(one: Suggestion) -> str:
-    if one.reasons:
-        return "\n".join(_reason(reason) for reason in one.reasons)
-    if "popular" in one.ways:
+def _because(suggestion: Suggestion) -> str:
+    if suggestion.reasons:
+        return "\n".join(_reason(reason) for reason in suggestion.reasons)
+    if "popular" in suggestion.ways:
         return "popular now"
-    return "new" if "new" in one.ways else "like what you liked"
+    return "new" if "new" in suggestion.ways else "like what you liked"
 
 
 def _reason(reason: Reason) -> str:

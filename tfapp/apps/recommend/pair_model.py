@@ -37,8 +37,8 @@ def pair_scores(connect: Callable[[], Client], model: str, item_matrix: ItemMatr
         query = liked_text(profile.history, item_matrix)
         ranking = connect().rank(model, query, [item_text(item_matrix, int(row)) for row in rows])
         scores = np.zeros(len(rows))
-        for one in ranking:
-            scores[one.place] = one.score
+        for candidate in ranking:
+            scores[candidate.place] = candidate.score
         return scores
 
     return score

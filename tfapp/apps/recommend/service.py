@@ -140,13 +140,13 @@ class Recommend(Application[RecommendSettings]):
         item_matrix, log, identity = self._load_events()
         self._write_pairs(item_matrix, log)
         with self._pairs(item_matrix) as pairs, progress("Learning", "lists", quiet=quiet) as advance:
-            lesson = learn_ranking(item_matrix, log, self.settings, pairs=pairs, on_progress=advance)
-        if lesson.ranking is None:
+            learning = learn_ranking(item_matrix, log, self.settings, pairs=pairs, on_progress=advance)
+        if learning.ranking is None:
             raise DataError(
                 f"{self.home}: {len(log)} events are too few to learn from: users must have liked something after "
                 "they had liked something else; add more events"
             )
-        training = TrainedRanking(self.clock(), identity, len(log), lesson.lists, lesson.ranking)
+        training = TrainedRanking(self.clock(), identity, len(log), learning.lists, learning.ranking)
         self.catalogue.keep_training(training)
         return training
 

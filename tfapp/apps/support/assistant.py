@@ -212,9 +212,9 @@ class Assistant:
         answers = self.client.classify(self.settings.intent_model, case.interpretations)
         # "None of these" is an answer, but no intent.
         predictions = [
-            IntentPrediction(one.label, one.score, index)
-            for index, one in enumerate(answers)
-            if one.label in one.probabilities
+            IntentPrediction(answer.label, answer.score, index)
+            for index, answer in enumerate(answers)
+            if answer.label in answer.probabilities
         ]
         last_intent = case.turns[-1].intent if case.turns and case.turns[-1].kind == "intent" else None
         new = (

@@ -32,8 +32,8 @@ def show_lesson(result: LearningSummary, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    lesson = result.lesson
-    print_line("Learnt", f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused")
+    counts = result.lesson
+    print_line("Learnt", f"{counts.corrections} corrections: {counts.added} new pairs, {counts.refused} refused")
     print_line("Intents", result.intent_model)
     print_line("Embedded", f"{result.embedded} texts")
 

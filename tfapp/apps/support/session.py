@@ -59,8 +59,8 @@ class SupportSession:
         own_server = RemoteServer(address) if address else None
         result = replace(self.service, server=self.service.server or own_server).learn(quiet=True)
         self._assistant.look()
-        lesson = result.lesson
-        return f"{lesson.corrections} corrections: {lesson.added} new pairs, {lesson.refused} refused"
+        counts = result.lesson
+        return f"{counts.corrections} corrections: {counts.added} new pairs, {counts.refused} refused"
 
     def close(self) -> None:
         """Closes the database."""

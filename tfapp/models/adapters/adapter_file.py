@@ -47,10 +47,10 @@ class AdapterFile:
 
     def save(self, file: Path) -> None:
         """Writes the file, by rename."""
-        facts = {"method": self.method, "scale": self.scale, "fingerprint": self.fingerprint, "model": self.model}
+        metadata = {"method": self.method, "scale": self.scale, "fingerprint": self.fingerprint, "model": self.model}
         tensors = {name: np.ascontiguousarray(value) for name, value in self._tensors()}
         with replacing(file) as draft:
-            save_file(tensors, draft, metadata={_METADATA: json.dumps(facts)})
+            save_file(tensors, draft, metadata={_METADATA: json.dumps(metadata)})
 
     @classmethod
     def load(cls, file: Path) -> Self:
@@ -62,7 +62,7 @@ class AdapterFile:
         tensors: dict[str, dict[str, Any]] = {"kernel": {}, "head": {}, "array": {}}
         try:
             with safe_open(file, framework="np") as opened:
-                facts = json.loads(opened.metadata()[_METADATA])
+                metadata = json.loads(opened.metadata()[_METADATA])
                 for name in opened.keys():  # noqa: SIM118 - it is no mapping
                     part, _, rest = name.partition("/")
                     tensors[part][rest] = opened.get_tensor(name)
@@ -71,7 +71,7 @@ class AdapterFile:
                 kernel, _, weight = name.rpartition("/")
                 kernels.setdefault(kernel, {})[weight] = tensors["kernel"][name]
             head = [tensors["head"][str(number)] for number in range(len(tensors["head"]))]
-            return cls(**facts, kernels=kernels, head=head, arrays=tensors["array"])
+            return cls(**metadata, kernels=kernels, head=head, arrays=tensors["array"])
         except FileNotFoundError as error:
             raise ModelError(f"{file}: no adapter there; write one with run.save_adapter(FILE)") from error
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -195,17 +195,17 @@ class BatchScheduler:
             return queue.requests.take_large_batch(now, calm=calm)
         return []
 
-    def _count_run(self, queue: SignatureQueue, slices: list[BatchSlice], one: int) -> None:
+    def _count_run(self, queue: SignatureQueue, slices: list[BatchSlice], change: int) -> None:
         """Counts a batch that begins (1) or ends (-1)."""
         max_rows = self._settings.max_batch_size
         others = count_rows(batch_slice for batch_slice in slices if batch_slice.request.rows <= max_rows)
-        self._running += one
-        queue.running += one * others
-        self._others += one * others
+        self._running += change
+        queue.running += change * others
+        self._others += change * others
         if others:
             self._last = self._clock()
         else:
-            self._large_batches += one
+            self._large_batches += change
 
     def _seconds_until_due(self, queue: SignatureQueue) -> float:
         """Returns the seconds until the next batch of requests that fit may leave; infinite while it gathers."""

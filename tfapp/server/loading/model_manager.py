@@ -176,7 +176,7 @@ class ModelManager(ServedVersions):
                 return
             version_state.state = State.LOADING
             self._changed.notify_all()
-        began = time.monotonic()
+        start = time.monotonic()
         try:
             servable = self._load(model.name, version, model.folder(version))
         except Exception as error:  # noqa: BLE001 - whatever a model's file does, the server goes on
@@ -185,7 +185,7 @@ class ModelManager(ServedVersions):
         with self._changed:
             version_state.note_load(servable)
             self._changed.notify_all()
-        _log.info("model %s version %d: loaded in %.1f s", model.name, version, time.monotonic() - began)
+        _log.info("model %s version %d: loaded in %.1f s", model.name, version, time.monotonic() - start)
 
     def _note_failure(self, name: str, version: int, version_state: VersionState, error: Exception) -> None:
         reason = load_error(error)

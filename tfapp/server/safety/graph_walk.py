@@ -81,7 +81,7 @@ class GraphWalk:
 
     def _function_calls(self, node: Any, assets: Collection[str]) -> Iterator[tuple[str, frozenset[int]]]:
         arguments = frozenset(i for i, source in enumerate(_data_inputs(node)) if node_name(source) in assets)
-        for name in _function_names(node.attr.values()):
+        for name in _function_variables(node.attr.values()):
             yield name, arguments if node.op in _CALLS else frozenset()
         if node.op in self._functions:
             yield node.op, frozenset()
@@ -98,16 +98,21 @@ class GraphWalk:
         for node in self._nodes.values():
             for source in _data_inputs(node):
                 users.setdefault(node_name(source), []).append(node)
-        inner = {n.attr["shared_name"].s for f in self._functions.values() for n in f.node_def if n.op == "VarHandleOp"}
-        outer = [node.attr["shared_name"].s for node in self._nodes.values() if node.op == "VarHandleOp"]
+        function_variables = {
+            inner_node.attr["shared_name"].s
+            for function in self._functions.values()
+            for inner_node in function.node_def
+            if inner_node.op == "VarHandleOp"
+        }
+        graph_variables = [node.attr["shared_name"].s for node in self._nodes.values() if node.op == "VarHandleOp"]
         reads = set[str]()
         for handle in [node for node in self._nodes.values() if node.op == "VarHandleOp"]:
             uses, shared_name = users.get(handle.name, []), handle.attr["shared_name"].s
             values = [node_name(use.input[1]) for use in uses if use.op == "AssignVariableOp"]
             is_private = (
                 all(use.op in _VARIABLE_USES for use in uses)
-                and shared_name not in inner
-                and outer.count(shared_name) == 1
+                and shared_name not in function_variables
+                and graph_variables.count(shared_name) == 1
             )
             if is_private and values and all(value in self._assets for value in values):
                 reads |= {use.name for use in uses if use.op == "ReadVariableOp"}
@@ -158,9 +163,9 @@ def _data_inputs(node: Any) -> list[str]:
     return [source for source in node.input if not source.startswith("^")]
 
 
-def _function_names(values: Iterable[Any]) -> Iterator[str]:
+def _function_variables(values: Iterable[Any]) -> Iterator[str]:
     """Yields the functions that attributes name, and those that such a name carries as its own attributes."""
     for value in values:
         for function in [value.func] if value.HasField("func") else value.list.func:
             yield function.name
-            yield from _function_names(function.attr.values())
+            yield from _function_variables(function.attr.values())

@@ -76,9 +76,9 @@ class ServableSignature:
         if context is None:
             with RequestContext() as endless:
                 return self._answer(inputs, outputs, endless)
-        began = time.perf_counter()
+        start = time.perf_counter()
         results = self._answer(inputs, outputs, context)
-        context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - began
+        context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - start
         return results
 
     def check_size(self, alias: str, shape: Sequence[int]) -> None:

@@ -72,15 +72,15 @@ def choose_training(
         head = replace(head, reason=f"{head.reason}; {why}", model={"class_balance": _BALANCE})
     if "multi_label" in model:
         steps = Candidate("all weights", "more epochs for fewer rows", training=proposal.training)
-        ways: tuple[Candidate, ...] = (head, steps)
+        candidates: tuple[Candidate, ...] = (head, steps)
     elif rows < _FEWEST_ROWS * labels or "window" in model:
         why = f"long texts, read in windows of {WINDOW} tokens, take long to fine-tune"
         head = replace(head, reason=f"{why}; {head.reason}") if "window" in model else head
-        ways = (head, replace(_steps(rows, labels), quality="best"), *_contrast(rows, labels))
+        candidates = (head, replace(_steps(rows, labels), quality="best"), *_contrast(rows, labels))
     else:
         steps = _steps(rows, labels)
-        ways = (head, steps, _other_rate(steps, labels), *_contrast(rows, labels))
-    return replace(proposal, model=model, training={}, notes=tuple(notes), candidates=ways)
+        candidates = (head, steps, _other_rate(steps, labels), *_contrast(rows, labels))
+    return replace(proposal, model=model, training={}, notes=tuple(notes), candidates=candidates)
 
 
 def count_labels(settings: DataSettings, columns: Mapping[str, Sequence[Any]]) -> list[int]:

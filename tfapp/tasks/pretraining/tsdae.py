@@ -93,8 +93,8 @@ class Tsdae(TokenPredictor):
     def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Returns how well the tokens of whole texts are told from the vectors of those with deletions."""
         lengths = ids.row_lengths()
-        seen = tf.RaggedTensor.from_tensor(targets, lengths=lengths)
-        damaged = self.preprocessor.pad(tf.ragged.boolean_mask(ids, seen > 0))
+        keep_mask = tf.RaggedTensor.from_tensor(targets, lengths=lengths)
+        damaged = self.preprocessor.pad(tf.ragged.boolean_mask(ids, keep_mask > 0))
         whole = self.preprocessor.pad(ids)
         logits = self.network(
             {**damaged, "whole_ids": whole["token_ids"], "whole_mask": whole["padding_mask"]}, training=training

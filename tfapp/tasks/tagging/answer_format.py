@@ -59,9 +59,11 @@ class SpanAnswerFormat(AnswerFormat):
         del inputs
         table = Table("text", "entity", "type", "position", "score")
         for values in objects:
-            for number, one in enumerate(values["entities"] or [None]):
+            for number, entity in enumerate(values["entities"] or [None]):
                 text = values["text"] if not number else ""
-                cells = [one["text"], one["tag"], f"{one['start']}-{one['end']}"] if one else ["", "", ""]
-                table.add_row(text, *cells, f"{one['score']:.3f}" if one else "")
+                cells = (
+                    [entity["text"], entity["tag"], f"{entity['start']}-{entity['end']}"] if entity else ["", "", ""]
+                )
+                table.add_row(text, *cells, f"{entity['score']:.3f}" if entity else "")
             table.add_section()
         return table

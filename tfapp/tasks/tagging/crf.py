@@ -103,13 +103,15 @@ def marginals(scores: tf.Tensor, lengths: tf.Tensor, transitions: Transitions) -
     width = tf.shape(scores)[1]
     scores, is_token = _pad_scores(scores, lengths)
     # Sums over thousands of words would leave float32 few digits; each word's chances need only differences.
-    before = _forward(scores, is_token, transitions, lambda ways, axis: _centre(tf.reduce_logsumexp(ways, axis)))
+    before = _forward(
+        scores, is_token, transitions, lambda path_scores, axis: _centre(tf.reduce_logsumexp(path_scores, axis))
+    )
     end = tf.zeros_like(scores[0]) + transitions.end
 
     def step(after: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         next_scores, follows = now
-        ways = transitions.between + (next_scores + after)[:, tf.newaxis, :]
-        return tf.where(follows[:, tf.newaxis], _centre(tf.reduce_logsumexp(ways, axis=-1)), after)
+        path_scores = transitions.between + (next_scores + after)[:, tf.newaxis, :]
+        return tf.where(follows[:, tf.newaxis], _centre(tf.reduce_logsumexp(path_scores, axis=-1)), after)
 
     backward = tf.scan(step, (scores[1:], is_token[1:]), initializer=end, reverse=True)
     return tf.transpose(tf.nn.softmax(before[:-1] + backward), [1, 0, 2])[:, :width]
