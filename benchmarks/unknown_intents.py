@@ -45,7 +45,7 @@ from tfapp.models.unknown import Unknown
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training.features import feature_scale
 from tfapp.training.head_fit import DEFAULT_PENALTY
-from tfapp.training.unknown import choose_references
+from tfapp.training.unknown_calibration import choose_references
 from tfapp.training.unknown_limit import share_limit
 from tfapp.training.unknown_method import refer
 from tfapp.workflows.inference import packed_model

@@ -20,7 +20,7 @@ from tfapp.savedmodel import PackedEncoder
 from tfapp.savedmodel.layers import PRECISIONS
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import load_model
-from tfapp.workflows.precision import check_precision
+from tfapp.workflows.precision_check import check_precision
 
 TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]
 

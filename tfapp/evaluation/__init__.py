@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.class_evaluation import ClassEvaluation
-from tfapp.evaluation.overlap import Overlap
+from tfapp.evaluation.evaluated_rows import Overlap
 from tfapp.evaluation.ranking_evaluation import RankingEvaluation
 from tfapp.evaluation.report import check_evaluation, write_report
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from tfapp.errors import ModelError
 from tfapp.evaluation.comparison import ScoreRecord, fewest_apart
-from tfapp.evaluation.overlap import EvaluatedRows
+from tfapp.evaluation.evaluated_rows import EvaluatedRows
 from tfapp.evaluation.row_answers import sum_by_group
 
 if TYPE_CHECKING:

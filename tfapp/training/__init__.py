@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tfapp.training.adaptation import count_trained
     from tfapp.training.distillation import Distillation, cut_teacher
     from tfapp.training.fit_time import count_row_evaluations, measure_row_evaluation
-    from tfapp.training.learning_curve import measure_learning_curve
+    from tfapp.training.learning_curve_fit import measure_learning_curve
     from tfapp.training.methods import train
     from tfapp.training.observers import EpochEvent, HistoryObserver, Observer, StepEvent, TensorBoardObserver
     from tfapp.training.precision import StepPrecision, choose_precision
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tfapp.training.time_budget import STEP_PASSES, TimeBudget
     from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split
     from tfapp.training.trainer import TrainState
-    from tfapp.training.unknown import calibrate_unknown
+    from tfapp.training.unknown_calibration import calibrate_unknown
 
 __all__ = [
     "STEP_PASSES",
@@ -77,7 +77,7 @@ _MODULES = {
     "TimeBudget": "time_budget",
     "TokenizedSplit": "tokenized_split",
     "TrainState": "trainer",
-    "calibrate_unknown": "unknown",
+    "calibrate_unknown": "unknown_calibration",
     "choose_precision": "precision",
     "count_row_evaluations": "fit_time",
     "count_trained": "adaptation",
@@ -89,7 +89,7 @@ _MODULES = {
     "make_predictor": "steps",
     "make_run_folder": "run_folder",
     "make_strategy": "strategy",
-    "measure_learning_curve": "learning_curve",
+    "measure_learning_curve": "learning_curve_fit",
     "measure_row_evaluation": "fit_time",
     "predict_logits": "steps",
     "start_run": "run_folder",

@@ -26,7 +26,7 @@ from tfapp.training import (
 from tfapp.workflows.answer_file import write_answers
 from tfapp.workflows.inference import packed_model
 from tfapp.workflows.run_data import load_run_splits
-from tfapp.workflows.run_summary import read_members, summarize_run
+from tfapp.workflows.summarize_run import read_members, summarize_run
 
 __all__ = ["evaluate_run", "evaluate_split", "evaluate_test_split"]
 

@@ -19,8 +19,8 @@ from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
 from tfapp.version import __version__
-from tfapp.workflows.precision import check_precision
-from tfapp.workflows.run_summary import read_learning_curve, read_members
+from tfapp.workflows.precision_check import check_precision
+from tfapp.workflows.summarize_run import read_learning_curve, read_members
 
 __all__ = ["export_run", "export_untrained"]
 

@@ -23,7 +23,7 @@ from tfapp.training import RunFolder
 from tfapp.workflows.answer_file import count_shared_rows, with_answers
 from tfapp.workflows.run import Run, open_run
 from tfapp.workflows.run_records import RunRecord, read_run
-from tfapp.workflows.run_summary import read_curves
+from tfapp.workflows.summarize_run import read_curves
 from tfapp.workflows.version_catalogue import changed_entries
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from tests.toy import toy_experiment
 from tfapp import Run
 from tfapp.errors import SettingsError
 from tfapp.savedmodel.verify import hard_rows
-from tfapp.tasks.answering.evaluation import AnswerEvaluation
+from tfapp.tasks.answering.evaluation_result import AnswerEvaluation
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows import version_catalogue
 

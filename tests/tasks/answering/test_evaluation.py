@@ -14,7 +14,7 @@ from tfapp.evaluation import Evaluation
 from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.evaluation.report import render_report, render_summary
 from tfapp.evaluation.run_summary import RunSummary
-from tfapp.tasks.answering.evaluation import AnswerEvaluation
+from tfapp.tasks.answering.evaluation_result import AnswerEvaluation
 from tfapp.tasks.answering.evaluator import evaluate_answers
 from tfapp.tasks.answering.metrics import exact_match, f1_score, fit_answer_threshold, normalize_answer
 

@@ -21,7 +21,7 @@ from tfapp.api import export_preset
 from tfapp.errors import SettingsError
 from tfapp.registry import STABLE, LabelStore
 from tfapp.savedmodel.verify import HARD_TEXTS
-from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
+from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows import version_catalogue
 

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.report import render_report
-from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
+from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
 from tfapp.tasks.embedding.evaluator import PairTexts, evaluate_retrieval
 from tfapp.training import TensorBoardLog
 

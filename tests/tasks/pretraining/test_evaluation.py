@@ -10,7 +10,7 @@ import pytest
 
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, write_report
-from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
+from tfapp.tasks.pretraining.evaluation_result import LanguageEvaluation
 from tfapp.tasks.pretraining.evaluator import evaluate_language
 
 # Of each block: the summed loss, right guesses, guesses. The last hid nothing.

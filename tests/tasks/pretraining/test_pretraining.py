@@ -18,7 +18,7 @@ from tfapp.errors import ExportError, ModelError
 from tfapp.models import load_preset
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import load_model
-from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
+from tfapp.tasks.pretraining.evaluation_result import LanguageEvaluation
 from tfapp.tasks.pretraining.scratch_preset import make_preset
 from tfapp.tasks.pretraining.settings import PretrainingModelSettings
 

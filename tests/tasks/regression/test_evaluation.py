@@ -15,7 +15,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, write_report
 from tfapp.tasks.registry import read_evaluation
-from tfapp.tasks.regression.evaluation import RegressionEvaluation
+from tfapp.tasks.regression.evaluation_result import RegressionEvaluation
 from tfapp.tasks.regression.evaluator import evaluate_numbers
 from tfapp.tasks.regression.metrics import NAMES, measure_numbers, scores
 

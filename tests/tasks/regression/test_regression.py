@@ -22,7 +22,7 @@ from tfapp.errors import ExportError, SettingsError
 from tfapp.registry import read_version_metadata
 from tfapp.savedmodel.verify import TOLERANCE, hard_rows
 from tfapp.tasks.experiments import load_experiment, parse_experiment
-from tfapp.tasks.regression.evaluation import RegressionEvaluation
+from tfapp.tasks.regression.evaluation_result import RegressionEvaluation
 from tfapp.workflows import precision
 from tfapp.workflows.run_data import load_splits
 

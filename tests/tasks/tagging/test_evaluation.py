@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation, write_report
 from tfapp.evaluation.metrics import class_means
-from tfapp.tasks.tagging.evaluation import EntityEvaluation
+from tfapp.tasks.tagging.evaluation_result import EntityEvaluation
 from tfapp.tasks.tagging.evaluator import evaluate_entities
 from tfapp.tasks.tagging.metrics import Span, span_scores, text_counts, word_scores
 from tfapp.training import TensorBoardLog

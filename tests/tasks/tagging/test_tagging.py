@@ -26,7 +26,7 @@ from tfapp.errors import DataError, ExportError, SettingsError
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import load_model
-from tfapp.tasks.tagging.evaluation import EntityEvaluation
+from tfapp.tasks.tagging.evaluation_result import EntityEvaluation
 from tfapp.tasks.tagging.task import TAGGING
 
 ROOT = Path(__file__).parents[3]

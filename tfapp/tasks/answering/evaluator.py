@@ -22,7 +22,7 @@ from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.answering.answer_spans import mask_logits
-from tfapp.tasks.answering.evaluation import AnswerEvaluation, AnswerGroup, WrongAnswer
+from tfapp.tasks.answering.evaluation_result import AnswerEvaluation, AnswerGroup, WrongAnswer
 from tfapp.tasks.answering.metrics import cut_texts, exact_match, f1_score, fit_answer_threshold, gold_texts
 from tfapp.tasks.answering.model import Answerer
 from tfapp.tasks.spec import Evaluator

@@ -11,7 +11,7 @@ from tfapp.core.spans import MarkedSpan, text_segments
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.answering.answer_format import ExtractedAnswerFormat
 from tfapp.tasks.answering.data import AnswerTarget
-from tfapp.tasks.answering.evaluation import AnswerEvaluation
+from tfapp.tasks.answering.evaluation_result import AnswerEvaluation
 from tfapp.tasks.answering.propose import propose_answering
 from tfapp.tasks.answering.settings import SETTINGS
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel

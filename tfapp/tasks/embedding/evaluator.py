@@ -19,7 +19,7 @@ from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import Embedder, TaskModel
 from tfapp.models.embedder import TEXT_COLUMNS
-from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
+from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 

@@ -18,7 +18,7 @@ from tfapp.data.targets import NoLabels
 from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.embedding.answer_format import VectorAnswerFormat
 from tfapp.tasks.embedding.choices import choose_embedding
-from tfapp.tasks.embedding.evaluation import RetrievalEvaluation
+from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
 from tfapp.tasks.embedding.settings import SETTINGS
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec

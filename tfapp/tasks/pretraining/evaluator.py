@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel
-from tfapp.tasks.pretraining.evaluation import (
+from tfapp.tasks.pretraining.evaluation_result import (
     LanguageEvaluation,
     ReconstructionEvaluation,
     SelfRetrievalEvaluation,

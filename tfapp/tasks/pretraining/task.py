@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.data.targets import NoLabels
-from tfapp.tasks.pretraining.evaluation import LanguageEvaluation
+from tfapp.tasks.pretraining.evaluation_result import LanguageEvaluation
 from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT, SETTINGS
 from tfapp.tasks.spec import TaskClasses, TaskSpec
 

@@ -15,7 +15,7 @@ from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
-from tfapp.tasks.regression.evaluation import RegressionEvaluation, ResidualRange, WorstRow
+from tfapp.tasks.regression.evaluation_result import RegressionEvaluation, ResidualRange, WorstRow
 from tfapp.tasks.regression.metrics import measure_numbers
 from tfapp.tasks.regression.model import TextRegressor
 from tfapp.tasks.spec import Evaluator

@@ -12,7 +12,7 @@ from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.regression.choices import choose_regression
 from tfapp.tasks.regression.data import NumberTarget
-from tfapp.tasks.regression.evaluation import RegressionEvaluation
+from tfapp.tasks.regression.evaluation_result import RegressionEvaluation
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression, suggest_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
 from tfapp.tasks.shared.pair_choices import choose_pairs

@@ -13,7 +13,7 @@ from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, Playgr
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 from tfapp.tasks.tagging.answer_format import SpanAnswerFormat
 from tfapp.tasks.tagging.data import SpanTarget
-from tfapp.tasks.tagging.evaluation import EntityEvaluation
+from tfapp.tasks.tagging.evaluation_result import EntityEvaluation
 from tfapp.tasks.tagging.propose import propose_tagging
 from tfapp.tasks.tagging.settings import SETTINGS, TaggingDataSettings
 

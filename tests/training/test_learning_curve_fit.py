@@ -15,7 +15,7 @@ from tfapp.config import DataSettings
 from tfapp.data import load
 from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.training import measure_learning_curve, tokenize_split
-from tfapp.training.learning_curve import fit_curve
+from tfapp.training.learning_curve_fit import fit_curve
 
 
 def _vectors(count: int, seed: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
