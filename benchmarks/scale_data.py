@@ -104,16 +104,16 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
 
 def watch_loading() -> Stages:
     """Lets the parts of `tfapp.data.load` be counted to their stages."""
-    from tfapp.data import cleaning, splits
+    from tfapp.data import cleaning, split_loader
     from tfapp.data.cleaning import Rows
 
     stages = Stages()
     parts = (
-        ("read", splits, "read_table"),
+        ("read", split_loader, "read_table"),
         ("hash", Rows, "of"),
         ("deduplicate", cleaning, "drop_duplicates"),
-        ("split", splits, "_split"),
-        ("fingerprint", splits, "fingerprint_rows"),
+        ("split", split_loader, "_split"),
+        ("fingerprint", split_loader, "fingerprint_rows"),
     )
     for stage, home, name in parts:
         setattr(home, name, stages.watch(stage, getattr(home, name)))

@@ -14,7 +14,7 @@ from tests.toy import TOPICS
 from tfapp.config import dump_toml
 from tfapp.evaluation import Evaluation
 from tfapp.tasks.experiments import parse_experiment
-from tfapp.tasks.shared.class_evaluator import evaluate_classes
+from tfapp.tasks.shared.class_scores import evaluate_classes
 from tfapp.training import RunFolder
 from tfapp.workflows.answer_file import write_answers
 

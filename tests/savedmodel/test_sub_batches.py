@@ -11,7 +11,8 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tfapp.savedmodel.sub_batches import in_sub_batches, padded_sizes
+from tfapp.savedmodel.shape_grid import padded_sizes
+from tfapp.savedmodel.sub_batches import in_sub_batches
 
 SIZE = 64
 LENGTHS = st.lists(st.integers(1, 40) | st.integers(1, 600), max_size=24)

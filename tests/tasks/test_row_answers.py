@@ -14,7 +14,7 @@ from tfapp.tasks.answering.evaluator import evaluate_answers
 from tfapp.tasks.embedding.evaluator import PairTexts, evaluate_retrieval
 from tfapp.tasks.ranking.evaluator import evaluate_ranking
 from tfapp.tasks.regression.evaluator import evaluate_numbers
-from tfapp.tasks.shared.class_evaluator import UnknownScores, evaluate_classes, evaluate_multi_label
+from tfapp.tasks.shared.class_scores import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.tasks.tagging.evaluator import evaluate_entities
 from tfapp.tasks.tagging.metrics import Span
 

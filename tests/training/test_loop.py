@@ -21,9 +21,10 @@ from tfapp.models import TaskModel
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import HistoryObserver, TimeBudget, TokenizedSplit, make_strategy, tokenize_split, train
-from tfapp.training.loop import _CHECKPOINT_SHARE, TrainState
+from tfapp.training.loop import _CHECKPOINT_SHARE
 from tfapp.training.run_folder import RunFolder, create_run
 from tfapp.training.tokenized_split import epoch_split
+from tfapp.training.train_state import TrainState
 
 
 class KilledError(Exception):

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 
 from tfapp.evaluation.base import Evaluation
 from tfapp.models.unknown import Unknown, energy, nearest_distance
-from tfapp.tasks.shared.class_evaluator import UnknownScores, evaluate_classes
+from tfapp.tasks.shared.class_scores import UnknownScores, evaluate_classes
 from tfapp.training.unknown_calibration import choose_references
 from tfapp.training.unknown_limit import fit_unknown, share_limit
 from tfapp.training.unknown_method import choose_method, refer

@@ -19,7 +19,8 @@ from tfapp.data.proposal import QUALITIES, Candidate, Proposal, Quality
 from tfapp.data.reader import OnProgress, read_batches, read_table
 from tfapp.data.scoring import score_file
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
-from tfapp.data.splits import Splits, fingerprint_rows, load, load_table
+from tfapp.data.split_loader import load, load_table
+from tfapp.data.splits import Splits, fingerprint_rows
 from tfapp.data.starter import experiment_name, write_starter
 
 __all__ = [

@@ -19,6 +19,7 @@ from tfapp.data.labels import has_label, iter_column, label_codes
 from tfapp.errors import DataError
 
 __all__ = [
+    "ACTIONS",
     "KEY_BYTES",
     "Cleaned",
     "Rows",
@@ -26,7 +27,6 @@ __all__ = [
     "drop_empty",
     "drop_marked",
     "drop_missing",
-    "drop_overlap",
     "drop_unusable",
     "drop_with_labels",
     "found_rows",
@@ -38,7 +38,7 @@ __all__ = [
 
 KEY_BYTES = 16
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
-_ACTIONS: Final[dict[OnOverlap, str]] = {"drop": "dropped", "keep": "kept"}
+ACTIONS: Final[dict[OnOverlap, str]] = {"drop": "dropped", "keep": "kept"}
 
 Mask = npt.NDArray[np.bool_]
 
@@ -160,17 +160,10 @@ def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
     duplicates, conflicts = repeats & ~differs, repeats & differs
     what = f"repeating an earlier {rows.noun}"
     findings = [
-        *found_rows(rows, duplicates, "duplicate", what, _ACTIONS[on]),
-        *found_rows(rows, conflicts, "conflicting_duplicate", f"{what} with another label", _ACTIONS[on]),
+        *found_rows(rows, duplicates, "duplicate", what, ACTIONS[on]),
+        *found_rows(rows, conflicts, "conflicting_duplicate", f"{what} with another label", ACTIONS[on]),
     ]
     return rows if on == "keep" else rows.keep(~repeats), findings
-
-
-def drop_overlap(rows: Rows, other: Rows, on: OnOverlap = "drop") -> Cleaned:
-    """Drops rows whose text is in another source, so that nothing learnt from is tested on, or only finds them."""
-    overlaps = np.isin(rows.keys, other.keys)
-    findings = found_rows(rows, overlaps, "overlap", f"with a {rows.noun} of {other.name}", _ACTIONS[on])
-    return rows if on == "keep" else rows.keep(~overlaps), findings
 
 
 def drop_with_labels(

@@ -1,4 +1,4 @@
-"""Finds the rows of a test set that a reader of its score should know of: repeated ones, and texts of the training."""
+"""Finds texts that several splits hold: to drop them from the training, or to know of them beside a test's score."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tfapp.data.cleaning import Mask, Rows, mark_repeats
+from tfapp.config import OnOverlap
+from tfapp.data.cleaning import ACTIONS, Cleaned, Mask, Rows, found_rows, mark_repeats
 from tfapp.data.splits import Splits
 
-__all__ = ["OverlapMasks", "find_overlap"]
+__all__ = ["OverlapMasks", "drop_overlap", "find_overlap"]
+
+
+def drop_overlap(rows: Rows, other: Rows, on: OnOverlap = "drop") -> Cleaned:
+    """Drops rows whose text is in another source, so that nothing learnt from is tested on, or only finds them."""
+    overlaps = np.isin(rows.keys, other.keys)
+    findings = found_rows(rows, overlaps, "overlap", f"with a {rows.noun} of {other.name}", ACTIONS[on])
+    return rows if on == "keep" else rows.keep(~overlaps), findings
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,10 @@
-"""Labelled texts, cleaned and split into train, dev and test."""
+"""The splits of labelled texts: train, dev and test."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import sha256
 from itertools import islice
 
@@ -15,18 +14,12 @@ import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
-from tfapp.data.blocks import row_noun
-from tfapp.data.cleaning import Rows
 from tfapp.data.display import html_table
-from tfapp.data.findings import DataReport, Finding
+from tfapp.data.findings import DataReport
 from tfapp.data.labels import is_multi_label, iter_column
-from tfapp.data.reader import OnProgress, read_table
 from tfapp.data.schemas import TEXT_CLASSES, Schema
-from tfapp.data.sources import Catalogue, Pull, resolve
-from tfapp.data.splitting import SPLITS, assign_splits, split_numbers
-from tfapp.errors import DataError
 
-__all__ = ["Splits", "fingerprint_rows", "load", "load_table"]
+__all__ = ["Splits", "fingerprint_rows"]
 
 _LABELS_SHOWN = 10
 
@@ -96,141 +89,6 @@ def _cell_text(value: object) -> str:
     parts = value if isinstance(value, list) else [value]
     text = ", ".join(" ".join(map(str, part.values())) if isinstance(part, dict) else str(part) for part in parts)
     return text if len(text) <= 100 else f"{text[:100]}…"
-
-
-def load(
-    settings: DataSettings,
-    *,
-    schema: Schema = TEXT_CLASSES,
-    multi_label: bool = False,
-    on_progress: OnProgress | None = None,
-    pull: Pull | None = None,
-    catalogue: Catalogue | None = None,
-) -> Splits:
-    """Reads, cleans and splits labelled texts.
-
-    In this order: texts without a visible character and rows without a label; repeated texts of train, compared as
-    `normalize_text` writes them, the first kept; texts of train that a file of dev or test holds; labels that a single
-    text has; the split; labels of dev or test that train lacks. A file of dev or test keeps its repeated texts, so that
-    scores on it compare with those of others; only what is split off here is free of them. What a row and its label are
-    is the task's, see `Schema`.
-
-    Args:
-        settings: Where the data are and how problems are handled.
-        schema: What the rows are.
-        multi_label: Whether a text may have several labels.
-        on_progress: Is told the rows read of each file.
-        pull: Brings a data set by name; `tfapp.assets.pull` by default.
-        catalogue: The data sets; tfapp's own by default.
-
-    Returns:
-        The three splits.
-
-    Raises:
-        DataError: A file is missing or broken, a problem is found whose setting says "fail", no rows or fewer than
-            two labels are left, or a label is missing from a split that was cut off here.
-    """
-    from_files: dict[str, Rows] = {}
-    rows_read: dict[str, int] = {}
-    findings: list[Finding] = []
-    for split, name in (("train", settings.train), ("dev", settings.dev), ("test", settings.test)):
-        if name is not None:
-            source = resolve(name, settings, pull=pull, catalogue=catalogue)
-            read_rows = partial(read_table, schema=schema, multi_label=multi_label, on_progress=on_progress)
-            table = read_rows(source, findings=findings)
-            from_files[split] = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
-            del table
-            rows_read[name] = len(from_files[split])
-            findings += _clean(from_files, split, settings, schema)
-    keys = from_files["train"].keys
-    findings += _separate(from_files, settings)
-    left_out = np.setdiff1d(keys, from_files["train"].keys) if len(from_files) > 1 else keys[:0]
-    findings += schema.target.thin(from_files, settings)
-    splits = _split(from_files, settings)
-    findings += schema.target.settle(splits, from_files, settings)
-    counts = {split: schema.target.counts(splits[split].table["label"]) for split in SPLITS}
-    report = DataReport(rows_read, tuple(findings), counts, {split: len(splits[split]) for split in SPLITS})
-    tables = {split: splits[split].table for split in SPLITS}
-    labels = schema.target.names(tables["train"]["label"], settings)
-    fingerprint = fingerprint_rows(tables, schema)
-    return Splits(
-        **tables,
-        labels=labels,
-        report=report,
-        settings=settings,
-        fingerprint=fingerprint,
-        schema=schema,
-        left_out=left_out,
-    )
-
-
-def load_table(
-    name: str,
-    settings: DataSettings,
-    *,
-    labels: Sequence[str],
-    schema: Schema = TEXT_CLASSES,
-    multi_label: bool = False,
-) -> pa.Table:
-    """Reads one file of labelled texts to evaluate a model on; repeated texts stay, for every row counts.
-
-    Args:
-        name: A file, a folder or a data set's name; `settings.train` is not looked at.
-        settings: How it is read, and how empty texts, missing labels and unknown labels are handled.
-        labels: The labels that the model knows.
-        schema: What the rows of the model's task are.
-        multi_label: Whether a text may have several labels.
-
-    Returns:
-        Columns as in `Splits.train`.
-
-    Raises:
-        DataError: The file is missing or broken, has a problem whose setting says "fail", or no rows are left.
-    """
-    source = resolve(name, settings)
-    table = read_table(source, schema=schema, multi_label=multi_label)
-    rows = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
-    rows, _ = cleaning.drop_empty(rows, settings.on_empty_text)
-    rows, _ = cleaning.drop_missing(rows, settings.on_missing_label)
-    rows = schema.target.keep_known(rows, labels, settings)
-    if not len(rows):
-        raise DataError(f"{name}: no rows are left to evaluate on; see `tfapp data describe {name}`")
-    return rows.table
-
-
-def _clean(from_files: dict[str, Rows], split: str, settings: DataSettings, schema: Schema) -> list[Finding]:
-    """Drops the rows of a file that cannot be used; no name is left to those as they were read, which frees them."""
-    train = from_files["train"] if split != "train" else None
-    from_files[split], findings = schema.target.merge(from_files[split], train, settings)
-    from_files[split], problems = cleaning.drop_unusable(from_files[split], settings)
-    findings = [*findings, *problems]
-    from_files[split], problems = cleaning.drop_duplicates(from_files[split], "drop" if split == "train" else "keep")
-    return [*findings, *problems]
-
-
-def _separate(from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Drops from train what dev or test hold, as the settings say; dev and test stay as they are."""
-    findings = []
-    for split, other in (("dev", "test"), ("train", "test"), ("train", "dev")):
-        if split in from_files and other in from_files:
-            policy = settings.on_overlap if split == "train" else "keep"
-            from_files[split], problems = cleaning.drop_overlap(from_files[split], from_files[other], policy)
-            findings += problems
-    return findings
-
-
-def _split(from_files: Mapping[str, Rows], settings: DataSettings) -> dict[str, Rows]:
-    train = from_files["train"]
-    if not len(train):
-        raise DataError(f"{settings.train}: no rows are left to learn from; see `tfapp data describe {settings.train}`")
-    test_share = 0.0 if "test" in from_files else settings.test_share
-    dev_share = 0.0 if "dev" in from_files else settings.dev_share
-    numbers = split_numbers(train.groups, settings.split_seed)
-    indices = assign_splits(numbers, test_share, dev_share)
-    return {
-        split: from_files[split] if split != "train" and split in from_files else train.keep(indices == index)
-        for index, split in enumerate(SPLITS)
-    }
 
 
 def fingerprint_rows(tables: Mapping[str, pa.Table], schema: Schema) -> str:

@@ -14,7 +14,8 @@ from tfapp.models.backbones import LayerParts, layer_parts
 from tfapp.models.text_pairs import PairComparison
 from tfapp.savedmodel.attention import ManyTexts, OneText, View
 from tfapp.savedmodel.layers import PRECISIONS, Dense, Norm, Precision, Table, keep
-from tfapp.savedmodel.sub_batches import in_sub_batches, padded_sizes
+from tfapp.savedmodel.shape_grid import padded_sizes
+from tfapp.savedmodel.sub_batches import in_sub_batches
 
 __all__ = ["PackedEncoder", "make_encoder"]
 

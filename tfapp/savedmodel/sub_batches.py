@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
 import tensorflow as tf
 
-__all__ = ["in_sub_batches", "padded_sizes"]
+from tfapp.savedmodel.shape_grid import pad_to_grid
+
+__all__ = ["in_sub_batches"]
 
 # Sub-batches that may be under way at once; threads are what there are of them, this bounds the memory.
 _SIDE_BY_SIDE: Final = 32
 # Rows over and under these lengths are not in the same sub-batch.
 _LONG: Final = (96, 384)
-# See `_align`.
-_TOKENS_ALIGNED: Final = 16
-_ROWS_ALIGNED: Final = 4
-# Of a row alone: it is padded to a multiple of the first, or of a power of two that is at most this share of it.
-_ALONE_ALIGNED: Final = 4
-_MOST_PADDING: Final = 1 / 8
 
 
 def in_sub_batches(
@@ -53,17 +48,6 @@ def in_sub_batches(
     )
 
 
-def padded_sizes(longest: int) -> np.ndarray:
-    """Returns int32[longest + 1]: to how many tokens a row is padded that is computed alone, by its own number.
-
-    There are some 40 sizes up to 512, see `_align`: each length for itself would take oneDNN's code for 512.
-    """
-    counts = np.arange(longest + 1)
-    powers = 2 ** np.floor(np.log2(np.maximum(counts - 1, 1) * _MOST_PADDING))
-    steps = np.maximum(powers, _ALONE_ALIGNED).astype(np.int32)
-    return np.minimum(-(-counts // steps) * steps, longest).astype(np.int32)
-
-
 def _in_loop(
     many: Callable[..., tf.Tensor], lengths: tf.Tensor, columns: Sequence[tf.Tensor], *, size: int, by_token: bool
 ) -> tf.Tensor:
@@ -84,7 +68,7 @@ def _in_loop(
     def body(number: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         rows = slice(bounds[number], bounds[number + 1])
         tokens = slice(edges[number], edges[number + 1])
-        value = many(*_align(lengths[rows], *(column[tokens] for column in columns)))
+        value = many(*pad_to_grid(lengths[rows], *(column[tokens] for column in columns)))
         widths.append(value.shape[-1])
         positions = edges if by_token else bounds
         return number + 1, results.write(number, value[: positions[number + 1] - positions[number]])
@@ -96,19 +80,6 @@ def _in_loop(
     back = positions if by_token else order
     results_in_order = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
     return results_in_order[: tf.shape(results_in_order)[0] - missing]
-
-
-def _align(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Adds rows behind the real ones, so that their number and that of all tokens are multiples.
-
-    oneDNN compiles and keeps code for each shape that it meets: without this the first requests would be slow one after
-    another, and the code of thousands of shapes would take hundreds of megabytes.
-    """
-    count, total = tf.size(lengths), tf.size(columns[0])
-    more_tokens = -total % _TOKENS_ALIGNED
-    more_rows = 1 + -(count + 1) % _ROWS_ALIGNED
-    filler = [more_tokens[tf.newaxis], tf.zeros([more_rows - 1], tf.int32)]
-    return tf.concat([lengths, *filler], axis=0), *(tf.pad(column, [[0, more_tokens]]) for column in columns)
 
 
 def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:

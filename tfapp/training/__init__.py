@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tfapp.training.tensorboard import TensorBoardLog
     from tfapp.training.time_budget import STEP_PASSES, TimeBudget
     from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split
-    from tfapp.training.trainer import TrainState
+    from tfapp.training.train_state import TrainState
     from tfapp.training.unknown_calibration import calibrate_unknown
 
 __all__ = [
@@ -76,7 +76,7 @@ _MODULES = {
     "TensorBoardObserver": "observers",
     "TimeBudget": "time_budget",
     "TokenizedSplit": "tokenized_split",
-    "TrainState": "trainer",
+    "TrainState": "train_state",
     "calibrate_unknown": "unknown_calibration",
     "choose_precision": "precision",
     "count_row_evaluations": "fit_time",

@@ -21,7 +21,8 @@ from tfapp.models.adapters import (
     adapter_scale,
     kernels_by_name,
 )
-from tfapp.models.backbones import depth_of, kernels_by_layer, rows_of
+from tfapp.models.backbones import kernels_by_layer, rows_of
+from tfapp.training.layer_decay import layer_factors
 
 __all__ = ["Adaptation", "count_trained"]
 
@@ -58,7 +59,11 @@ class Adaptation:
         self._backbone = model.backbone
         # Before anything has changed.
         self._fingerprint = cast(BertModel, model).fingerprint() if self.adapters else ""
-        self._scales = dict(self._layer_scales(model, settings.layer_decay))
+        layers = [
+            *((variable, variable) for variable in plan.direct),
+            *((weight, adapter.kernel) for adapter in self.adapters for weight in adapter.weights.values()),
+        ]
+        self._scales = layer_factors(model.backbone, layers, settings.layer_decay)
         self._merge = tf.function(self._merge_all, autograph=False)
 
     def gradients(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -111,17 +116,6 @@ class Adaptation:
     def _merge_all(self) -> None:
         for adapter in self.adapters:
             adapter.merge()
-
-    def _layer_scales(self, model: TaskModel, decay: float) -> Iterator[tuple[int, float]]:
-        """Yields layer-wise decay as of BEiT (Bao et al. 2022): 1 above the last layer, less for each below."""
-        if decay == 1:
-            return
-        top = model.backbone.num_layers + 1
-        for variable in self.direct:
-            yield id(variable), decay ** (top - depth_of(model.backbone, variable))
-        for adapter in self.adapters:
-            factor = decay ** (top - depth_of(model.backbone, adapter.kernel))
-            yield from ((id(weight), factor) for weight in adapter.weights.values())
 
 
 def count_trained(model: TaskModel, settings: TrainingSettings) -> int:

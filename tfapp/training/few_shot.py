@@ -23,7 +23,7 @@ from tfapp.training.loop import FineTuner
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.tokenized_split import TokenizedSplit
-from tfapp.training.trainer import TrainState
+from tfapp.training.train_state import TrainState
 
 __all__ = ["draw_partners", "train_few_shot"]
 

@@ -14,13 +14,15 @@ from typing import Final
 import numpy as np
 
 from tfapp.core.files import replacing
+from tfapp.training.early_stopping import is_stopped
 from tfapp.training.features import FeatureReader, FeatureStore, share_features
 from tfapp.training.head_fit import DEFAULT_PENALTY, FOLDS, PATIENCE, PENALTIES, HeadFit, cross_validate
 from tfapp.training.precision import StepPrecision
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.time_budget import CLOSING_SECONDS
 from tfapp.training.tokenized_split import TokenizedSplit
-from tfapp.training.trainer import Trainer, TrainState
+from tfapp.training.train_state import TrainState
+from tfapp.training.trainer import Trainer
 
 __all__ = ["HeadTrainer"]
 
@@ -146,7 +148,7 @@ class HeadTrainer(Trainer):
         head = HeadFit(self.model, train, self.train_split.targets)
         patience = self.settings.patience or PATIENCE
         for penalty in PENALTIES if len(self.dev_split.texts) else (DEFAULT_PENALTY,):
-            if self.state.stale_epochs >= patience:
+            if is_stopped(self.state, patience):
                 break
             if self.state.epoch and self._out_of_time(self.state.epoch):
                 break

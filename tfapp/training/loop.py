@@ -15,6 +15,7 @@ from tfapp.errors import TrainingError
 from tfapp.training.adaptation import Adaptation
 from tfapp.training.augmentation import Augmentation
 from tfapp.training.checkpoint import load_checkpoint, save_checkpoint
+from tfapp.training.early_stopping import is_stopped
 from tfapp.training.ema import WeightAverage
 from tfapp.training.head_start import fit_start
 from tfapp.training.optimizer import LinearWarmupDecay, MovableWarmupDecay, make_optimizer, make_schedule
@@ -23,7 +24,8 @@ from tfapp.training.steps import Objective, distribute, make_predictor, make_tra
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.time_budget import StepBudget
 from tfapp.training.tokenized_split import epoch_split
-from tfapp.training.trainer import Trainer, TrainState
+from tfapp.training.train_state import TrainState
+from tfapp.training.trainer import Trainer
 
 __all__ = ["FineTuner"]
 
@@ -110,8 +112,7 @@ class FineTuner(Trainer):
             observer.on_start(self.steps_done, self.total_steps)
         if (self.model.pretrained or self.starts_fitted) and not self.steps_done:
             self._begin(self._predict())
-        patience = math.inf if self.settings.patience is None else self.settings.patience
-        while self.state.epoch < self.settings.epochs and self.state.stale_epochs < patience:
+        while self.state.epoch < self.settings.epochs and not is_stopped(self.state, self.settings.patience):
             if self.state.epoch and self._out_of_time():
                 break
             self._run_epoch()

@@ -25,7 +25,7 @@ from tfapp.training.run_folder import RunFolder
 from tfapp.training.steps import Objective
 from tfapp.training.time_budget import TimeBudget
 from tfapp.training.tokenized_split import TokenizedSplit
-from tfapp.training.trainer import TrainState
+from tfapp.training.train_state import TrainState
 
 __all__ = ["train"]
 

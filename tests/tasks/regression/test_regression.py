@@ -23,7 +23,7 @@ from tfapp.registry import read_version_metadata
 from tfapp.savedmodel.verify import TOLERANCE, hard_rows
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.regression.evaluation_result import RegressionEvaluation
-from tfapp.workflows import precision
+from tfapp.workflows import precision_check
 from tfapp.workflows.run_data import load_splits
 
 ROOT = Path(__file__).parents[3]
@@ -208,7 +208,7 @@ def test_settings_that_it_does_not_read_are_refused(setting: dict[str, Any], mes
 def test_fewer_bits_are_refused_where_the_error_grows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "ALLOWED_LOSS", -1.0)
+    monkeypatch.setattr(precision_check, "ALLOWED_LOSS", -1.0)
     with pytest.raises(ExportError, match=r"RMSE on dev is .* in float32, and more than -1 is lost"):
         run.export(tmp_path, overrides=["export.precision=bfloat16"], quiet=True)
 

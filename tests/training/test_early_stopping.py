@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from tfapp.training.trainer import TrainState
+from tfapp.training.early_stopping import after_epoch
+from tfapp.training.train_state import TrainState
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class _Dev:
 def _best_epochs(devs: list[_Dev], *, by_loss: bool = False, tolerance: float = 0) -> list[bool]:
     state, best = TrainState(), []
     for dev in devs:
-        state = state.after_epoch(cast("Any", dev), by_loss=by_loss, tolerance=tolerance)
+        state = after_epoch(state, cast("Any", dev), by_loss=by_loss, tolerance=tolerance)
         best.append(state.stale_epochs == 0)
     return best
 
@@ -66,5 +67,5 @@ def test_a_later_epoch_within_a_standard_error_of_the_best_is_kept(
 def test_the_score_of_the_kept_epoch_is_told() -> None:
     state = TrainState()
     for score in (0.7, 0.8, 0.78):
-        state = state.after_epoch(cast("Any", _Dev(score, 0.5)), tolerance=1)
+        state = after_epoch(state, cast("Any", _Dev(score, 0.5)), tolerance=1)
     assert (state.best_score, state.top_score) == (0.78, 0.8)
