@@ -139,6 +139,22 @@ def test_a_study_of_before_goes_on_where_a_setting_is_new_since(tmp_path: Path) 
         run_search(tmp_path, experiment=stub_experiment(weight_decay=0.5))
 
 
+def test_a_study_of_another_default_space_says_how_to_go_on(tmp_path: Path) -> None:
+    experiment = stub_experiment().model_copy(update={"search": None})
+    dimensions = read_search_space(experiment, task_settings()["classification"])
+    study = open_study(tmp_path, experiment, dimensions, None).study
+    # A dimension of today was unknown, and another one had fewer values.
+    before = dict(study.user_attrs["settings"])
+    del before["search.training.layer_decay"]
+    before["search.training.batch_size"] = "training.batch_size: one of 16, 32"
+    study.set_user_attr("settings", before)
+    message = (
+        r"another default space \(search\.training\.batch_size, search\.training\.layer_decay\).* give another name"
+    )
+    with pytest.raises(SettingsError, match=message):
+        open_study(tmp_path, experiment, dimensions, None)
+
+
 def test_conditions_leave_what_does_not_apply_at_its_default(tmp_path: Path) -> None:
     space = {
         "adapt": ["all", "lora"],

@@ -71,7 +71,9 @@ def open_study(
         result = SearchStudy(study, folder)
         if storage is None:
             study.set_user_attr("home", folder_id(folder))
-        _check_same_search(study, _identity(experiment, dimensions), folder, _identity(_defaults(experiment), ()))
+        has_space = experiment.search is not None and bool(experiment.search.model_extra)
+        defaults = _identity(_defaults(experiment), ())
+        _check_same_search(study, _identity(experiment, dimensions), folder, defaults, has_space=has_space)
     return result
 
 
@@ -133,7 +135,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _check_same_search(
-    study: optuna.Study, identity: Mapping[str, str], folder: Path, defaults: Mapping[str, str]
+    study: optuna.Study, identity: Mapping[str, str], folder: Path, defaults: Mapping[str, str], *, has_space: bool
 ) -> None:
     earlier = study.user_attrs.get("settings")
     if earlier is None:
@@ -144,6 +146,12 @@ def _check_same_search(
     names = sorted(name for name in {*earlier, *identity} if earlier.get(name) != identity.get(name))
     if names:
         listed_names = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+        if not has_space and all(name.startswith("search.") for name in names):
+            raise SettingsError(
+                f"{folder}: this search was started with another default space ({listed_names}), which may change with "
+                "tfapp and with the settings around which it lies; write the space of before into a section [search], "
+                "or give another name to start a new one"
+            )
         raise SettingsError(
             f"{folder}: this search was started with other settings ({listed_names}); give them again, "
             "or another name to start a new one"
