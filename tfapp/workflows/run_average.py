@@ -72,8 +72,8 @@ def average_runs(
     """Averages the weights of runs into a run of its own, which is evaluated, exported and served like any other.
 
     The dev split chooses the parts of a greedy average and calibrates the result; the test split is evaluated once. The
-    settings are those of the part that is best on dev. What adapters changed is averaged as merged weights. See
-    `tfapp.training.model_soup`.
+    settings are those of the member that is best on dev, of those whose `training.adapt` trains the most weights. What
+    adapters changed is averaged as merged weights. See `tfapp.training.model_soup`.
 
     Args:
         runs: Finished runs of the same network on the same data. Their `[training]` may differ in any setting.
@@ -236,14 +236,14 @@ def _write_run(
     quiet: bool,
 ) -> Run:
     """Writes the folder of an average's run, evaluates it on the test split, and returns it."""
-    first, best = parts[0].run, parts[int(np.argmax(soup.values))].run
+    first = parts[0].run
     scores = [evaluation.main_score for evaluation in dev.evaluations[: len(parts)]]
     records = [
         AveragedPart(part.name, str(part.run.path), part.epoch, scores[number], number in soup.members)
         for number, part in enumerate(parts)
     ]
     evaluation = dev.evaluate(soup.weights)
-    experiment = _experiment(best, name or f"{read_run_settings(first.path).name}-average")
+    experiment = _experiment(_run_of_settings(parts, soup), name or f"{read_run_settings(first.path).name}-average")
     with ExitStack() as stack:
         folder = create_run(experiment, to, locks=stack)
         folder.write("data", first.read("data"))
@@ -258,6 +258,16 @@ def _write_run(
         counts["weights"] = dev.model.trainable_weights()
         finish_run(folder, splits, {"epochs": 0, "dev_score": evaluation.main_score, **counts}, quiet=quiet)
     return Run(folder.path)
+
+
+def _run_of_settings(parts: Sequence[_Part], soup: ModelSoup) -> RunFolder:
+    """Returns the run whose settings say what the average's weights are: of the widest training, the best on dev."""
+
+    def order(number: int) -> tuple[int, float]:
+        adapt = read_run_settings(parts[number].run.path).training.adapt
+        return {"head": 0, "all": 2}.get(adapt, 1), soup.values[number]
+
+    return parts[max(soup.members, key=order)].run
 
 
 def _experiment(folder: RunFolder, name: str) -> Experiment:
