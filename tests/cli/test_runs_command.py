@@ -32,7 +32,7 @@ def test_compare(runs: Path) -> None:
     first, second = runs / "toy" / "20260101-000000", runs / "toy" / "20260102-000000"
     out = call("runs", "compare", first, second, "--rows", "3").out
     assert "training.epochs" in out
-    assert "13 rows more" in out
+    assert "13 more rows" in out
     assert "run 20260101-000000 is better (exact McNemar test, p =" in out.replace("\n", " ")
     # The row that the second one alone gets right is among the few that are shown.
     assert "text 2 " in out

@@ -18,7 +18,7 @@ def test_few_texts_apart_say_nothing() -> None:
         replace(FIRST, wrong=frozenset({1, 2, 3})), replace(SECOND, wrong=frozenset({1, 4, 5, 6, 7, 8}))
     )
     assert sentence == (
-        "accuracy 0.971 of version 1 and 0.942 of version 2 are 3 of 103 texts apart; 5 are right in version 1 "
+        "accuracy 0.971 of version 1 and 0.942 of version 2 differ by 3 of 103 texts; 5 are right in version 1 "
         "alone, 2 in version 2 alone: too few to tell which is better (exact McNemar test, p = 0.45)"
     )
 
@@ -37,9 +37,9 @@ def test_the_same_mistakes() -> None:
 
 def test_without_the_rows_the_intervals_tell() -> None:
     overlap = "; the 95 % intervals 0.940 to 1.000 and 0.890 to 0.980 overlap: these scores do not tell"
-    assert f"3 of 103 texts apart{overlap}" in compare_scores(FIRST, SECOND)
+    assert f"differ by 3 of 103 texts{overlap}" in compare_scores(FIRST, SECOND)
     assert "do not overlap: the difference is real" in compare_scores(FIRST, replace(SECOND, interval=(0.8, 0.9)))
-    assert compare_scores(FIRST, replace(SECOND, interval=None)).endswith("3 of 103 texts apart")
+    assert compare_scores(FIRST, replace(SECOND, interval=None)).endswith("differ by 3 of 103 texts")
     other = [replace(one, name="ndcg@10") for one in (FIRST, SECOND)]
     assert f"0.942 of version 2, on 103 texts{overlap}" in compare_scores(*other)
 

@@ -225,7 +225,7 @@ def _print_comparison(comparison: RunComparison, rows: int) -> None:
             [[str(row.row), row.text, row.truth, row.first, row.second] for row in _some_rows(comparison, rows)],
         )
         if len(comparison.rows) > rows:
-            screen.print(f"{len(comparison.rows) - rows:,} rows more: --rows, or all of them by --json")
+            screen.print(f"{len(comparison.rows) - rows:,} more rows: use --rows, or --json for all")
     for line in (comparison.verdict, *comparison.notes):
         screen.print(line, soft_wrap=True)
 

@@ -79,7 +79,7 @@ def compare_scores(first: ScoreRecord, second: ScoreRecord) -> str:
         return f"{scores} are of different {first.unit}: evaluate both models on one file to compare them"
     if first.name == "accuracy":
         difference = round(abs(first.score - second.score) * first.count)
-        scores = f"{scores} are {difference:,} of {first.count:,} {first.unit} apart"
+        scores = f"{scores} differ by {difference:,} of {first.count:,} {first.unit}"
     else:
         scores = f"{scores}, on {first.count:,} {first.unit}"
     result = paired_test(first, second)

@@ -63,7 +63,7 @@ def choose_training(
         return replace(proposal, training={}, candidates=(_steps(rows, labels),))
     model["pooling"] = "mean"
     notes.append(encoder.pooling_note)
-    why = f"BERT reads each text once; train has about {pluralize(round(rows / max(labels, 1)), 'text')} a label"
+    why = f"BERT reads each text once; train has about {pluralize(round(rows / max(labels, 1)), 'text')} per label"
     head = head_candidate(proposal.rows, settings, why)
     # The first rows of a sorted file say nothing of how rare a label is.
     is_complete = sum(counts) >= 0.9 * proposal.rows
@@ -140,4 +140,4 @@ def _contrast(rows: int, labels: int) -> tuple[Candidate, ...]:
     if rows > _MOST_CONTRAST * labels:
         return ()
     training = {"method": "few-shot", "epochs": 5, "batch_size": _BATCH, "learning_rate": 1e-4}
-    return (Candidate("contrast of labels", "few texts a label say more in pairs", "best", training=training),)
+    return (Candidate("contrast of labels", "few texts per label say more in pairs", "best", training=training),)

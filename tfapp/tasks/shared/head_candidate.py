@@ -27,8 +27,8 @@ def head_candidate(rows: int, settings: DataSettings, reason: str) -> Candidate:
         return Candidate("output layer alone", reason, "fast", training={"adapt": "head"})
     return Candidate(
         "output layer alone",
-        f"{reason}; about {dev:.0f} texts of dev are too few to choose its penalty by, so cross-validation does, and "
-        "the layer learns them, too, after they were evaluated",
+        f"{reason}; about {dev:.0f} texts of dev are too few to choose its penalty, so cross-validation chooses it, "
+        "and the layer is then fitted to train and dev together",
         "fast",
         training={"adapt": "head", "head_penalty": "cross-validation"},
     )

@@ -16,7 +16,7 @@ class SentenceEncoder:
 
     Attributes:
         name: The preset.
-        known: Whether it was trained to be read so, as the catalogue says.
+        known: Whether it was trained with mean pooling, as the catalogue says.
     """
 
     name: str
@@ -26,8 +26,8 @@ class SentenceEncoder:
     def pooling_note(self) -> str:
         """Returns why the head reads the mean, as a line of a proposal."""
         if self.known:
-            return f"pooling: mean, as {self.name} is a sentence encoder, trained to be read so"
-        return f"pooling: mean, which says most of an encoder of sentences; nothing is known of {self.name}"
+            return f"pooling: mean, as {self.name} is a sentence encoder, trained with mean pooling"
+        return f"pooling: mean, which suits sentence encoders best; nothing is known of {self.name}"
 
 
 def find_sentence_encoder(preset: str | None = None) -> SentenceEncoder | None:
