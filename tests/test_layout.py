@@ -7,11 +7,14 @@ import importlib
 import itertools
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import grimp
+
+from tfapp.tasks.experiments import task_settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,6 +88,12 @@ def test_a_name_of_a_task_is_written_in_its_folder_alone() -> None:
             if name in folders and not path.is_relative_to(f"tasks/{folders[name]}"):
                 found.add((path.as_posix(), name))
     assert {(path, name) for path, name in found if path != PLACES_OF_OLD_NAMES} == NAMES_ELSEWHERE.keys()
+
+
+def test_a_setting_that_one_task_alone_reads_is_in_its_folder() -> None:
+    readers = Counter(name for settings in task_settings().values() for name in settings.reads)
+    assert readers["data.group"] > 1
+    assert [name for name, count in readers.items() if count == 1] == []
 
 
 def test_the_top_of_the_library_is_seen_at_a_glance() -> None:

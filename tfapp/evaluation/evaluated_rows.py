@@ -1,4 +1,4 @@
-"""Counts how far a test set repeats itself or the training, with the score without those rows."""
+"""The fields that all evaluations have, and how far the evaluated rows repeat themselves or the training."""
 
 from __future__ import annotations
 
