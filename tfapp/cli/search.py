@@ -33,6 +33,9 @@ def search(
     seeds: Annotated[
         int, typer.Option(help="With how many other seeds the winner is trained and evaluated on test; 0: not at all.")
     ] = 3,
+    keep_seeds: Annotated[
+        bool, typer.Option(help="Keep the runs of the other seeds in RUNS/NAME-seeds, for `tfapp runs average`.")
+    ] = False,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +59,7 @@ def search(
         trials=trials,
         minutes=minutes,
         seeds=seeds,
+        keep_seeds=keep_seeds,
         storage=storage,
         overrides=overrides or [],
         runs=runs,

@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 import pytest
 
+import tfapp
 from tests.toy import toy_rows
 from tests.workflows.search.stub_trial import WEIGHTS
 from tests.workflows.search.studies import ROOT, SPACE, STUB, running, start_search, stub_experiment, study_of
@@ -61,6 +62,18 @@ def test_only_the_best_keeps_its_weights(finished: tuple[Path, SearchResult]) ->
     assert [folder.name for folder in folders if (folder / "model").exists()] == [f"{result.best.number:04d}"]
     assert not list(runs.rglob("checkpoint.txt"))
     assert not (runs / "toy" / "search" / "seeds").exists()
+
+
+def test_the_seeds_of_the_winner_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    options = {"trials": 1, "experiment": stub_experiment(SPACE | {"epochs": [1]})}
+    result, _ = run_search(tmp_path, **options, keep_seeds=True)
+    assert result.path == tmp_path / "toy" / "20260101-000002"
+    (other,) = (tmp_path / "toy-seeds").iterdir()
+    assert tfapp.open_run(other).experiment.training.seed == 1
+    again, events = run_search(tmp_path, **options, keep_seeds=True)
+    assert again.path == result.path
+    assert "seed_end" not in [event["event"] for event in events]
+    assert list((tmp_path / "toy-seeds").iterdir()) == [other]
 
 
 def test_a_finished_search_is_left_as_it_is_and_goes_on_with_more_trials(tmp_path: Path) -> None:
@@ -259,6 +272,7 @@ def test_a_storage_that_cannot_be_used_is_told_without_its_password(tmp_path: Pa
         ({"trials": 0}, "trials must be 1"),
         ({"minutes": 0}, "minutes must be over 0"),
         ({"seeds": -1}, "seeds must be 0"),
+        ({"keep_seeds": True, "seeds": 1}, "with keep_seeds, seeds must be 2 or more, got 1"),
     ],
 )
 def test_bounds_are_checked(bounds: dict[str, Any], words: str, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def search(
     trials: int = 20,
     minutes: float | None = None,
     seeds: int = 3,
+    keep_seeds: bool = False,
     storage: str | None = None,
     overrides: Sequence[str] = (),
     runs: str | Path = "runs",
@@ -51,6 +52,7 @@ def search(
         trials: How many trials the study has at the most, over all calls and machines, those that failed aside.
         minutes: How long this machine searches at the most, over all calls; the winner's trainings come after.
         seeds: With how many other seeds the winner is trained; 0: it is not, as on all machines but one.
+        keep_seeds: Keep the runs of all these seeds, to average them: those beside the winner in `RUNS/NAME-seeds`.
         storage: The URL of a database of Optuna's, such as `postgresql://HOST/NAME`; by default a SQLite file.
         overrides: `section.name=value` items, over the file.
         runs: The folder of all runs; the study is in `RUNS/NAME/search`, the run of the winner in `RUNS/NAME`.
@@ -66,7 +68,7 @@ def search(
         StoreError: The storage cannot be used.
         TrainingError: Several trials failed in a row, or none came to its end.
     """
-    _check_bounds(trials, minutes, seeds)
+    _check_bounds(trials, minutes, seeds, keep_seeds=keep_seeds)
     settings = _load(experiment, overrides)
     if not (settings.data.dev or settings.data.dev_share):
         raise SettingsError(f"{settings.name}: data.dev_share is 0, but trials are compared on dev; set it over 0")
@@ -89,7 +91,13 @@ def search(
     write_search_report(result, study.study, dimensions)
     if seeds:
         winner_settings = trial_experiment(settings, dimensions, result.best.parameters)
-        options: dict[str, Any] = {"seeds": seeds, "command": command, "on_event": on_event, "quiet": quiet}
+        options: dict[str, Any] = {
+            "seeds": seeds,
+            "keep_seeds": keep_seeds,
+            "command": command,
+            "on_event": on_event,
+            "quiet": quiet,
+        }
         trainings, path = train_winner(winner_settings, result.best.number, folder, Path(runs), **options)
         result = replace(result, seeds=trainings, path=path)
         write_search_report(result, study.study, dimensions)
@@ -108,7 +116,7 @@ def _collect(study: SearchStudy) -> SearchResult:
     return SearchResult(study.folder, [one for one in map(TrialResult.of, study.finished_trials()) if one], winner)
 
 
-def _check_bounds(trials: int, minutes: float | None, seeds: int) -> None:
+def _check_bounds(trials: int, minutes: float | None, seeds: int, *, keep_seeds: bool) -> None:
     if "TF_CONFIG" in os.environ:
         raise SettingsError(
             "each trial is trained by one machine; unset TF_CONFIG, and give --storage to share a study"
@@ -119,6 +127,10 @@ def _check_bounds(trials: int, minutes: float | None, seeds: int) -> None:
         raise SettingsError(f"minutes must be over 0, got {minutes:g}")
     if seeds < 0:
         raise SettingsError(f"seeds must be 0 or more, got {seeds}")
+    if keep_seeds and seeds < 2:
+        raise SettingsError(
+            f"with keep_seeds, seeds must be 2 or more, got {seeds}; leave keep_seeds out, or raise seeds"
+        )
 
 
 def _load(experiment: Experiment | str | Path, overrides: Sequence[str]) -> Experiment:

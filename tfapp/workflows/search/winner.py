@@ -28,6 +28,7 @@ def train_winner(
     runs: Path,
     *,
     seeds: int,
+    keep_seeds: bool,
     command: Sequence[str],
     on_event: OnSearchEvent,
     quiet: bool,
@@ -43,6 +44,7 @@ def train_winner(
         folder: This machine's folder of the study.
         runs: The folder of all runs.
         seeds: How many seeds; those that follow on the trials' own.
+        keep_seeds: Make the others runs, too, in the folder `NAME-seeds` beside the experiment's.
         command: What trains; see `TRIAL_COMMAND`.
         on_event: Is told of each training.
         quiet: Show no progress.
@@ -55,17 +57,20 @@ def train_winner(
     """
     try:
         with process_lock(folder / ".winner.lock"):
-            record = _read_record(folder, trial, seeds)
+            record = _read_record(folder, trial, seeds, keep_seeds=keep_seeds)
             if record is None:
                 folders = {seed: folder / "seeds" / f"{trial:04d}-{seed}" for seed in _seeds(experiment, seeds)}
                 results = _train_all(experiment, folders, command, on_event, quiet=quiet)
-                winner = max(results, key=lambda result: result.dev)
-                source = _run_in(folders[winner.seed])
-                target = _free_path(runs / experiment.name / source.name)
-                record = {"trial": trial, "source": str(source), "run": str(target), "seeds": list(map(vars, results))}
-                # Before the rename, so that a search that is killed in between finds the run in either place.
+                winner = max(results, key=lambda result: result.dev).seed
+                source, target = _destination(folders[winner], runs / experiment.name)
+                record = {"trial": trial, "source": source, "run": target, "seeds": list(map(vars, results))}
+                if keep_seeds:
+                    others = [folders[seed] for seed in folders if seed != winner]
+                    record["others"] = [_destination(other, runs / f"{experiment.name}-seeds") for other in others]
+                # Before the renames, so that a search that is killed in between finds the runs in either place.
                 write_json(folder / "winner.json", record)
-            _publish(Path(record["source"]), Path(record["run"]))
+            for one in [(record["source"], record["run"]), *record.get("others", [])]:
+                _publish(*map(Path, one))
             shutil.rmtree(folder / "seeds", ignore_errors=True)
     except BlockingIOError as error:
         raise TrainingError(f"{folder}: {error} trains the winner; wait until it ends, or give --seeds 0") from error
@@ -95,14 +100,15 @@ def _train_all(
     return results
 
 
-def _read_record(folder: Path, trial: int, seeds: int) -> dict[str, Any] | None:
-    """Returns what was recorded of the winner; None where it is to be trained."""
+def _read_record(folder: Path, trial: int, seeds: int, *, keep_seeds: bool) -> dict[str, Any] | None:
+    """Returns what was recorded of the winner; None where it is to be trained, or the other seeds were not kept."""
     try:
         record: dict[str, Any] = json.loads((folder / "winner.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     is_complete = any((Path(record[name]) / "settings.toml").exists() for name in ("source", "run"))
-    return record if record["trial"] == trial and len(record["seeds"]) == seeds and is_complete else None
+    is_same = record["trial"] == trial and len(record["seeds"]) == seeds and (not keep_seeds or "others" in record)
+    return record if is_same and is_complete else None
 
 
 def _train_seed(experiment: Experiment, seed: int, folder: Path, command: Sequence[str]) -> SeedResult:
@@ -127,6 +133,12 @@ def _read_result(values: Mapping[str, Any]) -> SeedResult:
 def _run_in(folder: Path) -> Path:
     """Returns the run that a seed's process left."""
     return max(file.parent for file in folder.glob("*/*/settings.toml"))
+
+
+def _destination(folder: Path, runs: Path) -> tuple[str, str]:
+    """Returns the run that a seed's process left in its folder, and where it goes among other runs."""
+    source = _run_in(folder)
+    return str(source), str(_free_path(runs / source.name))
 
 
 def _free_path(path: Path) -> Path:
