@@ -113,7 +113,9 @@ def _look(stream: Stream) -> None:
         queries.trends(by)
     json.dumps([text.to_dict() for alert in queries.alerts() for text in queries.texts_of(alert)])
     reasons = [str(row["reason"]) for row in queries.rejected_rows()]
-    assert not [reason for reason in reasons if "could not be judged" in reason or "cannot be used" in reason], reasons
+    assert not [reason for reason in reasons if "could not be evaluated" in reason or "cannot be used" in reason], (
+        reasons
+    )
 
 
 def _clear(store: Store) -> None:

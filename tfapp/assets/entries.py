@@ -92,7 +92,7 @@ class Asset:
 
 @cache
 def catalogue() -> Mapping[str, Asset]:
-    """Returns what tfapp knows by name, in the catalogue's order."""
+    """Returns the assets that have a name, in the catalogue's order."""
     return load_catalogue(_FILE)
 
 
@@ -125,7 +125,7 @@ def find(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset] | 
 
 
 def require(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset] | None = None) -> Asset:
-    """Returns what `find` does, for a name that must exist.
+    """Returns the asset of a name, which must exist.
 
     Raises:
         AssetError: There is no such asset; names the nearest.

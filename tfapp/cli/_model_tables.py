@@ -75,7 +75,7 @@ def minute(time: str) -> str:
 
 
 def moved_versions(change: Change) -> str:
-    """Returns what a change moved."""
+    """Returns the versions or the label that a change moved."""
     if not change.label:
         return ", ".join(str(version) for version in change.versions)
     before, after = ("-" if version is None else version for version in (change.before, change.after))

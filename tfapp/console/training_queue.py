@@ -86,7 +86,7 @@ class Training:
 
     @property
     def error(self) -> str:
-        """Returns the last line of what its process complained about."""
+        """Returns the last line that its process wrote to standard error."""
         try:
             with (self.folder / "errors.txt").open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _ERRORS_READ))
@@ -99,7 +99,7 @@ class Training:
         return last[:_LONGEST_ERROR]
 
     def log(self) -> TrainingLog:
-        """Returns what its process has told so far."""
+        """Returns the events that its process has reported so far."""
         return TrainingLog.read(self.folder / "lines.jsonl")
 
     def cancel(self) -> None:

@@ -64,7 +64,7 @@ class LengthStats:
 
 @dataclass(frozen=True)
 class Description:
-    """A description of what is in a data file.
+    """A description of a data file's contents.
 
     Attributes:
         source: The file, folder or data set, as the user named it.

@@ -239,7 +239,7 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
 
 
 def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
-    """Returns what `data.group` says; the other column's text where it says nothing."""
+    """Returns the column that `data.group` names, else the column of the other text."""
     if source.settings.group is None:
         return otherwise
     values = _column(source, block, source.settings.group, as_text)

@@ -1,4 +1,4 @@
-"""Gives a split that was cut too small what it lacks, from the others."""
+"""Moves rows from other splits to a split that has too few."""
 
 from __future__ import annotations
 

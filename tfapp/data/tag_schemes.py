@@ -22,7 +22,7 @@ _OTHER_LETTERS: Final = {"L": "E", "U": "S", "M": "I"}
 
 
 class Tag(NamedTuple):
-    """A word's tag.
+    """A tag of a word: its prefix and its label.
 
     Attributes:
         mark: "O" outside of entities, else "B", "I", "E" or "S".

@@ -30,7 +30,7 @@ class LearningCurve:
 
     @property
     def gain(self) -> float:
-        """Returns what doubling the texts last gained."""
+        """Returns the gain in accuracy of the last doubling of the texts."""
         return self.scores[-1] - self.scores[-2]
 
     @property
@@ -39,7 +39,7 @@ class LearningCurve:
         return self.gain > _ERRORS * self.gain_error
 
     def sentence(self) -> str:
-        """Returns what the curve says, in plain words."""
+        """Returns the curve's meaning in plain words."""
         half_size, full_size = self.sizes[-2:]
         part = "" if full_size == self.train_rows else f" (the first of {self.train_rows:,})"
         step = (

@@ -18,11 +18,11 @@ __all__ = ["SearchPage", "render_search_page"]
 
 @dataclass(frozen=True)
 class SearchPage:
-    """What the page of a search shows.
+    """The contents of the page of a search.
 
     Attributes:
         title: The page's title.
-        headline: What came of it, in a line.
+        headline: The result, in a line.
         best: The best trial.
         seeds: The trainings of its settings with other seeds.
         chosen: The one that the run is of; None: there is none.

@@ -153,7 +153,7 @@ class TaskModel(ModelCheckpoint):
     def resample(
         self, ids: np.ndarray, splits: np.ndarray, targets: Any, random: np.random.Generator
     ) -> tuple[np.ndarray, Any]:
-        """Returns what one epoch learns from; here what `encode` gave, each time.
+        """Returns the ids and targets that one epoch learns from; here those of `encode`, in each epoch.
 
         Args:
             ids: Token ids of all rows, as `encode` gives them.
@@ -251,7 +251,7 @@ class TaskModel(ModelCheckpoint):
         self.calibration = calibration
 
     def write_products(self, folder: Path) -> None:
-        """Writes what else a finished run is to leave in its folder."""
+        """Writes the further files that a finished run leaves in its folder."""
 
     def trainable_weights(self) -> int:
         """Returns how many numbers a training of the whole network changes."""

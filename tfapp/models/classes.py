@@ -167,7 +167,7 @@ class ClassificationModel(TaskModel):
         return answers
 
     def class_config(self) -> dict[str, Any]:
-        """Returns what of `config` all classifiers have, whatever their network."""
+        """Returns the entries of `config` that all classifiers have, whatever their network."""
         config: dict[str, Any] = {
             "labels": self.labels,
             "multi_label": self.multi_label,
@@ -179,12 +179,12 @@ class ClassificationModel(TaskModel):
         return config
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns what "none of these" measures distances to, if it does."""
+        """Returns the references to which "none of these" measures distances, if it does."""
         arrays_by_name = {name: getattr(self.unknown, name) for name in _ARRAYS} if self.unknown else {}
         return {name: value for name, value in arrays_by_name.items() if value is not None}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Takes what `arrays` gave."""
+        """Loads the arrays that `arrays` returned."""
         if self.unknown:
             stored: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
             self.unknown = replace(self.unknown, **stored)

@@ -102,7 +102,7 @@ class TextClassifier(BertModel, ClassificationModel):
         return self._over_windows(ids, partial(super().logits, training=training))
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Returns what the head reads.
+        """Returns the vectors that the head reads.
 
         Args:
             ids: As in `logits`.

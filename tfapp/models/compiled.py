@@ -39,7 +39,7 @@ class CompiledNetwork:
         self._run = tf.function(run, jit_compile=True, reduce_retracing=True, autograph=False)
 
     def __call__(self, inputs: dict[str, tf.Tensor], *, training: bool) -> Any:
-        """Returns what the network makes of its inputs."""
+        """Returns the network's outputs for its inputs."""
         rows, width = tf.unstack(tf.shape(inputs[self._position_input]))
         row_count = round_up(rows, _LEAST_ROWS[training])
         outputs = self._run({name: self._pad(name, values, row_count) for name, values in inputs.items()}, training)

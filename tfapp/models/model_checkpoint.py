@@ -41,11 +41,11 @@ class ModelCheckpoint(abc.ABC):
         """Builds the network that `config` described, with fresh weights."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns what `save` keeps beside the network's weights and the config, by name."""
+        """Returns the arrays that `save` keeps beside the network's weights and the config, by name."""
         return {}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:  # noqa: B027 - most models have none
-        """Takes what `arrays` gave when the model was saved."""
+        """Loads the arrays that `arrays` returned when the model was saved."""
 
     def save(self, folder: Path) -> None:
         """Writes everything that `load` needs into an existing folder; `model.json` appears last, by rename."""

@@ -222,7 +222,7 @@ class Preprocessor:
 
     @classmethod
     def load(cls, folder: Path, config: dict[str, object]) -> Preprocessor:
-        """Reads what `save` wrote."""
+        """Loads a preprocessor that `save` wrote."""
         vocabulary = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
         return cls(vocabulary, lowercase=bool(config["lowercase"]), max_length=int(str(config["max_length"])))
 

@@ -48,11 +48,11 @@ class Unknown:
 
     @property
     def measures(self) -> bool:
-        """Returns whether it has what it measures by."""
+        """Returns whether the references that it measures by are there; energy needs none."""
         return self.by == "energy" or self.references is not None
 
     def measure(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns how far logits float32[N, K] are from what is known, float32[N]."""
+        """Returns how unlike the known texts logits float32[N, K] are, float32[N]: a distance or an energy."""
         if self.references is None:
             return energy(logits)
         if self.by == "boundary":

@@ -64,7 +64,7 @@ class Change:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Change:
-        """Reads what `to_dict` gave."""
+        """Makes a change from the values that `to_dict` returned."""
         values_as_text = {name: values[name] for name in ("model", "action", "time", "who")}
         versions = tuple(values.get("versions", ()))
         texts = {"label": values.get("label", ""), "note": values.get("note", "")}

@@ -47,7 +47,7 @@ class LabelStore:
         return cls(Path(models).absolute(), Path(file))
 
     def model(self, name: str) -> ConfiguredModel:
-        """Returns what the file says of a model now.
+        """Returns the file's current entry of a model.
 
         Raises:
             SettingsError: The file cannot be read.

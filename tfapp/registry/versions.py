@@ -119,7 +119,7 @@ def version_folder(folder: Path | str, name: str, version: int) -> Path:
 
 
 def check_name(name: str) -> None:
-    """Refuses what cannot be a model's folder.
+    """Checks that a path can be a model's folder.
 
     Raises:
         RegistryError: The name is empty, hidden, a path, or one that TensorFlow takes for a pattern.

@@ -89,7 +89,7 @@ def export_model(
 
 
 def write_graph(folder: Path, module: ServedModule, task: contract.Task) -> None:
-    """Writes a version's SavedModel, without what lies beside it.
+    """Writes a version's SavedModel, without the files beside it.
 
     Args:
         folder: The version's folder.

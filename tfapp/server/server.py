@@ -214,7 +214,7 @@ def single_server(name: str, base_path: Path | str, settings: ServerSettings | N
 
 
 def configured_server(config: Path | str, settings: ServerSettings | None = None) -> ModelServer:
-    """Returns a server of what a model config file names.
+    """Returns a server of the models that a model config file names.
 
     Args:
         config: The file, read again every `model_config_file_poll_wait_seconds`.

@@ -76,7 +76,7 @@ class FeatureStore:
     folder: Path
 
     def load(self) -> list[np.ndarray]:
-        """Returns what was added, in order.
+        """Returns the arrays that were added, in order.
 
         Raises:
             TrainingError: A file is damaged.

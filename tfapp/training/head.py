@@ -129,7 +129,7 @@ class HeadTrainer(Trainer):
         return self.settings.head_penalty == "cross-validation"
 
     def _make_store_step(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
-        """Returns a function that keeps what was read, every so many steps."""
+        """Returns a function that stores the vectors that were read, every so many steps."""
         every = self.settings.checkpoint_steps
 
         def on_step(batches: list[np.ndarray]) -> None:

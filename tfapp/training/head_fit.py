@@ -63,7 +63,7 @@ class HeadFit:
         self._model.head.bias.assign(self._weights[-1].astype(np.float32))
 
     def evaluate(self, weights: np.ndarray, penalty: float) -> tuple[float, np.ndarray]:
-        """Returns what a fit makes smaller, and its gradient float64[(H + 1) * K].
+        """Returns the loss that a fit minimizes, and its gradient float64[(H + 1) * K].
 
         Args:
             weights: float64[(H + 1) * K], those of the kernel before those of the bias.

@@ -27,7 +27,7 @@ def fit_start(
     budget: TimeBudget | None = None,
     shared: SharedArrays | None = None,
 ) -> None:
-    """Fits a model's head to what its BERT makes of the train split before it has learnt anything.
+    """Fits a model's head to the vectors of the train split that its BERT gives before training.
 
     The reading takes at most half of a budget; then the texts that were read by then are fitted to. What reads them
     is `frozen`; see `train`.

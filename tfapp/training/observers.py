@@ -94,7 +94,7 @@ class HistoryObserver(Observer):
         self._started = clock()
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Drops what a killed run wrote after its last checkpoint."""
+        """Drops the lines that a killed run wrote after its last checkpoint."""
         del total_steps
         lines = self._file.read_text(encoding="utf-8").splitlines() if step and self._file.exists() else []
         lines = [line for line in lines if self._step(line) <= step]

@@ -35,7 +35,7 @@ class StepPrecision:
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Rewrites what is run in the block, and nothing else in the process."""
+        """Rewrites the graphs that run in the block, and nothing else in the process."""
         if not self.rewrite:
             yield
             return

@@ -1,4 +1,4 @@
-"""The folder of one run: what it was asked, what it ran on, what came out."""
+"""The folder of one run: its settings, its environment, its results."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """Returns what `--resume` goes on from."""
+        """Returns the checkpoint from which `--resume` continues."""
         return self.path / "checkpoint.npz"
 
     @property
     def features(self) -> Path:
-        """Returns what `--resume` goes on from where the head alone is trained."""
+        """Returns the vectors from which `--resume` continues where the head alone is trained."""
         return self.path / "features"
 
     @property
@@ -80,7 +80,7 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Returns what a process holds while it trains the run."""
+        """Returns the lock that a process holds while it trains the run."""
         return self.path / ".lock"
 
     @property
@@ -105,7 +105,7 @@ class RunFolder:
 
     @property
     def preset(self) -> Path:
-        """Returns what pretraining makes: a checkpoint that other experiments start from."""
+        """Returns the preset that pretraining makes, from which other experiments start."""
         return self.path / "preset"
 
     def evaluation_folder(self, data: str | None) -> Path:
@@ -160,7 +160,7 @@ class RunFolder:
             raise TrainingError(f"{self.path}: the run has no {name}.json; did its training finish?") from error
 
     def remove_leftovers(self) -> None:
-        """Removes what only a run that goes on would need."""
+        """Removes the files that only a resumed run would need."""
         for file in (self.checkpoint, self.held_out, self.lock):
             file.unlink(missing_ok=True)
         for folder in (self.features, self.contrast):

@@ -1,4 +1,4 @@
-"""Gives a trained classifier what it needs to answer "none of these"."""
+"""Enables a trained classifier to answer "none of these"."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FEWEST: Final = 4096
 
 
 def calibrate_unknown(model: TaskModel, train_split: TokenizedSplit, dev_split: TokenizedSplit) -> bool:
-    """Gives a trained classifier that measures by texts of train what it measures by, and its limit.
+    """Sets the references and the limit of a trained classifier that can answer "none of these".
 
     Where it may choose how to measure, it does; see `choose_method`.
 

@@ -68,7 +68,7 @@ def choose_method(
 
 
 def refer(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
-    """Returns the same with what it measures by.
+    """Returns the same with the references or boundaries that it measures by.
 
     Args:
         unknown: Says how far is measured.

@@ -167,7 +167,7 @@ class AppState:
         return self.shared_session(name, lambda: application.open_session(home, self), application.close_session)
 
     def shared_session(self, name: str, make: Callable[[], T], close: Callable[[T], None]) -> T:
-        """Returns what is open under a name; it is made where it is not, and closed with all."""
+        """Returns the session of a name; it is opened on the first call, and closed with all others."""
         with self._lock:
             if name not in self._sessions:
                 self._sessions[name] = session = make()

@@ -1,4 +1,4 @@
-"""Writes what a run added to its preset to a file of its own."""
+"""Writes the adapter that a run added to its preset to a file of its own."""
 
 from __future__ import annotations
 

@@ -92,5 +92,5 @@ def count_shared_rows(first: Path, second: Path) -> int | None:
 
 
 def _key(row: AnsweredRow) -> bytes:
-    """Returns what tells a row from others, whatever a model answered."""
+    """Returns the key of a row, which does not depend on a model's answers."""
     return blake2b("\0".join((row.text, row.truth)).encode(), digest_size=_KEY_BYTES).digest()

@@ -13,7 +13,7 @@ __all__ = ["calibrate"]
 def calibrate(
     model: TaskModel, folder: RunFolder, train_split: TokenizedSplit, dev_split: TokenizedSplit, *, temperatures: bool
 ) -> bool:
-    """Fits what a trained model's answers are read by.
+    """Fits the calibration of a trained model, such as temperatures and thresholds, to the dev split.
 
     Args:
         model: With its best weights.

@@ -105,7 +105,7 @@ def train_candidates(
 
 
 def _budget(plan: Plan, folder: RunFolder | None, clock: Callable[[], float]) -> TimeBudget | None:
-    """Returns what is left of a plan's minutes; those that a killed run had used are used."""
+    """Returns the rest of a plan's minutes; those that a killed run had used count as used."""
     if plan.minutes is None:
         return None
     seconds = folder.read_if_there("time", {"used": 0.0})["used"] if folder else 0.0

@@ -156,7 +156,7 @@ def _elsewhere(client: Client, name: str, label: str, version: int, timeout: flo
 
 
 def _ask(missing: Callable[[str, Client], str], address: str, client: Client) -> str:
-    """Returns what is missing; a server that is away or does not know the model yet may come to it."""
+    """Returns what is missing on a server; one that is away, or does not know the model yet, is waited for."""
     from tfapp_client import StatusError
     from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError
 

@@ -18,7 +18,7 @@ _PLANNED: Final = (("candidates", True), ("left_out", False))
 
 
 def plan_request(plan: Plan) -> dict[str, Any]:
-    """Returns what was asked, to compare a run with that is gone on with."""
+    """Returns the request of a plan, with which that of a resumed run is compared."""
     settings = [dump_toml(candidate.experiment) for candidate in plan.candidates]
     return {"quality": plan.quality, "minutes": plan.minutes, "settings": settings}
 

@@ -12,7 +12,7 @@ __all__ = ["check_target", "copy_preset"]
 
 
 def copy_preset(run: Path, to: Path) -> Path:
-    """Copies what a run of a pretraining made to a folder of its own, which `model.preset` names then.
+    """Copies the preset of a pretraining run to a folder of its own, which `model.preset` can name.
 
     The folder appears by rename; an earlier preset there is replaced.
 

@@ -161,7 +161,7 @@ def _check_runs(runs: Sequence[Run]) -> list[RunFolder]:
 
 
 def _network(folder: RunFolder) -> dict[str, Any]:
-    """Returns what must be the same of runs that are averaged, by name.
+    """Returns the entries that must be equal in all runs that are averaged, by name.
 
     Raises:
         TrainingError: The run has no average with others.

@@ -118,7 +118,7 @@ class RunComparison:
 
 
 def compare_runs(first: Run | str | Path, second: Run | str | Path, *, data: str | Path | None = None) -> RunComparison:
-    """Compares two runs by what their folders say.
+    """Compares two runs by the files in their folders.
 
     Scores on the same rows are compared by the exact test of McNemar where answers are right or wrong, else by a paired
     bootstrap; see `tfapp.evaluation.paired_tests`. Scores on other rows are not compared.
@@ -255,7 +255,7 @@ def _other_rows(first: _EvaluatedRun, second: _EvaluatedRun) -> str:
 
 
 def _data(record: RunRecord) -> dict[str, Any]:
-    """Returns what is on record of a run's data and of what it ran on."""
+    """Returns the record of a run's data and environment."""
     environment = record.folder.read_if_there("environment", {})
     packages = {f"{name} version": number for name, number in environment.get("packages", {}).items()}
     machine = {name: environment.get(name) for name in ("python", "platform", "cpus", "gpus")}

@@ -41,7 +41,7 @@ class BestDevScore:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is on record of a run.
+    """The record of a run.
 
     Attributes:
         path: Its folder, `runs/NAME/TIME`.
@@ -109,7 +109,7 @@ class RunRecord:
 
 
 def list_runs(runs: str | Path = "runs", *, name: str | None = None) -> list[RunRecord]:
-    """Returns what is on record of the runs in a folder, by name, oldest first.
+    """Returns the records of the runs in a folder, by name, oldest first.
 
     Args:
         runs: The folder of all runs.

@@ -123,7 +123,7 @@ class Difference:
 def describe(
     models: str | Path = "models", names: tuple[str, ...] = (), config: str | Path | None = None
 ) -> list[CatalogueEntry]:
-    """Returns what is on record of the models in a folder.
+    """Returns the records of the models in a folder.
 
     Args:
         models: The models folder.

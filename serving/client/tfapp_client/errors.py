@@ -110,7 +110,7 @@ class NotFoundError(StatusError):
 
 
 class AlreadyExistsError(StatusError):
-    """What the call would make is there already."""
+    """The thing that the call would make exists already."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
 

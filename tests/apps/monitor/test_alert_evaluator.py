@@ -199,7 +199,7 @@ def test_a_topic_that_cannot_be_judged_is_set_aside_and_the_others_are_judged(
     assert stream.headlines() == [("phone", 8, "open")]
     (row,) = stream.queries.rejected_rows()
     assert "the topic parcel since 2026-03-02T08:00:00+00:00" in str(row["place"])
-    assert "its windows could not be judged: KeyError" in str(row["reason"])
+    assert "its windows could not be evaluated: KeyError" in str(row["reason"])
     caplog.clear()
     stream.evaluator.evaluate(final=True)
     assert caplog.text == ""

@@ -36,8 +36,8 @@ _MINUTE: Final = timedelta(minutes=1)
 class AlertEvaluator:
     """Evaluates the stored windows for rises and drifts, and raises alerts.
 
-    Everything that it must remember is in the database, and a window's judgement follows from the counts alone. So it
-    may be stopped anywhere, and what it found is written once, whoever judges a window again.
+    Everything that it must remember is in the database, and a window's evaluation follows from the counts alone. So it
+    may be stopped anywhere, and what it found is written once, whoever evaluates a window again.
     """
 
     def __init__(self, store: Store, settings: MonitorSettings, clock: Clock, sinks: Sequence[str] = ()) -> None:
@@ -85,8 +85,8 @@ class AlertEvaluator:
         except Exception as error:
             if isinstance(error, (OperationalError, InterfaceError)) or getattr(error, "connection_invalidated", False):
                 raise  # it is the database that fails
-            _log.exception("%s since %s could not be judged, and is judged again when its texts change", what, since)
-            reason = f"its windows could not be judged: {type(error).__name__}: {error}"[:_SHOWN]
+            _log.exception("%s since %s could not be evaluated, and is tried again when its texts change", what, since)
+            reason = f"its windows could not be evaluated: {type(error).__name__}: {error}"[:_SHOWN]
             row = RejectedMessage("alerts", f"{what} since {since.isoformat()}", RejectedRow(1, reason, ""))
             add_rejected(session, [row], self._clock(), self._settings.set_aside_rows)
 

@@ -110,7 +110,7 @@ class ClassifierClient:
         while True:
             try:
                 return self._ask(messages)
-            except Exception as error:  # noqa: BLE001 - whatever one text causes, the others are judged
+            except Exception as error:  # noqa: BLE001 - whatever one text causes, the others are classified
                 problem = error
             self._wait_until_all_answer(problem)
             tries += 1

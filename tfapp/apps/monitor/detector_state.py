@@ -20,7 +20,7 @@ __all__ = ["REACH", "DetectorState"]
 W = TypeVar("W")
 
 REACH: Final = 4
-"""Windows that late texts may change are judged anew so far back, in lengths of the history."""
+"""Windows that late texts may change are evaluated again so far back, in lengths of the history."""
 
 
 class DetectorState:

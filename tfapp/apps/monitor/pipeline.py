@@ -72,7 +72,7 @@ class Pipeline:
         """Ingests all that the readers have, each in a thread of its own, and returns the counts.
 
         Returns:
-            What came of it.
+            The result.
 
         Raises:
             TfappError: A source cannot be read, or a model is of no use.

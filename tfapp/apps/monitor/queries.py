@@ -39,7 +39,7 @@ By = Literal["topic", "source", "entity"]
 class TrendPoint:
     """A window of a trend: its first moment, its counts, and the expected share of negatives.
 
-    `expected` is None where the window was not judged, or is not of one topic.
+    `expected` is None where the window was not evaluated, or is not of one topic.
     """
 
     start: datetime

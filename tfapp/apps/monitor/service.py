@@ -98,7 +98,7 @@ class Monitor(Application[MonitorSettings]):
             quiet: Show no progress while models are trained.
 
         Returns:
-            What came of it.
+            The result.
 
         Raises:
             TfappError: Settings, inputs, models or database; says which, and what to do. A run that ended in any way is

@@ -110,7 +110,7 @@ class MonitorSettings(ApplicationSettings):
     )
     negative: str = Field("negative", min_length=1, description="The sentiment whose share is watched.")
     positive: str = Field("positive", min_length=1, description="Its opposite, which is counted, too.")
-    batch_size: int = Field(64, ge=1, le=4096, description="Texts that are judged and stored together, at most.")
+    batch_size: int = Field(64, ge=1, le=4096, description="Texts that are classified and stored together, at most.")
     batch_seconds: float = Field(0.2, ge=0, le=86_400, description="How long a batch waits for more texts.")
     longest_text: int = Field(20_000, ge=1, description="Characters of a text; a longer one is rejected.")
     future_minutes: float = Field(
@@ -125,18 +125,20 @@ class MonitorSettings(ApplicationSettings):
     lateness_minutes: float = Field(
         10.0,
         ge=0,
-        description="A window is judged when texts are so much newer than its end; later ones judge it anew.",
+        description="A window is evaluated when texts are so much newer than its end, and again when later ones come.",
     )
     idle_seconds: float = Field(
-        60.0, gt=0, description="Where no text comes for so long, windows that are over by the clock are judged."
+        60.0, gt=0, description="Where no text comes for so long, windows that are over by the clock are evaluated."
     )
     history: int = Field(48, ge=4, description="Windows with texts that a topic's usual share is taken from, at most.")
     least_history: int = Field(8, ge=2, description="There is no alert before a topic has so many of them.")
     guard: int = Field(
-        1, ge=0, description="Windows left out between the history and what is judged, so that a slow rise stands out."
+        1,
+        ge=0,
+        description="Windows left out between the history and those that are tested, so that a slow rise stands out.",
     )
     spans: tuple[PositiveInt, ...] = Field(
-        (1, 2, 4, 8), min_length=1, description="The last so many windows are judged together, in turn."
+        (1, 2, 4, 8), min_length=1, description="The last so many windows are tested together, for each number."
     )
     false_alerts: float = Field(
         1.0, gt=0, le=1000, description="False alerts that are accepted in 1000 windows, over all topics together."

@@ -85,7 +85,7 @@ class MentionRow(Base):
 
 
 class WindowRow(Base):
-    """Counts of a topic's texts in a window; `judged` is how many there were when it was judged last."""
+    """Counts of a topic's texts in a window; `judged` is how many there were when it was last evaluated."""
 
     __tablename__ = "monitor_window"
     width: Mapped[str] = mapped_column(_KIND, primary_key=True)

@@ -44,7 +44,7 @@ def show_events(addition: IngestResult, *, as_json: bool) -> None:
 
 
 def show_trained(training: TrainedRanking, *, as_json: bool) -> None:
-    """Prints what was trained."""
+    """Prints the result of a training."""
     weights = dict(zip(training.ranking.known.names, training.ranking.known.weights, strict=True))
     if as_json:
         print_json(

@@ -81,7 +81,7 @@ def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[dict[str
 
 
 def _draw_articles(odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.intp]:
-    """Yields what is opened on a day."""
+    """Yields the articles that are opened on a day."""
     chances = np.exp(odds - odds.max())
     # A little of everything may be opened.
     chances = 0.9 * chances / chances.sum() + 0.1 / len(chances)

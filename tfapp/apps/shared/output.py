@@ -1,4 +1,4 @@
-"""Prints what the commands of several applications show."""
+"""Prints the outputs that the commands of several applications share."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Support(Application[SupportSettings]):
             quiet: Show no progress.
 
         Returns:
-            What came of it.
+            The result.
 
         Raises:
             TfappError: File, settings, database, training or model server; says which, and what to do. A build that

@@ -196,7 +196,7 @@ class Leases:
         self._lock = threading.Lock()
 
     def others(self, of: str, who: str) -> set[int]:
-        """Returns what others hold a lease of."""
+        """Returns the texts that other people are labelling."""
         with self._lock:
             now = self._ticks()
             self._lent = {key: lent for key, lent in self._lent.items() if lent[1] > now}

@@ -205,7 +205,7 @@ def _all_columns() -> list[str]:
 
 
 def _corrections(fields: Mapping[str, str]) -> FileCorrections:
-    """Returns what a form or an address says of a file."""
+    """Returns the corrections of a file's reading that a form or an address has."""
     task = fields.get("task", "")
     if task and task not in servable_tasks():
         raise SettingsError(f"task: must be one of {', '.join(servable_tasks())}, got {task[:40]!r}")

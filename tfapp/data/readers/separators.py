@@ -1,4 +1,4 @@
-"""Finds what separates the fields of a csv file: a comma, a semicolon, a tab or a bar.
+"""Finds the separator of a csv file's fields: a comma, a semicolon, a tab or a bar.
 
 What separates fields stands equally often in every row; a character of the texts does not. So each candidate reads the
 file's first rows by the rules of csv, quotes included, and the one wins by which most of them have as many fields as

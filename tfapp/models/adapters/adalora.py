@@ -198,7 +198,7 @@ class RankAllocator:
         return np.concatenate([values + p.mean(axis=0) + q.mean(axis=1) for p, values, q in triplets])
 
     def allocate(self, step: int, total_steps: int) -> None:
-        """Sets to 0 what is over the budget after so many steps of all.
+        """Sets to 0 the singular values beyond the budget of this step.
 
         `total_steps` may change while the training goes on; the budget never rises.
         """

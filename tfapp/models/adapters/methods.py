@@ -22,7 +22,7 @@ def adapter_class(method: str) -> type[KernelAdapter] | None:
 
 
 def adapter_scale(alpha: float, rank: int, *, rank_stabilized: bool = False) -> float:
-    """Returns what the matrix that an adapter adds is multiplied by.
+    """Returns the factor by which the matrix that an adapter adds is multiplied.
 
     LoRA (Hu et al. 2021) takes alpha / rank. With that, larger ranks learn more slowly, since the product of two random
     matrices grows by the root of the rank only. Rank-stabilized LoRA (Kalajdzievski 2023, "rsLoRA") takes

@@ -88,7 +88,7 @@ class SilentCallWatchdog:
             self._watch()
 
     def discard(self, call: grpc.ServicerContext) -> None:
-        """Watches a call no longer."""
+        """Stops watching a call."""
         with self._lock:
             self._waiting.discard(call)
 

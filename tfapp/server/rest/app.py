@@ -224,7 +224,7 @@ async def _send_in_pieces(response: Response, send: Send) -> None:
 
 
 async def _result(request: Request, future: concurrent.futures.Future[_Answer]) -> _Answer:
-    """Returns what a thread makes, as long as the caller is there."""
+    """Returns the result of a thread, as long as the caller is there."""
     work = asyncio.wrap_future(future)
     disconnection = asyncio.ensure_future(_disconnection(request))
     try:

@@ -97,7 +97,7 @@ def _runs(graph: Any, folder: Path) -> Iterator[_Runner]:
 
 
 def _graph_runs(graph: Any, walk: GraphWalk) -> Iterator[_Runner]:
-    """Yields what TensorFlow Serving runs: by the names of nodes."""
+    """Yields the names of the nodes that TensorFlow Serving runs."""
     for name, definition in graph.signature_def.items():
         init = name == _INIT_SIGNATURE
         outputs = [tensor for info in definition.outputs.values() for tensor in _tensors(info)]

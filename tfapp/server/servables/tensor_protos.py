@@ -106,7 +106,7 @@ def as_tensor(array: NDArray[Any], dtype: int) -> tf.Tensor:
 
 
 def as_array(tensor: tf.Tensor) -> NDArray[Any]:
-    """Returns an array of what the model answered.
+    """Returns the array of a tensor that the model answered.
 
     Raises:
         RequestError: It has strings in more dimensions than TensorFlow's Python can carry.

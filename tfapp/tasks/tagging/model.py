@@ -98,7 +98,7 @@ class TextTagger(BertModel):
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
-        """Fits the backbone to the settings; a word's casing is a segment."""
+        """Gives the backbone a segment for each kind of casing, where the settings ask for it."""
         backbone = super().fit_backbone(backbone, settings)
         return with_segments(backbone, CASING_KINDS) if TaggingModelSettings.of(settings).word_shapes else backbone
 

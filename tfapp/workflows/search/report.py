@@ -26,7 +26,7 @@ def write_search_report(result: SearchResult, study: optuna.Study, dimensions: S
     """Writes `report.html` into the folder of a search.
 
     Args:
-        result: What came of it by now.
+        result: The results so far.
         study: Optuna's, which says how much each setting matters (PED-ANOVA; Watanabe et al. 2023).
         dimensions: What was searched.
     """

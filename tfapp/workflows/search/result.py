@@ -139,7 +139,7 @@ class SearchResult:
         return self.folder / "report.html"
 
     def headline(self) -> str:
-        """Returns what came of it, in a line."""
+        """Returns the result in a line."""
         best = self.best
         words = f"best of {len(self.trials)} trials on dev: {best.score_name} {best.score:.3f} (trial {best.number})"
         winner = self.winner

@@ -108,7 +108,7 @@ def search(
 
 
 def _collect(study: SearchStudy) -> SearchResult:
-    """Returns what came of the trials by now."""
+    """Returns the results of the trials so far."""
     best = study.best()
     winner = TrialResult.of(best) if best else None
     if winner is None:

@@ -91,7 +91,7 @@ def _dev_value(dev: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Trains what the folder's `trial.toml` says, and prints what came of it."""
+    """Trains the settings in the folder's `trial.toml`, and prints the result."""
     mode, folder, shared = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     # What libraries print must not get between the lines.
     output_stream, sys.stdout = sys.stdout, sys.stderr

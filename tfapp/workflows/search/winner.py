@@ -101,7 +101,7 @@ def _train_all(
 
 
 def _read_record(folder: Path, trial: int, seeds: int, *, keep_seeds: bool) -> dict[str, Any] | None:
-    """Returns what was recorded of the winner; None where it is to be trained, or the other seeds were not kept."""
+    """Returns the winner's record; None where it is still to be trained, or the other seeds were not kept."""
     try:
         record: dict[str, Any] = json.loads((folder / "winner.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -112,7 +112,7 @@ def _read_record(folder: Path, trial: int, seeds: int, *, keep_seeds: bool) -> d
 
 
 def _train_seed(experiment: Experiment, seed: int, folder: Path, command: Sequence[str]) -> SeedResult:
-    """Trains one seed, or reads what came of it before a kill."""
+    """Trains one seed, or reads the result of an earlier training of it."""
     file = folder / "result.json"
     if not file.exists():
         private_folder(folder)

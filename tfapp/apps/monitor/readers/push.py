@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 _LARGEST: Final = 8_000_000
 # All requests together, of which those that cannot be taken are told to come again.
 _MOST_HELD: Final = 64_000_000
-_BUSY: Final = "more is sent than is judged"
+_BUSY: Final = "more texts are sent than can be classified"
 _WAITING: Final = 64
 _BACKLOG: Final = 2048
 # What callers get to take their last answer.
@@ -52,7 +52,7 @@ class PushReader:
     """A web server that takes a JSON object, a list of them, or lines of them (application/x-ndjson).
 
     It answers when the texts are stored; a caller that gets another answer, or none, sends them again. Where more is
-    sent than is judged, it answers 503 with Retry-After.
+    sent than can be classified, it answers 503 with Retry-After.
 
     Args:
         host: Where it listens. Beyond this machine, a token must be set.

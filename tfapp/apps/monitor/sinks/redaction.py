@@ -83,7 +83,7 @@ def shown_address(url: str) -> str:
 
 
 def url_secrets(url: str) -> list[str]:
-    """Returns what `shown_address` leaves out, whole and in its parts."""
+    """Returns the parts of a URL that `shown_address` leaves out, whole and in pieces."""
     parts = urlsplit(url)
     pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
     path = parts.path if parts.path.strip("/") else ""
