@@ -162,8 +162,11 @@ def test_rules_over_several_settings() -> None:
         "smaller"
     )
     assert complaint("training.adapt=lora", "model.kind=lstm").endswith(
-        "training.adapt is lora, but model.kind lstm has no pretrained layers; use kind bert"
+        "training.adapt is lora, but model.kind lstm begins at random weights; remove it, or begin with a preset"
     )
+    assert complaint(
+        "task=pretraining", "model.kind=simcse", "model.fresh.layers=2", "training.layer_decay=0.9"
+    ).endswith("model.kind simcse begins at random weights; remove it, or begin with a preset")
     assert "training.xla is true, but model.kind lstm cannot be compiled" in complaint(
         "training.xla=true", "model.kind=lstm"
     )

@@ -60,7 +60,7 @@ def _adapt(experiment: Experiment) -> str | None:
     kind, adapt, decay = experiment.model.kind, experiment.training.adapt, experiment.training.layer_decay
     setting = f"training.adapt is {adapt}" if adapt != "all" else f"training.layer_decay is {decay:g}"
     if kind != "bert" and experiment.model.from_scratch and (adapt != "all" or decay < 1):
-        return f"{setting}, but model.kind {kind} has no pretrained layers; use kind bert"
+        return f"{setting}, but model.kind {kind} begins at random weights; remove it, or begin with a preset"
     if adapt == "head" and decay < 1:
         return f"training.layer_decay is {decay:g}, but with adapt head no layer below the head learns"
     return None
