@@ -75,7 +75,7 @@ class ContenderScore:
 
 
 @dataclass
-class Result:
+class AccuracyResult:
     """The trainings of a row."""
 
     name: str
@@ -130,10 +130,10 @@ def main() -> None:
     options.seeds = options.seeds or 3
     table_rows = {name: ROWS[name] for name in options.rows}
     check_files(table_rows, options.data)
-    results: list[Result] = []
+    results: list[AccuracyResult] = []
     with tempfile.TemporaryDirectory() as folder:
         for name, row in table_rows.items():
-            results.append(Result(name, "", row.reach))
+            results.append(AccuracyResult(name, "", row.reach))
             for _ in measure(row, results[-1], options, Path(folder)):
                 if options.output:
                     report = {"rows": [asdict(one) for one in results], "environment": environment(*PACKAGES)}
@@ -147,7 +147,7 @@ def check_files(rows: dict[str, Row], data: Path) -> None:
         raise SystemExit(f"no {', '.join(missing)}; give their folder with --data, or choose --rows")
 
 
-def measure(row: Row, result: Result, options: argparse.Namespace, folder: Path) -> Iterator[None]:
+def measure(row: Row, result: AccuracyResult, options: argparse.Namespace, folder: Path) -> Iterator[None]:
     """Trains with each seed, tfapp and the peer by turns."""
     for seed in range(options.seeds):
         run, ours = train(row, seed, options.data, folder)
@@ -206,7 +206,7 @@ def ask_peer(python: str, script: Path, task: dict[str, Any], *, data: Path) -> 
         return scores
 
 
-def print_table(results: list[Result]) -> None:
+def print_table(results: list[AccuracyResult]) -> None:
     header = ("data", "measure", "mean", "lowest", "highest", "reach", "also", "peer", "s")
     table = [header, *(cells(result) for result in results)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
@@ -214,7 +214,7 @@ def print_table(results: list[Result]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def cells(result: Result) -> tuple[str, ...]:
+def cells(result: AccuracyResult) -> tuple[str, ...]:
     scores = [one.score for one in result.ours]
     also = [one.also for one in result.ours if one.also is not None]
     theirs = [one.score for one in result.theirs]

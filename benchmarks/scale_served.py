@@ -23,11 +23,11 @@ from callers import measures
 from harness import Worker, quiet, serve_lines
 from scale_memory import resident_memory
 
-__all__ = ["ServerProcess", "serve", "start_callers"]
+__all__ = ["MeasuredServer", "serve", "start_callers"]
 
 
 @dataclass(frozen=True)
-class ServerProcess:
+class MeasuredServer:
     """A server that answers.
 
     Attributes:
@@ -48,7 +48,7 @@ class ServerProcess:
 
 
 @contextmanager
-def serve(models: Mapping[str, Path], *flags: str) -> Iterator[ServerProcess]:
+def serve(models: Mapping[str, Path], *flags: str) -> Iterator[MeasuredServer]:
     """Runs `tfapp serve` with a model config file.
 
     Args:
@@ -67,7 +67,7 @@ def serve(models: Mapping[str, Path], *flags: str) -> Iterator[ServerProcess]:
             if match is None:
                 errors.seek(0)
                 raise SystemExit(f"the server ended:\n{errors.read()[-2000:]}")
-            yield ServerProcess(match[1], process.pid, time.perf_counter() - began, config)
+            yield MeasuredServer(match[1], process.pid, time.perf_counter() - began, config)
         finally:
             process.terminate()
             process.communicate()
@@ -81,7 +81,7 @@ def config_text(models: Mapping[str, Path]) -> str:
     return f"model_config_list {{\n{''.join(configs)}}}\n"
 
 
-def start_callers(server: ServerProcess, streams: Path, names: list[str]) -> Worker:
+def start_callers(server: MeasuredServer, streams: Path, names: list[str]) -> Worker:
     return Worker(sys.executable, __file__, server.address, str(streams), *names)
 
 

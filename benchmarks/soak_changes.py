@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from harness import quiet
 from scale_memory import own_memory
-from scale_served import ServerProcess, config_text
+from scale_served import MeasuredServer, config_text
 from tfapp_client import Client
 from tfapp_client.errors import NotFoundError
 
@@ -34,7 +34,7 @@ _RELOADED: Final = "reloaded"
 _CALLERS: Final = Path(__file__).with_name("soak_callers.py")
 
 
-def callers_command(kind: str, server: ServerProcess, rest_port: int) -> list[str]:
+def callers_command(kind: str, server: MeasuredServer, rest_port: int) -> list[str]:
     """Returns the command that starts a process of callers."""
     return [sys.executable, str(_CALLERS), kind, server.address, str(rest_port), MODEL]
 
@@ -50,7 +50,7 @@ def _is_served(client: Client, name: str) -> bool:
 class Changes:
     """The changes to a server while it is attacked."""
 
-    server: ServerProcess
+    server: MeasuredServer
     rest_port: int
     versions: Path
 

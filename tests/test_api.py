@@ -34,11 +34,11 @@ TEXTS = [
 ]
 
 
-class KilledError(Exception):
+class RunKilledError(Exception):
     """Stands for the end of the process."""
 
 
-class Watcher:
+class RunWatcher:
     """Counts what it is told, and ends the process, as it were, when a step is done."""
 
     def __init__(self, kill_at: int | None = None) -> None:
@@ -50,14 +50,14 @@ class Watcher:
 
     def on_progress(self, step: int) -> None:
         if step == self.kill_at:
-            raise KilledError
+            raise RunKilledError
 
     def on_step(self, event: Any) -> None: ...
 
     def on_epoch(self, event: Any) -> None: ...
 
 
-class Contender(Watcher):
+class Contender(RunWatcher):
     """Asks for the same run as soon as its training starts."""
 
     def __init__(self, resume: Callable[[], Any]) -> None:
@@ -296,8 +296,8 @@ def test_without_a_test_split_dev_is_evaluated_and_patience_ends_a_run(
 def test_a_killed_run_goes_on_and_a_finished_one_is_left_alone(lstm_run: Run, tmp_path: Path) -> None:
     experiment = lstm_run.experiment
     contender = Contender(lambda: tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True))
-    with pytest.raises(KilledError):
-        tfapp.fit(experiment, runs=tmp_path, quiet=True, observers=[contender, Watcher(kill_at=17)])
+    with pytest.raises(RunKilledError):
+        tfapp.fit(experiment, runs=tmp_path, quiet=True, observers=[contender, RunWatcher(kill_at=17)])
     killed = tfapp.open_run(tmp_path / "toy")
     assert not killed.folder.is_finished
     assert killed.folder.checkpoint.is_file()
@@ -313,7 +313,9 @@ def test_a_killed_run_goes_on_and_a_finished_one_is_left_alone(lstm_run: Run, tm
     with pytest.raises(TrainingError, match=r"other settings \(training\.seed\)"):
         tfapp.fit(other, runs=tmp_path, quiet=True, resume=True)
 
-    resumed = tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True, observers=[contender, watcher := Watcher()])
+    resumed = tfapp.fit(
+        experiment, runs=tmp_path, quiet=True, resume=True, observers=[contender, watcher := RunWatcher()]
+    )
     # Both the run as it began and as it went on.
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     assert (

@@ -114,12 +114,8 @@ def test_every_package_says_what_may_live_in_it() -> None:
 
 def test_no_two_classes_have_one_name() -> None:
     names: dict[str, list[Path]] = {}
-    for file in [*(ROOT / "tfapp").rglob("*.py"), *(ROOT / "serving" / "client" / "tfapp_client").rglob("*.py")]:
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                names.setdefault(node.name, []).append(file.relative_to(ROOT))
-    library = set(names)
-    for file in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]:
-        for name in library.intersection(re.findall(r"^class (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)):
-            names[name].append(file.relative_to(ROOT))
+    for folder in ("tfapp", "serving/client/tfapp_client", "tests", "benchmarks"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for name in re.findall(r"^class ([A-Za-z]\w*)", file.read_text(encoding="utf-8"), re.MULTILINE):
+                names.setdefault(name, []).append(file.relative_to(ROOT))
     assert {name: files for name, files in names.items() if len(files) > 1} == {}

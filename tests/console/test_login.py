@@ -22,7 +22,7 @@ from tfapp.web.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
 PASSWORD = "correct horse"
 
 
-class Clock:
+class LoginClock:
     """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> LoginClock:
+    return LoginClock()
 
 
 @pytest.fixture
-def locked(tmp_path: Path, clock: Clock) -> Iterator[Site]:
+def locked(tmp_path: Path, clock: LoginClock) -> Iterator[Site]:
     write_models(tmp_path / "models")
     site = Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD), ticks=clock)
     with site.browser:
@@ -131,7 +131,7 @@ def test_no_text_leads_away(site: Site, wanted: str) -> None:
     assert where == "/" or site.browser.get(where).status_code != 404
 
 
-def test_who_guesses_waits_longer_each_time_and_nobody_else_does(locked: Site, clock: Clock) -> None:
+def test_who_guesses_waits_longer_each_time_and_nobody_else_does(locked: Site, clock: LoginClock) -> None:
     guesser, other = locked.browser_at("198.51.100.7"), locked.browser_at("198.51.100.8")
     assert [enter(guesser, "wrong horse").status_code for _ in range(5)] == [403] * 5  # type: ignore[attr-defined]
     for pause in (2, 4, 8):
@@ -146,7 +146,7 @@ def test_who_guesses_waits_longer_each_time_and_nobody_else_does(locked: Site, c
     assert enter(guesser, "wrong horse").status_code == 403  # type: ignore[attr-defined]
 
 
-def test_pauses_have_an_end_and_are_forgotten(clock: Clock) -> None:
+def test_pauses_have_an_end_and_are_forgotten(clock: LoginClock) -> None:
     throttle = LoginThrottle(clock)
     for _ in range(200):
         clock.now += throttle.take("10.0.0.1")
@@ -155,7 +155,7 @@ def test_pauses_have_an_end_and_are_forgotten(clock: Clock) -> None:
     assert [throttle.take("10.0.0.1") for _ in range(6)] == [0, 0, 0, 0, 0, 2]
 
 
-def test_many_tries_at_once_are_no_way_around_a_pause(clock: Clock) -> None:
+def test_many_tries_at_once_are_no_way_around_a_pause(clock: LoginClock) -> None:
     throttle = LoginThrottle(clock)
     with ThreadPoolExecutor(20) as pool:
         waits = list(pool.map(throttle.take, ["10.0.0.1"] * 200))
@@ -171,14 +171,14 @@ def test_many_tries_at_once_are_no_way_around_a_pause(clock: Clock) -> None:
         (["10.0.0.1", "10.0.0.2", "", "testclient"], 4),
     ],
 )
-def test_an_address_stands_for_its_owner(addresses: list[str], networks: int, clock: Clock) -> None:
+def test_an_address_stands_for_its_owner(addresses: list[str], networks: int, clock: LoginClock) -> None:
     throttle = LoginThrottle(clock)
     for address in addresses:
         throttle.take(address)
     assert len(throttle) == networks
 
 
-def test_so_many_addresses_are_remembered(clock: Clock) -> None:
+def test_so_many_addresses_are_remembered(clock: LoginClock) -> None:
     throttle = LoginThrottle(clock, max_addresses=100)
     for number in range(1000):
         throttle.take(f"10.0.{number // 256}.{number % 256}")
@@ -201,7 +201,7 @@ def test_a_cookie_is_worth_nothing_after_leaving(locked: Site) -> None:
 @pytest.mark.parametrize(
     ("step", "steps"), [(IDLE_SECONDS, 1), (IDLE_SECONDS / 2, int(LONGEST_SECONDS / IDLE_SECONDS) * 2)]
 )
-def test_a_session_ends_unused_and_after_half_a_day(locked: Site, clock: Clock, step: float, steps: int) -> None:
+def test_a_session_ends_unused_and_after_half_a_day(locked: Site, clock: LoginClock, step: float, steps: int) -> None:
     enter(locked.browser)
     for _ in range(steps):
         assert is_in(locked.browser)
@@ -211,7 +211,7 @@ def test_a_session_ends_unused_and_after_half_a_day(locked: Site, clock: Clock, 
     assert (answer.status_code, answer.text) == (401, "tfapp: the session has ended; log in again\n")
 
 
-def test_a_request_that_was_under_way_does_not_begin_its_session_again(clock: Clock) -> None:
+def test_a_request_that_was_under_way_does_not_begin_its_session_again(clock: LoginClock) -> None:
     sessions = Sessions(Access(), clock)
     session = sessions.enter()
     sessions.end(session)
@@ -220,7 +220,7 @@ def test_a_request_that_was_under_way_does_not_begin_its_session_again(clock: Cl
     assert len(sessions) == 0
 
 
-def test_so_many_sessions_are_kept_and_visitors_take_no_room(clock: Clock) -> None:
+def test_so_many_sessions_are_kept_and_visitors_take_no_room(clock: LoginClock) -> None:
     access = Access()
     sessions = Sessions(access, clock, max_sessions=10)
     kept = [sessions.enter() for _ in range(11)]
@@ -232,7 +232,7 @@ def test_so_many_sessions_are_kept_and_visitors_take_no_room(clock: Clock) -> No
 
 
 @pytest.mark.parametrize("forged", ["", ".", "abc", "abc.", "abc." + 64 * "0", "\udc80.\udc80"])
-def test_a_name_that_the_console_did_not_give_is_a_strangers(forged: str, clock: Clock) -> None:
+def test_a_name_that_the_console_did_not_give_is_a_strangers(forged: str, clock: LoginClock) -> None:
     assert Sessions(Access(), clock).find(forged)["id"] not in ("", "abc")
 
 

@@ -19,7 +19,7 @@ from tests.hostile.target import AttackTarget
 _MOST_LEFT_OPEN = 4
 
 
-class Callers:
+class StreamCallers:
     """Those who hold conversations with a port; some stay, until others do.
 
     Args:
@@ -58,20 +58,20 @@ class Callers:
 
 
 @pytest.fixture
-def callers(target: AttackTarget) -> Iterator[Callers]:
-    made = Callers(target.address)
+def callers(target: AttackTarget) -> Iterator[StreamCallers]:
+    made = StreamCallers(target.address)
     yield made
     made.leave()
 
 
-def test_bombs(port: GrpcPort, callers: Callers) -> None:
+def test_bombs(port: GrpcPort, callers: StreamCallers) -> None:
     """32 KB that become 32 MiB are answered; this also fills allocators before memory is looked at."""
     for _ in range(3):
         callers.hold(bomb(32 << 20))
         port.still_good()
 
 
-def test_any_stream(target: AttackTarget, port: GrpcPort, callers: Callers, plan: AttackPlan) -> None:
+def test_any_stream(target: AttackTarget, port: GrpcPort, callers: StreamCallers, plan: AttackPlan) -> None:
     def draw(source: random.Random) -> Call:
         while not port.takes(call := any_call(source, target.models)):
             pass

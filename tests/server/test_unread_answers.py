@@ -32,7 +32,7 @@ _HEADERS = {
 }
 
 
-class Calls:
+class UnreadCalls:
     """Calls whose answers are written; the callers of those that were cancelled are in `cancelled`."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -46,7 +46,7 @@ class Calls:
 
 
 def test_what_is_read_counts_no_longer() -> None:
-    calls = Calls(_CALL + 100)
+    calls = UnreadCalls(_CALL + 100)
     release = calls.add("a")
     assert calls.unread.size == _CALL
     release()
@@ -59,14 +59,14 @@ def test_what_is_read_counts_no_longer() -> None:
 
 
 def test_who_holds_most_loses_the_oldest_first() -> None:
-    calls = Calls(4 * _CALL)
+    calls = UnreadCalls(4 * _CALL)
     for caller in ("slow", "many", "many", "many", "other", "another"):
         calls.add(caller)
     assert calls.cancelled == ["many", "many"]
 
 
 def test_a_new_answer_is_given_time_to_be_read() -> None:
-    calls = Calls(_CALL)
+    calls = UnreadCalls(_CALL)
     for _ in range(3):
         calls.add("a", seconds=0.0)
     assert calls.cancelled == []

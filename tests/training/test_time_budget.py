@@ -40,7 +40,7 @@ from tfapp.training.time_budget import CLOSING_SECONDS, StepBudget
 __all__ = ["experiment", "whole"]  # the fixtures
 
 
-class Clock(Silent):
+class BudgetClock(Silent):
     """A clock that each step sets forward, by other seconds from a step on."""
 
     def __init__(self, seconds: float = 1.0, *, then: float = 1.0, after: int = 10**6) -> None:
@@ -61,13 +61,13 @@ class Clock(Silent):
         self.epochs.append(event)
 
 
-def bounded(experiment: Experiment, folder: RunFolder, clock: Clock, seconds: float, **options: Any) -> Any:
+def bounded(experiment: Experiment, folder: RunFolder, clock: BudgetClock, seconds: float, **options: Any) -> Any:
     budget = TimeBudget(seconds, clock=clock, **options)
     return run(experiment, folder, observers=(clock,), clock=clock, budget=budget)
 
 
 def test_a_budget_with_room_changes_no_step(experiment: Experiment, whole: Whole, tmp_path: Path) -> None:
-    model, state = bounded(experiment, new_folder(experiment, tmp_path), Clock(), 1e6)
+    model, state = bounded(experiment, new_folder(experiment, tmp_path), BudgetClock(), 1e6)
     assert same(model, whole.model)
     assert state == whole.state
 
@@ -76,7 +76,7 @@ def test_a_budget_with_room_changes_no_step(experiment: Experiment, whole: Whole
 def test_a_training_ends_in_time_with_its_rate_decayed(
     experiment: Experiment, tmp_path: Path, seconds: float, epochs: int
 ) -> None:
-    folder, clock = new_folder(experiment, tmp_path), Clock()
+    folder, clock = new_folder(experiment, tmp_path), BudgetClock()
     _, state = bounded(experiment, folder, clock, seconds)
     done = clock.epochs[-1].step
     assert state.cut == f"{done} of 24 steps"
@@ -92,14 +92,14 @@ def test_a_training_ends_in_time_with_its_rate_decayed(
 
 
 def test_a_training_without_time_does_one_step(experiment: Experiment, tmp_path: Path) -> None:
-    folder, clock = new_folder(experiment, tmp_path), Clock()
+    folder, clock = new_folder(experiment, tmp_path), BudgetClock()
     _, state = bounded(experiment, folder, clock, 100.0, spent=99.0)
     assert (state.cut, [event.step for event in clock.epochs]) == ("1 of 24 steps", [1])
     assert load_model(folder.model)
 
 
 def test_a_machine_that_grows_slow_ends_it_at_a_step(experiment: Experiment, tmp_path: Path) -> None:
-    clock = Clock(then=20.0, after=14)
+    clock = BudgetClock(then=20.0, after=14)
     bounded(experiment, new_folder(experiment, tmp_path), clock, 60.0)
     # One step more than there was time for: its slowness was not known before.
     assert clock.now <= 60.0 + 20.0
@@ -111,7 +111,7 @@ def test_adalora_has_its_last_ranks_where_the_time_is_over_with_an_epoch(
 ) -> None:
     ranks = changed(experiment, adapt="adalora", lora_rank=2, adalora_warmup_share=0.5)
     folder = new_folder(ranks, tmp_path)
-    _, state = bounded(ranks, folder, Clock(then=1000.0, after=10), 200.0)
+    _, state = bounded(ranks, folder, BudgetClock(then=1000.0, after=10), 200.0)
     assert state.cut == "12 of 24 steps"
     kernels = AdapterFile.load(folder.adapter).kernels.values()
     assert np.mean([len(arrays["singular_values"]) for arrays in kernels]) <= 2
@@ -119,7 +119,7 @@ def test_adalora_has_its_last_ranks_where_the_time_is_over_with_an_epoch(
 
 def test_a_run_that_is_gone_on_with_has_the_time_that_is_left(experiment: Experiment, tmp_path: Path) -> None:
     killed = run_whole(experiment, tmp_path, 7).copy_at(7, tmp_path)
-    clock = Clock()
+    clock = BudgetClock()
     _, state = bounded(experiment, killed, clock, 100.0, spent=90.0)
     assert clock.now <= 10.0
     assert 4 < clock.epochs[-1].step <= 12
@@ -129,7 +129,7 @@ def test_a_run_that_is_gone_on_with_has_the_time_that_is_left(experiment: Experi
 def test_few_shots_leave_time_for_the_head(experiment: Experiment, tmp_path: Path) -> None:
     few = changed(experiment, method="few-shot", epochs=3)
     # A step on pairs takes six times as long as one that reads.
-    folder, clock = new_folder(few, tmp_path), Clock(after=35, then=1 / 6)
+    folder, clock = new_folder(few, tmp_path), BudgetClock(after=35, then=1 / 6)
     _, state = bounded(few, folder, clock, 30.0)
     assert state.cut.endswith(" of 35 steps")
     assert load_model(folder.model)
@@ -142,7 +142,7 @@ def test_a_head_is_fitted_to_the_texts_that_there_was_time_for(
     experiment: Experiment, tmp_path: Path, penalty: str
 ) -> None:
     head = changed(experiment, adapt="head", head_penalty=penalty)
-    folder, clock = new_folder(head, tmp_path), Clock()
+    folder, clock = new_folder(head, tmp_path), BudgetClock()
     _, state = bounded(head, folder, clock, 16.0)
     assert state.cut.endswith(" of 93 texts")
     assert 30 < int(state.cut.split()[0]) < 80
@@ -155,7 +155,7 @@ def test_a_head_is_fitted_to_the_texts_that_there_was_time_for(
 def test_a_first_step_that_is_traced_says_nothing_of_the_speed(experiment: Experiment, tmp_path: Path) -> None:
     for name, changes in {"head": {"adapt": "head"}, "steps": {}}.items():
         chosen = changed(experiment, **changes)
-        clock = Clock(20.0, then=0.1, after=1)
+        clock = BudgetClock(20.0, then=0.1, after=1)
         _, state = bounded(chosen, new_folder(chosen, tmp_path / name), clock, 60.0)
         assert state.cut == ""
         assert clock.now < 30
@@ -163,7 +163,7 @@ def test_a_first_step_that_is_traced_says_nothing_of_the_speed(experiment: Exper
 
 def test_a_head_s_search_ends_in_time(experiment: Experiment, tmp_path: Path) -> None:
     head = changed(experiment, adapt="head", patience=9)
-    clock = Clock(after=12, then=2.0)
+    clock = BudgetClock(after=12, then=2.0)
     _, state = bounded(head, new_folder(head, tmp_path), clock, 30.0)
     assert state.cut == f"{state.epoch} of 9 penalties"
     assert 1 <= state.epoch < 9
@@ -173,7 +173,7 @@ def test_a_head_s_search_ends_in_time(experiment: Experiment, tmp_path: Path) ->
 @pytest.mark.slow
 def test_a_head_that_was_killed_reads_the_rest_only(experiment: Experiment, tmp_path: Path) -> None:
     head = changed(experiment, adapt="head", checkpoint_steps=2)
-    folder, clock = new_folder(head, tmp_path / "killed"), Clock()
+    folder, clock = new_folder(head, tmp_path / "killed"), BudgetClock()
 
     class KillError(Exception): ...
 
@@ -185,16 +185,16 @@ def test_a_head_that_was_killed_reads_the_rest_only(experiment: Experiment, tmp_
     clock.on_progress = kill  # type: ignore[method-assign]
     with pytest.raises(KillError):
         bounded(head, folder, clock, 1e6)
-    again = Clock()
+    again = BudgetClock()
     model, _ = bounded(head, folder, again, 1e6)
-    other, _ = bounded(head, new_folder(head, tmp_path / "whole"), Clock(), 1e6)
+    other, _ = bounded(head, new_folder(head, tmp_path / "whole"), BudgetClock(), 1e6)
     for one, two in zip(weights(model), weights(other), strict=True):
         assert one == pytest.approx(two, abs=1e-4)
     assert again.now < 24
 
 
 def test_steps_are_counted_by_their_speed() -> None:
-    clock = Clock()
+    clock = BudgetClock()
     steps = StepBudget(TimeBudget(100.0, clock=clock), epoch_steps=10, dev_steps=3, later_steps=6)
     assert (steps.steps_left, steps.is_over) == (math.inf, False)
     clock.now = 5.0

@@ -202,7 +202,7 @@ def test_an_estimate_counts_the_fits_of_the_output_layer(messages: Path, shallow
     assert head > around + reading
 
 
-class Clock(Trainings):
+class CandidateClock(Trainings):
     """A clock that the steps of trainings set forward, the first by less; as it were, some step ends the process."""
 
     def __init__(self, first: float, seconds: float, *, dies_after: int = 10**6) -> None:
@@ -221,7 +221,9 @@ class Clock(Trainings):
             raise KeyboardInterrupt
 
 
-def train_by(clock: Clock, timed: Plan, runs: Path, *, resume: bool = False) -> tuple[Run, list[Mapping[str, Any]]]:
+def train_by(
+    clock: CandidateClock, timed: Plan, runs: Path, *, resume: bool = False
+) -> tuple[Run, list[Mapping[str, Any]]]:
     events: list[Mapping[str, Any]] = []
     folder = train_candidates(
         timed,
@@ -240,7 +242,7 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     messages: Path, shallow_preset: Path, tmp_path: Path
 ) -> None:
     best = plan(messages, shallow_preset, minutes=1, quality="best")
-    clock = Clock(0.2, 2.0)
+    clock = CandidateClock(0.2, 2.0)
     run, events = train_by(clock, best, tmp_path)
     assert 40 < clock.now <= 60
     candidates = {one["name"]: one for one in run.folder.read("candidates")}
@@ -266,7 +268,7 @@ def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_though
     messages: Path, shallow_preset: Path, tmp_path: Path
 ) -> None:
     # By the estimates there is time for one of the two; by the clock both take none.
-    run, events = train_by(Clock(0.001, 0.001), plan(messages, shallow_preset, minutes=0.35), tmp_path)
+    run, events = train_by(CandidateClock(0.001, 0.001), plan(messages, shallow_preset, minutes=0.35), tmp_path)
     names = [(event["event"], event["name"]) for event in events if event["event"] not in ("plan", "comparison")]
     head, deep = "output layer alone", "all weights"
     assert names == [
@@ -283,10 +285,10 @@ def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_though
 @pytest.mark.slow
 def test_the_time_before_a_kill_counts(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
     bounded = plan(messages, shallow_preset, minutes=2)
-    killed = Clock(0.5, 2.0, dies_after=90)
+    killed = CandidateClock(0.5, 2.0, dies_after=90)
     with pytest.raises(KeyboardInterrupt):
         train_by(killed, bounded, tmp_path)
-    again = Clock(2.0, 2.0)
+    again = CandidateClock(2.0, 2.0)
     again.now = 1000.0
     run, _ = train_by(again, bounded, tmp_path, resume=True)
     assert len(killed.starts) == 2
@@ -297,7 +299,7 @@ def test_the_time_before_a_kill_counts(messages: Path, shallow_preset: Path, tmp
 
 
 def test_one_candidate_is_trained_whatever_the_time(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
-    run, events = train_by(Clock(100.0, 100.0), plan(messages, shallow_preset, minutes=0.01), tmp_path)
+    run, events = train_by(CandidateClock(100.0, 100.0), plan(messages, shallow_preset, minutes=0.01), tmp_path)
     assert [event["event"] for event in events] == ["plan", "candidate", "candidate_end", "candidate_left_out"]
     assert run.folder.read("candidates")[0]["note"].endswith(" of 166 texts, as the time was over")
 

@@ -44,7 +44,7 @@ class Model:
         return {name: results[name] for name in outputs}
 
 
-class Callers:
+class BatchCallers:
     """Calls a queue from threads; `answers` holds arrays or errors in the order of the calls."""
 
     def __init__(self, queue: SignatureQueue) -> None:
@@ -92,10 +92,10 @@ def _queue(model: Callable[..., Any], **settings: Any) -> SignatureQueue:
     return BatchScheduler(BatchingSettings(**{"num_batch_threads": 1, **settings})).queue(model)
 
 
-def _busy(queue: SignatureQueue, model: Model, *numbers: float) -> Callers:
+def _busy(queue: SignatureQueue, model: Model, *numbers: float) -> BatchCallers:
     """Callers, the first of whom is at the gate, so that others wait in the queue."""
     model.gate.clear()
-    callers = Callers(queue)
+    callers = BatchCallers(queue)
     callers.call(*(numbers or (100,)))
     assert model.entered.acquire(timeout=60)
     return callers
@@ -142,7 +142,7 @@ def test_what_gathers_leaves_when_the_batch_beside_it_ends(model: Model) -> None
 def test_another_signature_does_not_gather(model: Model) -> None:
     scheduler = BatchScheduler(BatchingSettings(num_batch_threads=2))
     _busy(scheduler.queue(model), model, 1, 2, 3)
-    other = Callers(scheduler.queue(model))
+    other = BatchCallers(scheduler.queue(model))
     other.call(4)
     assert model.entered.acquire(timeout=60)
     model.gate.set()
@@ -184,7 +184,7 @@ def test_a_large_request_lets_other_signatures_come_between_its_parts(model: Mod
     scheduler = BatchScheduler(BatchingSettings(num_batch_threads=1, max_batch_size=16))
     queue = scheduler.queue(model)
     callers = _busy(queue, model, *range(1000))
-    other = Callers(scheduler.queue(model))
+    other = BatchCallers(scheduler.queue(model))
     other.call(2000)
     other.queued(1)
     model.gate.set()
@@ -200,7 +200,7 @@ def test_while_others_call_one_thread_is_kept_for_them(model: Model) -> None:
     queue.answer({"x": np.zeros(1)}, ["y"], RequestContext())
     model.gate.clear()
     model.entered.acquire()
-    callers = Callers(queue)
+    callers = BatchCallers(queue)
     callers.call(*range(1000))
     for _ in range(2):
         assert model.entered.acquire(timeout=60)
@@ -345,7 +345,7 @@ def test_a_full_queue_refuses(model: Model) -> None:
 
 def test_a_batch_that_is_not_full_waits_for_its_time(model: Model) -> None:
     queue = _queue(model, max_batch_size=3, batch_timeout_micros=60_000_000)
-    callers = Callers(queue)
+    callers = BatchCallers(queue)
     for number in (1, 2, 3):
         callers.call(number)
     assert callers.join() == [[2], [4], [6]]
@@ -421,7 +421,7 @@ def test_a_clock_that_jumps_loses_no_request(jumps: list[float], threads: int) -
     settings = BatchingSettings(num_batch_threads=1 + threads, max_batch_size=4)
     scheduler = BatchScheduler(settings, clock=lambda: next(turns))
     queue = scheduler.queue(lambda inputs, _outputs: {"y": inputs["x"] * 2})
-    callers = Callers(queue)
+    callers = BatchCallers(queue)
     for size in (1, 9, 2, 30, 1):
         callers.call(*range(size))
     assert callers.join() == [list(range(0, 2 * size, 2)) for size in (1, 9, 2, 30, 1)]

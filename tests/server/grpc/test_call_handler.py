@@ -15,7 +15,7 @@ class AbortError(Exception):
     """A call was ended with a status."""
 
 
-class Call:
+class ServedCall:
     """A call as gRPC tells of it.
 
     Args:
@@ -42,7 +42,7 @@ class Call:
         raise AbortError(code, details)
 
 
-def _answer(call: Call) -> RequestContext:
+def _answer(call: ServedCall) -> RequestContext:
     made: list[RequestContext] = []
 
     def work(_request: Any, context: RequestContext) -> Any:
@@ -55,13 +55,13 @@ def _answer(call: Call) -> RequestContext:
 
 @pytest.mark.parametrize(("left", "known"), [(None, False), (1e9, False), (60.0, True), (3660.0, True)])
 def test_a_caller_waits_as_long_as_grpc_says(left: float | None, known: bool) -> None:
-    context = _answer(Call(left))
+    context = _answer(ServedCall(left))
     assert context.is_active
     assert (context.time_remaining() is not None) == known
 
 
 def test_a_clock_that_is_set_forward_ends_no_call_that_goes_on() -> None:
-    call = Call(0.0)
+    call = ServedCall(0.0)
     context = _answer(call)
     assert context.is_active
     assert call.end is not None
@@ -73,4 +73,4 @@ def test_a_clock_that_is_set_forward_ends_no_call_that_goes_on() -> None:
 @pytest.mark.parametrize("left", [0.0, 60.0])
 def test_a_call_that_grpc_has_ended_is_not_worked_on(left: float) -> None:
     with pytest.raises(AbortError, match="DEADLINE_EXCEEDED"):
-        _answer(Call(left, goes_on=False))
+        _answer(ServedCall(left, goes_on=False))
