@@ -92,7 +92,7 @@ def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections
         problem = error_message(error).replace(str(path), path.name)
         fields = {name: corrections.named_columns.get(name, "") for name in column_settings(task)}
         return DataFileView(task, fields, columns or _columns(path), proposal, problem=problem)
-    findings = (replace(one, message=one.message.removeprefix(f"{path}: ")) for one in description.findings)
+    findings = (replace(finding, message=finding.message.removeprefix(f"{path}: ")) for finding in description.findings)
     description = replace(description, findings=tuple(findings))
     rating = experiment.data.rating
     names = {name: str(getattr(experiment.data, name)) for name in column_settings(task)}

@@ -177,7 +177,7 @@ class ConnectionGate:
             flag = self.limits.flag_of("address_connections")
             return f"{address} has {caller.open} connections at work, the most that one address may have{flag}"
         if len(self._open) >= self._total:
-            widest = max(self._callers.values(), key=lambda one: len(one.waiting))
+            widest = max(self._callers.values(), key=lambda caller: len(caller.waiting))
             if not self._end_oldest(widest):
                 flag = self.limits.flag_of("connections")
                 return f"{len(self._open)} connections are at work, the most that there may be{flag}"

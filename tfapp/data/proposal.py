@@ -81,7 +81,7 @@ class Proposal:
     def candidates_of(self, quality: Quality) -> tuple[Candidate, ...]:
         """Returns what is tried at a quality; at one that is too low for every candidate, the quickest."""
         level = QUALITIES.index(quality)
-        options = tuple(one for one in self.candidates if QUALITIES.index(one.quality) <= level)
+        options = tuple(candidate for candidate in self.candidates if QUALITIES.index(candidate.quality) <= level)
         return options or self.candidates[:1]
 
     def with_candidate(self, candidate: Candidate) -> Self:

@@ -172,8 +172,8 @@ class _Shard(tf.Module):
         super().__init__()
         width, first = int(parts.output.bias.shape[0]), heads.start == 0
         sources = parts.query, parts.key, parts.value
-        kernels = [np.reshape(one.kernel, (width, width))[:, heads] for one in sources]
-        biases = [np.reshape(one.bias, width)[heads] for one in sources]
+        kernels = [np.reshape(source.kernel, (width, width))[:, heads] for source in sources]
+        biases = [np.reshape(source.bias, width)[heads] for source in sources]
         attention, output = parts.attention_output, parts.output
         nothing = np.zeros(width, np.float32)
         self.product = Dense(np.concatenate(kernels, axis=1), np.concatenate(biases), precision)
@@ -203,17 +203,19 @@ class _Layer(tf.Module):
     def __init__(self, layer: Any, shards: int, precision: Precision) -> None:
         super().__init__()
         parts = layer_parts(layer)
-        width, inner = (int(one.bias.shape[0]) for one in (parts.output, parts.intermediate))
+        width, inner = (int(dense.bias.shape[0]) for dense in (parts.output, parts.intermediate))
         cuts = zip(_slices(width, shards), _slices(inner, shards), strict=True)
         self.shards = [_Shard(parts, heads, inner_width, precision) for heads, inner_width in cuts]
         self.attention_norm = Norm(parts.attention_norm, precision.dtype)
         self.output_norm = Norm(parts.output_norm, precision.dtype)
 
     def __call__(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
-        attention = [(one.attention_output, one.attend(x, view, only_firsts=only_firsts)) for one in self.shards]
+        attention = [(shard.attention_output, shard.attend(x, view, only_firsts=only_firsts)) for shard in self.shards]
         residual = view.firsts(x) if only_firsts else x
         x = self.attention_norm(view.add(attention, residual), few=view.few)
-        return self.output_norm(view.add([(one.output, one.feed_forward(x)) for one in self.shards], x), few=view.few)
+        return self.output_norm(
+            view.add([(shard.output, shard.feed_forward(x)) for shard in self.shards], x), few=view.few
+        )
 
 
 def _slices(width: int, shards: int) -> list[slice]:

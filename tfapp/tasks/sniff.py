@@ -47,8 +47,10 @@ def sniff(
     encoder = find_sentence_encoder(preset)
     sample = take_sample(name, hints=hints, pull=pull)
     proposal = _propose(sample, spec, encoder)
-    others = (one for one in all_tasks().values() if one.suggest and one.name != proposal.task)
-    remarks = (one.suggest(sample, proposal) for one in others if one.suggest)
+    others = (
+        other_task for other_task in all_tasks().values() if other_task.suggest and other_task.name != proposal.task
+    )
+    remarks = (other_task.suggest(sample, proposal) for other_task in others if other_task.suggest)
     return replace(proposal, notes=(*proposal.notes, *filter(None, remarks)))
 
 

@@ -95,8 +95,8 @@ def cut_teacher(experiment: Experiment, teacher: BertModel) -> Preset | None:
 
 
 def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSettings, name: str) -> None:
-    one, other = student.preprocessor, teacher.preprocessor
-    if (one.vocabulary, one.lowercase) != (other.vocabulary, other.lowercase):
+    vocabularies = [(model.preprocessor.vocabulary, model.preprocessor.lowercase) for model in (student, teacher)]
+    if vocabularies[0] != vocabularies[1]:
         raise ModelError(
             f"model.preset has another vocabulary than distillation.teacher {name}, which reads the "
             "student's tokens; take a preset with the same, or set distillation.layers"

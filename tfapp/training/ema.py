@@ -37,7 +37,7 @@ class WeightAverage:
         self._on_change = on_change
         self._decay = decay**_EVERY
         self._points = keras.Variable(0.0, trainable=False, name="points")
-        self._averages = [keras.Variable(tf.identity(one.value), name="average") for one in self._variables]
+        self._averages = [keras.Variable(tf.identity(variable.value), name="average") for variable in self._variables]
         self.averages = [*self._averages, self._points]
         self._update = tf.function(self._update_all, input_signature=[tf.TensorSpec([])], autograph=False)
 

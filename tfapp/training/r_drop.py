@@ -42,8 +42,11 @@ class RDrop:
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss of a batch; see `TaskModel.batch_loss`."""
-        one, other = (self.model.logits(ids, training=True) for _ in range(2))
-        likelihoods = self.model.loss(targets, one) + self.model.loss(targets, other)
-        divergences = (self.model.soft_loss(one, other, 1.0) + self.model.soft_loss(other, one, 1.0)) / 2
+        first_logits, second_logits = (self.model.logits(ids, training=True) for _ in range(2))
+        likelihoods = self.model.loss(targets, first_logits) + self.model.loss(targets, second_logits)
+        divergences = (
+            self.model.soft_loss(first_logits, second_logits, 1.0)
+            + self.model.soft_loss(second_logits, first_logits, 1.0)
+        ) / 2
         divergences = tf.where(self.model.learns(targets), divergences, 0.0)
         return tf.reduce_sum((likelihoods + self.alpha * divergences) * weights), tf.reduce_sum(weights)

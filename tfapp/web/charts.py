@@ -122,7 +122,7 @@ def line_chart(
     """
     highest = max((value for line in series for value in line.values if value is not None), default=0.0)
     top = max(0.2, min(1.0, math.ceil(5 * highest) / 5))
-    lines = tuple(Line(one.name, _path(one.values, top), one.color, one.dashed) for one in series)
+    lines = tuple(Line(line.name, _path(line.values, top), line.color, line.dashed) for line in series)
     step = WIDTH / max(1, len(times))
     titles = [_title(time, series, index) for index, time in enumerate(times)]
     columns = tuple(Column(index * step, step, 0, 0, text) for index, text in enumerate(titles))

@@ -26,7 +26,8 @@ def plan_request(plan: Plan) -> dict[str, Any]:
 def plan_event(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     """Returns a plan as JSON values: what is told of it, and what `read_plan` reads from a run's folder."""
     candidates, others = (
-        [_candidate_record(one) for one in plan.candidates if one.fits is fits] for fits in (True, False)
+        [_candidate_record(candidate) for candidate in plan.candidates if candidate.fits is fits]
+        for fits in (True, False)
     )
     experiment = plan.experiment
     return {

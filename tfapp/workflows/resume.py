@@ -43,10 +43,10 @@ def find_resumable(experiment: Experiment, runs: Path) -> RunFolder | None:
     )
 
 
-def _differences(one: BaseModel, other: BaseModel) -> Iterator[str]:
+def _differences(settings: BaseModel, other_settings: BaseModel) -> Iterator[str]:
     """Yields the dotted names of the settings that are not the same."""
-    for name, value in one:
-        other_value = getattr(other, name)
+    for name, value in settings:
+        other_value = getattr(other_settings, name)
         if isinstance(value, BaseModel) and isinstance(other_value, BaseModel):
             yield from (f"{name}.{inner}" for inner in _differences(value, other_value))
         elif value != other_value:

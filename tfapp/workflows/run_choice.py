@@ -63,7 +63,9 @@ def best_run(runs: str | Path = "runs", *, name: str | None = None) -> BestRun:
             "what there is, `tfapp runs compare` compares two test scores"
         )
     newest = max(candidates, key=lambda record: record.path.name)
-    rivals = sorted((one for one in candidates if _group(one) == _group(newest)), key=_rank, reverse=True)
+    rivals = sorted(
+        (candidate for candidate in candidates if _group(candidate) == _group(newest)), key=_rank, reverse=True
+    )
     best, *runners_up = rivals
     by_chance = tuple(record for record in runners_up if _may_be_chance(best, record))
     return BestRun(best, tuple(runners_up), by_chance, len(records) - len(rivals))

@@ -73,7 +73,7 @@ def fit_into_minutes(plan: Plan) -> Plan:
 
 def has_time_for_curve(plan: Plan) -> bool:
     """Returns whether the learning curve, for which the texts are read once more, takes no time from a candidate."""
-    estimate = sum(one.seconds for one in plan.candidates if one.fits) + plan.candidates[0].seconds
+    estimate = sum(candidate.seconds for candidate in plan.candidates if candidate.fits) + plan.candidates[0].seconds
     return plan.minutes is None or estimate <= 60 * plan.minutes
 
 

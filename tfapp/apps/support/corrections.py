@@ -162,9 +162,9 @@ def _last_correction(session: Session, turn: str) -> CorrectionRow | None:
     return session.scalars(query.order_by(CorrectionRow.given_at.desc(), CorrectionRow.id.desc()).limit(1)).first()
 
 
-def _are_equal(one: CorrectionRow, other: CorrectionRow) -> bool:
+def _are_equal(first: CorrectionRow, second: CorrectionRow) -> bool:
     """Returns whether both say the same: a form that was sent twice, or a unit of work that ran twice."""
-    return (one.verdict, one.better, one.intent) == (other.verdict, other.better, other.intent)
+    return (first.verdict, first.better, first.intent) == (second.verdict, second.better, second.intent)
 
 
 def _conflict(last: CorrectionRow) -> ConflictError:

@@ -29,7 +29,10 @@ class OverviewPage(StatePages[ConsoleState]):
             server=state.server,
             models=models,
             endpoints=list(dict.fromkeys(endpoint for endpoint, _ in models)),
-            tiles=[(one.icon, one.make_tile(state.session(one))) for one in state.applications],
+            tiles=[
+                (application.icon, application.make_tile(state.session(application)))
+                for application in state.applications
+            ],
             labelled=sum(feedback.labels.counts().values()) if feedback else 0,
             pools=len(feedback.pools.all()) if feedback else 0,
         )

@@ -75,10 +75,10 @@ def _best(records: Sequence[RunRecord]) -> set[str]:
 def _charts(comparison: RunComparison) -> list[tuple[str, Chart]]:
     """Returns the charts of both trainings: the loss, and the score on dev."""
     pairs = zip(comparison.labels, comparison.curves, strict=True)
-    curves: Mapping[str, TrainingCurves] = {label: one for label, one in pairs if one}
-    losses = {name: one.losses for name, one in curves.items() if one.losses}
-    scores = {name: [(step, score) for step, _, score, _ in one.epochs] for name, one in curves.items()}
-    names = ", ".join(dict.fromkeys(one.score_name for one in curves.values()))
+    curves: Mapping[str, TrainingCurves] = {label: curve for label, curve in pairs if curve}
+    losses = {name: curve.losses for name, curve in curves.items() if curve.losses}
+    scores = {name: [(step, score) for step, _, score, _ in curve.epochs] for name, curve in curves.items()}
+    names = ", ".join(dict.fromkeys(curve.score_name for curve in curves.values()))
     charts = []
     if losses:
         charts.append(("Loss in training", curve_chart("Training loss by step", losses)))

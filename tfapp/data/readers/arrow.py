@@ -123,7 +123,7 @@ def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         features = {name: feature.get("feature", feature) for name, feature in features.items()}
-        classes = {name: one["names"] for name, one in features.items() if one.get("_type") == "ClassLabel"}
+        classes = {name: feature["names"] for name, feature in features.items() if feature.get("_type") == "ClassLabel"}
         return {name: list(map(str, names)) for name, names in classes.items() if isinstance(names, list)}
     except (KeyError, ValueError, TypeError, AttributeError):
         return {}

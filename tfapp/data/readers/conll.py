@@ -64,15 +64,20 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
     if scheme == "auto":
         scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
     for first, sentences in group_rows(_sentences(path, encoding, columns), block_rows):
-        problems = [[(one.lines[bad.position], bad.reason) for bad in bad_tags(one.tags, scheme)] for one in sentences]
+        problems = [
+            [(sentence.lines[bad.position], bad.reason) for bad in bad_tags(sentence.tags, scheme)]
+            for sentence in sentences
+        ]
         if columns.on_bad_tags == "fail" and any(problems):
             line, reason = next(filter(None, problems))[0]
             raise DataError(f'{path}, line {line}: {reason}; mend the tag, or set data.on_bad_tags = "repair"')
         drops_bad = columns.on_bad_tags == "drop"
-        valid_sentences = [one for one, bad in zip(sentences, problems, strict=True) if not (drops_bad and bad)]
-        rows = [_to_row(one) for one in valid_sentences]
+        valid_sentences = [
+            sentence for sentence, bad in zip(sentences, problems, strict=True) if not (drops_bad and bad)
+        ]
+        rows = [_to_row(sentence) for sentence in valid_sentences]
         texts, spans = [text for text, _ in rows], [spans for _, spans in rows]
-        lines = tuple(one.lines[0] for one in valid_sentences)
+        lines = tuple(sentence.lines[0] for sentence in valid_sentences)
         yield Block(first, {"text": texts, "label": spans}, lines, tuple(chain.from_iterable(problems)))
 
 

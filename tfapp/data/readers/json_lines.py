@@ -105,10 +105,10 @@ def _type_of(values: list[Any]) -> pa.DataType:
     return pa.string() if "struct<>" in str(kind) else kind  # parquet has no empty objects
 
 
-def _join_types(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    if one == other:
-        return one
-    schemas = [pa.schema([("value", kind)]) for kind in (one, other)]
+def _join_types(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    if first == second:
+        return first
+    schemas = [pa.schema([("value", kind)]) for kind in (first, second)]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").field("value").type
     except pa.ArrowException:

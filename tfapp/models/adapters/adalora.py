@@ -151,7 +151,7 @@ class RankAllocator:
         self._warmup_share, self._final_share = warmup_share, final_share
         self._interval, self._penalty = interval, penalty
         self._means, self._deviations = (
-            [keras.Variable(tf.zeros(one.shape), trainable=False, name=name) for one in self._weights]
+            [keras.Variable(tf.zeros(weight.shape), trainable=False, name=name) for weight in self._weights]
             for name in ("sensitivity", "uncertainty")
         )
         self._mask = keras.Variable(tf.ones(self._first), trainable=False, name="mask")

@@ -132,11 +132,11 @@ def _find_by_texts(texts: Mapping[str, Sequence[set[str]]]) -> PairColumns | Non
     return PairColumns(one, other, "texts of like lengths") if _are_alike(texts) else None
 
 
-def _is_numbered(one: str, other: str) -> bool:
+def _is_numbered(first: str, second: str) -> bool:
     """Returns whether two names are those of a first and a second text."""
-    if (one.lower(), other.lower()) in _PAIRS:
+    if (first.lower(), second.lower()) in _PAIRS:
         return True
-    names = _words(one), _words(other)
+    names = _words(first), _words(second)
     for marks in _MARKS:
         stems = [_without(words, mark) for words, mark in zip(names, marks, strict=True)]
         if stems[0] is not None and stems[0] == stems[1] and (stems[0] or len(marks[1]) > 2):
@@ -144,9 +144,9 @@ def _is_numbered(one: str, other: str) -> bool:
     return False
 
 
-def _is_second(one: str, other: str) -> bool:
+def _is_second(first: str, second: str) -> bool:
     """Returns whether the second name says that its column holds another text like that of the first."""
-    return any(_without(_words(other), mark) == _words(one) for mark in _SECOND_MARKS)
+    return any(_without(_words(second), mark) == _words(first) for mark in _SECOND_MARKS)
 
 
 def _without(words: Sequence[str], mark: str) -> list[str] | None:
@@ -174,9 +174,9 @@ def _free_texts(sample: DataSample, words: Mapping[str, list[set[str]]]) -> dict
     }
 
 
-def _are_copies(one: Sequence[set[str]], other: Sequence[set[str]]) -> bool:
+def _are_copies(first: Sequence[set[str]], second: Sequence[set[str]]) -> bool:
     """Returns whether most texts say in two columns the same."""
-    shares = [len(a & b) / min(len(a), len(b)) for a, b in zip(one, other, strict=True) if a and b]
+    shares = [len(a & b) / min(len(a), len(b)) for a, b in zip(first, second, strict=True) if a and b]
     return not shares or statistics.median(shares) >= _COPIED
 
 

@@ -48,9 +48,9 @@ def as_spans(value: Any, text: str) -> list[Span] | None:
             'is no list of spans such as {"start": 0, "end": 5, "label": "person"}'
         )
     spans = sorted((_as_span(item, text) for item in value), key=lambda span: (span["start"], span["end"]))
-    for one, other in pairwise(spans):
-        if other["start"] < one["end"]:
-            raise ValueError(f"has spans that overlap: {_span_text(one)} and {_span_text(other)}; keep one of them")
+    for span, other in pairwise(spans):
+        if other["start"] < span["end"]:
+            raise ValueError(f"has spans that overlap: {_span_text(span)} and {_span_text(other)}; keep one of them")
     return spans
 
 
