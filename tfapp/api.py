@@ -154,7 +154,7 @@ def fit_plan(
     observers: Sequence[Observer] = (),
     on_event: OnEvent = lambda _: None,
 ) -> Run:
-    """Trains what `make_plan` chose for a data file, and returns the run of the best candidate.
+    """Trains the candidates that `make_plan` chose for a data file, and returns the run of the best one.
 
     Args:
         plan: From `make_plan`.

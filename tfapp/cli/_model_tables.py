@@ -83,7 +83,7 @@ def moved_versions(change: Change) -> str:
 
 
 def print_change(change: Change, callers: CallerVersions, *, json: bool) -> None:
-    """Prints what was done to a label, and which version callers get since."""
+    """Prints the change of a label, and which version callers get since."""
     if json:
         terminal.print_json({**change.to_dict(), "callers": callers.to_dict()})
         return

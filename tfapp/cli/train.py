@@ -112,7 +112,7 @@ def train_plan(plan: Plan, *, runs: Path, resume: bool, as_json: bool, models: P
 def run_and_show(
     experiment: Experiment, *, runs: Path, resume: bool, as_json: bool, models: Path | None = None
 ) -> Run | None:
-    """Trains with a progress bar, or JSON lines, and prints what came of it; returns None to all workers but the first.
+    """Trains with a progress bar, or JSON lines, and prints the result; returns None to all workers but the first.
 
     The run is published where `models` is given. JSON lines are printed where the output is no terminal, too.
     """

@@ -1,4 +1,4 @@
-"""Looks at an uploaded file: what is in it, and what a training of it would learn."""
+"""Describes an uploaded file: its contents, and what a training would learn from it."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Training:
 
     @property
     def is_running(self) -> bool:
-        """Returns whether its process lives; of what it printed nothing is read."""
+        """Returns whether its process lives, without reading its output."""
         return self._process.exists() and self._is_alive()
 
     @property

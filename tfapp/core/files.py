@@ -69,7 +69,7 @@ def private_folder(folder: Path, *, passable: bool = False, exist_ok: bool = Tru
 
 
 def narrow(path: Path) -> None:
-    """Takes from others what they may do with a file or folder of this user; older versions left some wide.
+    """Removes other users' permissions on a file or folder of this user; older versions left some wide.
 
     What is missing, or is neither a file nor a folder, is left alone.
     """

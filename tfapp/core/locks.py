@@ -60,7 +60,7 @@ def process_lock(
 
 
 def _holder(file: Path) -> str:
-    """Names the process that holds a lock, by what it wrote there."""
+    """Returns the name of the process that holds a lock, as it wrote it there."""
     try:
         holder = json.loads(file.read_text(encoding="utf-8"))
         return f"process {int(holder['pid'])} on {holder['host']}"

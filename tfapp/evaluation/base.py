@@ -101,11 +101,11 @@ class Evaluation(EvaluatedRows, abc.ABC):
     @property
     @abc.abstractmethod
     def counts(self) -> tuple[str, ...]:
-        """Returns what was evaluated in numbers: "405 texts", "12 wrong"."""
+        """Returns the evaluation's counts in words: "405 texts", "12 wrong"."""
 
     @abc.abstractmethod
     def metrics(self) -> dict[str, float]:
-        """Returns what is kept on record of an exported version, the main score first."""
+        """Returns the metrics that are recorded with an exported version, the main score first."""
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Returns the 95 % intervals of those of the `metrics` that have one, by their names."""
@@ -124,7 +124,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
         """Returns the drawings of the page by name, each with its description; none where nothing was evaluated."""
 
     def board(self) -> Board:
-        """Returns what TensorBoard shows: the metrics, and the drawings of the page."""
+        """Returns the contents of TensorBoard: the metrics, and the plots of the page."""
         scalars = {f"evaluation/{name}": value for name, value in self.metrics().items()}
         return Board(scalars, {name: figure for name, (figure, _) in self.figures().items()})
 
@@ -149,7 +149,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
         return "\n".join(filter(None, (f"{score}, {self.count} {self.unit}", self.caution())))
 
     def choice(self) -> str:
-        """Returns what a difference to another model's score must be to mean anything, in plain words."""
+        """Returns in plain words how large a difference to another model's score must be to mean anything."""
         low, high = (self.display(end) for end in self.main_interval)
         text = (
             f"{self.main_name[:1].upper()}{self.main_name[1:]} is known to lie between {low} and {high}. A model whose "

@@ -65,7 +65,7 @@ def paired_test(first: ScoreRecord, second: ScoreRecord) -> PairedTest | None:
 
 
 def compare_scores(first: ScoreRecord, second: ScoreRecord) -> str:
-    """Returns in a sentence how far apart two scores are, and whether that tells which model is better.
+    """Returns in a sentence how much two scores differ, and whether that shows which model is better.
 
     Where the rows are the same and it is known which of them each model gets wrong, the exact test of McNemar ("Note on
     the sampling error of the difference between correlated proportions or percentages", 1947) decides; where the shares

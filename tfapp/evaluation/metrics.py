@@ -176,7 +176,7 @@ def calibrate(confidence: Floats, correct: Bools, bins: int = 15) -> Calibration
 
 
 def confusion_matrix(targets: Ints, predicted: Ints, size: int) -> Ints:
-    """Counts int[size, size]: the row is the truth, the column what was predicted."""
+    """Counts int[size, size]: the row is the truth, the column the prediction."""
     return np.bincount(targets * size + predicted, minlength=size * size).reshape(size, size).astype(np.int64)
 
 

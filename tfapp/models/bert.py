@@ -62,7 +62,7 @@ class BertModel(TaskModel):
     @classmethod
     @abc.abstractmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Returns what the constructor takes beside backbone and preprocessor, by name."""
+        """Returns the constructor's arguments beside backbone and preprocessor, by name."""
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
@@ -83,7 +83,7 @@ class BertModel(TaskModel):
         check_positions(self.backbone, max_length, "max_length")
 
     def own_config(self) -> dict[str, Any]:
-        """Returns JSON values of what the constructor takes beside backbone and preprocessor."""
+        """Returns the constructor's arguments beside backbone and preprocessor, as JSON values."""
         return {name: getattr(self, name) for name in self.config_keys}
 
     def config(self) -> dict[str, Any]:

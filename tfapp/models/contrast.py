@@ -16,7 +16,7 @@ _NEVER: Final = -1e9
 
 
 def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, symmetric: bool) -> tf.Tensor:
-    """Returns how hard each query tells its candidate from all others of the batch (Henderson et al. 2017, InfoNCE).
+    """Returns each query's loss of telling its candidate from all others of the batch (Henderson et al. 2017, InfoNCE).
 
     What is known to fit a query, since another row has the same query with it, is nothing to tell apart.
 
@@ -45,7 +45,7 @@ def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, sym
 
 
 def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Returns how hard each text tells those of its class from the others (Khosla et al. 2020, its L_out).
+    """Returns each text's loss of telling those of its class from the others (Khosla et al. 2020, its L_out).
 
     Args:
         vectors: float32[N, P, H], of each row P texts of one class.

@@ -36,7 +36,7 @@ class Evaluator:
     """Evaluates a task's models; a sub-class for each kind of answers."""
 
     def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
-        """Fits to the dev split what a model decides by, such as thresholds; most models have nothing of the kind."""
+        """Fits the parameters of a model's decisions, such as thresholds, to the dev split; most models have none."""
 
     def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
         """Fits to the dev split what calibrates a model's probabilities; asked of models with a `calibration` alone."""

@@ -45,7 +45,7 @@ class CandidateResult:
 
     @property
     def rank(self) -> float:
-        """Returns what is highest for the best candidate; of several with the same, the first is."""
+        """Returns the value that is highest for the best candidate; among equals, the first is the best."""
         if not self.dev:
             return 0.0
         kind = find_task(self.candidate.experiment.task).evaluation

@@ -46,7 +46,7 @@ def with_estimates(plan: Plan, splits: Splits) -> Plan:
 
 
 def fit_into_minutes(plan: Plan) -> Plan:
-    """Returns what a plan's minutes leave of it: fewer epochs, which its notes say, or candidates that do not fit.
+    """Returns a plan as its minutes allow: fewer epochs, as its notes say, or candidates that do not fit.
 
     The first candidate always fits, with one epoch at the least.
     """

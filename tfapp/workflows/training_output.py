@@ -73,7 +73,7 @@ class TrainingLines:
 
 
 class PlanText:
-    """Prints what is chosen for a data file, and the result of each candidate.
+    """Prints the choices for a data file, and the result of each candidate.
 
     Args:
         screen: Where it is printed.

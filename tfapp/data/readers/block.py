@@ -35,7 +35,7 @@ class Block:
 
     @property
     def numbers(self) -> list[int]:
-        """Returns what tells each row from others: its line, or its number."""
+        """Returns the identifier of each row: its line, or its number."""
         return list(self.lines) if self.lines else list(range(self.first_row, self.first_row + len(self)))
 
     def head(self, rows: int) -> Block:

@@ -75,7 +75,7 @@ FILE_INPUTS: Final = MappingProxyType(
 
 
 def effect(node: Any) -> str:
-    """Returns what a NodeDef's op does that a model should not; empty: nothing."""
+    """Returns the effect of a NodeDef's op that a model should not have; empty: it has none."""
     # These do it only where an attribute says so.
     if node.op == "PrintV2" and not node.attr["output_stream"].s.startswith(b"file:"):
         return ""

@@ -1,4 +1,4 @@
-"""TSDAE (Wang et al. 2021): vectors of texts from which the texts can be told, learnt from texts alone.
+"""TSDAE (Wang et al. 2021): vectors of texts from which the texts can be reconstructed, learnt from texts alone.
 
 Words of a text x are deleted, 60 % of them, which leaves x~. The encoder makes one vector of it, s = pooling(BERT(x~)).
 A decoder that sees nothing else of the text tells it word piece by word piece:
@@ -91,7 +91,7 @@ class Tsdae(TokenPredictor):
         raise NotImplementedError("the loss of a denoising auto-encoder needs the texts; use batch_loss")
 
     def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
-        """Returns how well the tokens of whole texts are told from the vectors of those with deletions."""
+        """Returns how well the tokens of whole texts are predicted from the vectors of those with deletions."""
         lengths = ids.row_lengths()
         keep_mask = tf.RaggedTensor.from_tensor(targets, lengths=lengths)
         damaged = self.preprocessor.pad(tf.ragged.boolean_mask(ids, keep_mask > 0))

@@ -111,7 +111,7 @@ def _without_password(url: str) -> str:
 
 
 def _identity(experiment: Experiment, dimensions: Sequence[SearchDimension]) -> dict[str, str]:
-    """Returns what must be the same of all processes and all calls, by name; where the data are may differ."""
+    """Returns the entries that must be equal in all processes and calls, by name; the place of the data may differ."""
     values = tomllib.loads(dump_toml(experiment, without={"search", "export", "name"}))
     for name in ("train", "dev", "test"):
         values["data"].pop(name, None)

@@ -83,7 +83,7 @@ class _Dialogue:
 
 
 def _dev_value(dev: Any) -> dict[str, Any]:
-    """Returns what trials are compared by: the value that is highest for the best, and its name."""
+    """Returns the value by which trials are compared, the highest for the best, and its name."""
     if dev.by_loss:
         return {"value": -dev.loss, "score_name": "loss", "lower_is_better": True}
     sign = -1 if dev.lower_is_better else 1
