@@ -16,6 +16,7 @@ from tests.toy import toy_text, write_toy_preset
 from tfapp.config import ModelSettings
 from tfapp.models import BertModel
 from tfapp.models.compiled import round_up
+from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model
 from tfapp.training import make_strategy
 from tfapp.training.gradients import BatchGradients
@@ -88,7 +89,7 @@ def test_no_row_is_wider_than_there_are_positions(tmp_path: Path) -> None:
 
 
 def test_a_text_in_windows(still_preset: Path) -> None:
-    settings = ModelSettings(preset=str(still_preset), max_length=LENGTH, window=16)
+    settings = ClassificationModelSettings(preset=str(still_preset), max_length=LENGTH, window=16)
     windowed = build_model("classification", settings, ["a", "b"])
     assert isinstance(windowed, BertModel)
     plain, compiled = both(windowed, windowed.logits, rows_of(windowed, [40, 3, 17], 2))

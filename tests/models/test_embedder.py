@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models import Embedder, TextClassifier
+from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.embedding.settings import EmbeddingModelSettings
 from tfapp.tasks.models import build_model, load_model
 
@@ -106,7 +106,9 @@ def test_more_tokens_than_positions_are_refused(shallow_preset: Path, model: Emb
 def test_a_classifier_s_embedder_shares_its_weights_and_reads_as_its_head_does(
     shallow_preset: Path, pooling: str
 ) -> None:
-    settings = ModelSettings(preset=str(shallow_preset), max_length=40, window=8, pooling=pooling, temperature=0.2)
+    settings = ClassificationModelSettings(
+        preset=str(shallow_preset), max_length=40, window=8, pooling=pooling, temperature=0.2
+    )
     classifier = build_model("classification", settings, ["a", "b"])
     assert isinstance(classifier, TextClassifier)
     embedder = classifier.embedder()

@@ -47,6 +47,9 @@ def sniff(
     encoder = find_sentence_encoder(preset)
     sample = take_sample(name, hints=hints, pull=pull)
     proposal = _propose(sample, spec, encoder)
+    if spec is not None:
+        # Who names a task needs no hint to another one, and may have named columns that only this one reads.
+        return proposal
     others = (
         other_task for other_task in all_tasks().values() if other_task.suggest and other_task.name != proposal.task
     )

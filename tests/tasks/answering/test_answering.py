@@ -147,7 +147,6 @@ def test_init_proposes_the_task(squad_file: Path, shallow_preset: Path, tmp_path
     assert result.code == 0, result.err
     experiment = load_experiment(tmp_path / "a.toml")
     assert experiment.task == "answering"
-    assert experiment.model.window is None
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps(row) + "\n" for row in toy_questions(20)), encoding="utf-8")
     assert call("init", rows, "-o", tmp_path / "b.toml").code == 0
