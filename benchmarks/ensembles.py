@@ -15,15 +15,13 @@ DIR holds `sst2/{train,dev}.tsv` and `banking77/{train,test}.csv`. RUNS keeps th
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from accuracy import SETTINGS, tfapp
-from inference_report import print_table
-from resumable import Measurement, add_options, read_results, run_measurements
+from resumable import Measurement, add_options, print_scores, read_results, run_measurements
 
 SETS: Final = {"sst2": 8.0, "banking77": 14.0}
 """Minutes of a training on two cores."""
@@ -123,11 +121,7 @@ def print_results(results: Mapping[str, Mapping[str, Any]]) -> None:
     for key, result in results.items():
         name = f"{key.rsplit('/', 1)[0]}/one seed" if "/seed " in key else key
         rows.setdefault(name, []).append(100 * result["test"])
-    table = [
-        (name, f"{statistics.mean(scores):.1f}", f"{min(scores):.1f} to {max(scores):.1f}" if len(scores) > 1 else "")
-        for name, scores in rows.items()
-    ]
-    print_table(("set, start of the output layer, and what", "test", "seeds"), table)
+    print_scores(("set, start of the output layer, and what", "test", "seeds"), rows)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,15 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from harness import environment, write_report
+from inference_report import print_table
 
-__all__ = ["Measurement", "add_options", "read_results", "run_measurements"]
+__all__ = ["Measurement", "add_options", "print_scores", "read_results", "run_measurements"]
 
 PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "tfapp")
 
@@ -65,6 +66,15 @@ def read_results(file: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     return results
+
+
+def print_scores(header: Sequence[str], scores_by_name: Mapping[str, Sequence[float]]) -> None:
+    """Prints the mean of each name's scores and, where there are several, the lowest and the highest."""
+    table = [
+        (name, f"{statistics.mean(scores):.1f}", f"{min(scores):.1f} to {max(scores):.1f}" if len(scores) > 1 else "")
+        for name, scores in scores_by_name.items()
+    ]
+    print_table(header, table)
 
 
 def planned_minutes(measurement: Measurement, results: dict[str, dict[str, Any]]) -> float:

@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from accuracy import tfapp
-from inference_report import print_table
-from resumable import Measurement, add_options, read_results, run_measurements
+from resumable import Measurement, add_options, print_scores, read_results, run_measurements
 
 Rows: TypeAlias = list[tuple[str, str]]
 
@@ -186,11 +185,7 @@ def print_results(results: Mapping[str, Mapping[str, Any]]) -> None:
     for key, result in results.items():
         if "test" in result:
             rows.setdefault(key.split("/seed ")[0], []).append(100 * result["test"])
-    table = [
-        (name, f"{statistics.mean(scores):.1f}", f"{min(scores):.1f} to {max(scores):.1f}" if len(scores) > 1 else "")
-        for name, scores in rows.items()
-    ]
-    print_table(("set, start, and what", "accuracy, or nDCG@10", "seeds"), table)
+    print_scores(("set, start, and what", "accuracy, or nDCG@10", "seeds"), rows)
 
 
 if __name__ == "__main__":
