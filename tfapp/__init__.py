@@ -81,7 +81,7 @@ def __dir__() -> list[str]:
 
 
 class _OldModules:
-    """Raises the error for an import of a module of before; asked last, for modules that nobody has."""
+    """A finder that raises the error for an import of a module by its old name; it is asked last."""
 
     @staticmethod
     def find_spec(name: str, _path: object = None, _target: object = None) -> None:

@@ -1,4 +1,4 @@
-"""The new places of public names of before, which the errors for the old ones say."""
+"""The new places of public names that were moved or renamed, for the errors about the old ones."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def missing_name(module: str, name: str) -> Exception:
 
 
 def refuse_old_module(module: str) -> None:
-    """Raises the error for an import of a module of before, such as `import tfapp.session`, which has a new place.
+    """Raises the error for an import of a module by its old name, such as `import tfapp.session`.
 
     Raises:
         ModuleNotFoundError: It is one.

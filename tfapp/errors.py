@@ -1,4 +1,4 @@
-"""The errors that tfapp raises for what a user can mend.
+"""The errors that tfapp raises for problems that a user can mend.
 
     TfappError
     ├── SettingsError    a settings file, a --set override, an argument of an API call

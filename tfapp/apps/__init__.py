@@ -1,1 +1,1 @@
-"""Holds one folder for each ready application, its registry, and in `shared` what the applications have in common."""
+"""Holds one folder for each ready application, their registry, and in `shared` their common parts."""

@@ -1,4 +1,4 @@
-"""The list of all applications; the command line and the console mount what it names, in this order."""
+"""The list of all applications, which the command line and the console mount in this order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds the catalogue of presets and data sets by name, and what downloads, verifies, unpacks and caches them.
+"""Holds the catalogue of presets and data sets by name, and the code that downloads, verifies and caches them.
 
     folder = pull("bbc-news")           # downloads once; afterwards instant and without a network
     rows = folder / "data.jsonl"

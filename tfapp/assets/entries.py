@@ -1,4 +1,4 @@
-"""The catalogue: what can be pulled by name, and from where."""
+"""The catalogue: the presets and data sets that can be pulled by name, and their sources."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Asset:
 
     @property
     def key(self) -> str:
-        """Returns the name of the prepared folder, which differs whenever what it would hold differs."""
+        """Returns the name of the prepared folder, which is another one whenever the folder's content would be."""
         made_from = [self.archive.sha256, self.recipe, dict(self.options), self.revision]
         digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
         return f"{self.archive.version}-{digest[:8]}"

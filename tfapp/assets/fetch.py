@@ -72,7 +72,7 @@ def pull(
 
 @contextmanager
 def _archive_lock(root: Path, archive: Archive) -> Iterator[None]:
-    """Holds the lock of an archive: one at a time may work on it and on what comes out of it."""
+    """Holds the lock of an archive: one process at a time may work on it and on the assets made from it."""
     from filelock import FileLock
 
     locks = root / "locks"
@@ -109,7 +109,7 @@ def _prepare(asset: Asset, archive: Path, folder: Path) -> None:
 
 @contextmanager
 def _fresh_folder(part: Path) -> Iterator[Path]:
-    """Makes an empty folder, gone after the block whatever happens; what a killed process left in it goes first."""
+    """Makes an empty folder, in place of one that a killed process left, and removes it after the block in any case."""
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:

@@ -191,7 +191,7 @@ def _certificates(settings: IndexSettings) -> ssl.SSLContext | bool:
 
 
 def _refuse_failures(response: httpx2.Response) -> None:
-    """Makes an index that is down or closed an error: the finder takes it for one that lacks the package."""
+    """Raises an error for an index that is down or closed, which the finder would take for one without the package."""
     if response.status_code >= 500 or response.status_code in (403, 407, 429):
         response.raise_for_status()
 

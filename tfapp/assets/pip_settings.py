@@ -68,7 +68,7 @@ def read_index_settings(
 
 
 def parse_config_list(text: str) -> dict[str, str]:
-    """Parses what `pip config list` prints into values by name, as pip would use them.
+    """Parses the output of `pip config list` into values by name, as pip would use them.
 
     The environment wins over a command's section, and that over the global one.
     """

@@ -1,4 +1,4 @@
-"""Reads files out of a zip or tar archive without trusting it: only what is asked for by name is ever written."""
+"""Reads files out of a zip or tar archive without trusting it: only files that are asked for by name are written."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def print_change(change: Change, callers: CallerVersions, *, json: bool) -> None
 
 
 def print_settled(name: str, callers: CallerVersions, *, json: bool) -> None:
-    """Prints that servers load what labels name since, and which version callers get."""
+    """Prints that servers now load only the versions that labels name, and which version callers get."""
     if json:
         terminal.print_json({"model": name, "settled": True, "callers": callers.to_dict()})
         return
@@ -115,7 +115,7 @@ def print_warnings(models: Iterable[CatalogueEntry]) -> None:
 
 
 def print_callers(callers: CallerVersions) -> None:
-    """Prints which version callers get, with each label and without one, in one line; what else is loaded, in one."""
+    """Prints in a line which version callers get, by label and without one; in another, why others are loaded."""
     answers = [f'{_version(version)} with label="{label}"' for label, version in callers.with_label.items()]
     why = f" ({callers.why})" if callers.why else ""
     text = ", ".join([*answers, f"{_version(callers.without_label)} without a label{why}"])
@@ -164,7 +164,7 @@ def print_table(headings: tuple[str, ...], rows: list[list[str]], *, names: bool
 
 
 def print_unchecked(models: Iterable[CatalogueEntry]) -> None:
-    """Prints which versions end TensorFlow Serving at some requests, and what to do."""
+    """Prints which versions crash TensorFlow Serving at requests of a wrong shape, and the way out."""
     reasons = {
         model.name: [str(version.version) for version in model.versions if not _is_safe(version)] for model in models
     }

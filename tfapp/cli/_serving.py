@@ -1,4 +1,4 @@
-"""A server in the foreground: its start, what it says, its signals."""
+"""Runs a server in the foreground: its start, its messages, its signals."""
 
 from __future__ import annotations
 

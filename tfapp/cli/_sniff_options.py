@@ -1,4 +1,4 @@
-"""The options by which a user helps the look at a data file; every command that looks at one has them."""
+"""The options by which a user overrides the detected properties of a data file, for all commands that read one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Test: TypeAlias = Annotated[str | None, typer.Option(help="A file for the test 
 
 
 def with_hints(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options that say of a data file what is not to be found out, after its own.
+    """Gives a command, after its own options, those that override the detected properties of a data file.
 
     The command takes them as one argument, `hints`: values for the section `data`, by field.
     """

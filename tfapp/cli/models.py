@@ -266,7 +266,7 @@ def history(
 
 @contextmanager
 def _print_settlement(name: str, models: Path, config: Path | None, *, json: bool) -> Iterator[None]:
-    """Prints what callers get where a label is not moved, but servers load what labels name since."""
+    """Prints which version callers get where a label was not moved, but servers now load only labelled versions."""
     from tfapp.workflows import version_catalogue
 
     try:
@@ -278,7 +278,7 @@ def _print_settlement(name: str, models: Path, config: Path | None, *, json: boo
 
 
 def _remark_unserved(change: Change, versions: set[int], models: Path) -> None:
-    """Says that a server may refuse the file; a named one loads what is not served yet before the label moves."""
+    """Prints that a server may refuse the file where a label moves to a version that was not served so far."""
     if change.before not in (None, change.after) and change.after is not None and change.after not in versions:
         terminal.error_console().print(
             f"version {change.after} was not served so far. `tfapp serve {models}` moves the label when it has loaded "

@@ -19,7 +19,7 @@ _TRUE, _FALSE = ("true", "1"), ("false", "0")
 
 
 class _Flags(TyperCommand):
-    """Takes --enable_batching=true, as TensorFlow Serving does, beside --enable_batching."""
+    """A command that takes --enable_batching=true, as TensorFlow Serving does, beside --enable_batching."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [self._plain(argument) for argument in args])

@@ -92,7 +92,7 @@ def train(
 
 
 def train_plan(plan: Plan, *, runs: Path, resume: bool, as_json: bool, models: Path | None) -> Run:
-    """Trains what was chosen for a data file, prints it as it goes, and publishes the best where `models` is given."""
+    """Trains a plan's candidates, prints the progress, and publishes the best one where `models` is given."""
     from tfapp import api
     from tfapp.core.terminal import console, print_json
     from tfapp.core.threads import set_training_threads

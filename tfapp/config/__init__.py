@@ -1,4 +1,4 @@
-"""Holds what makes frozen settings of one experiment from TOML and `--set`, and checks them by each field's name.
+"""Holds the settings of one experiment: frozen, read from TOML and `--set`, and checked field by field.
 
 The tasks are handed to it, as `TaskSettings`; `tfapp.tasks.experiments` reads settings with all of them.
 

@@ -44,7 +44,7 @@ class Experiment(Settings):
 
     @property
     def origin(self) -> str:
-        """Returns what the weights start from, in words."""
+        """Returns the origin of the initial weights in words, such as a preset's name."""
         if self.distillation and self.distillation.layers:
             return f"{self.distillation.layers} layers of {self.distillation.teachers[0]}"
         if self.model.from_scratch:
@@ -53,7 +53,7 @@ class Experiment(Settings):
 
     @property
     def network(self) -> ModelSettings:
-        """Returns `model`, with what it leaves to other settings filled in: vectors that are compared are means."""
+        """Returns `model` with its pooling filled in: the mean where vectors are compared."""
         compares_vectors = self.training.method == "few-shot" or self.model.pair_encoder == "bi"
         if compares_vectors and self.model.pooling is None:
             return self.model.model_copy(update={"pooling": "mean"})

@@ -1,4 +1,4 @@
-"""Reads what a user writes into settings, a TOML file and `--set` overrides, and says in a line what is wrong."""
+"""Reads a user's settings, from a TOML file and `--set` overrides, and names the first mistake in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds an experiment of its task's settings, and checks what they must be to each other."""
+"""Builds an experiment of its task's settings, and checks the rules between them."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class SearchDimension:
         return all(settings[name] in values for name, values in self.conditions.items())
 
     def describe(self) -> str:
-        """Returns what is tried, in a line."""
+        """Returns the setting, its range or values, and its conditions in one line."""
         if self.values:
             words = f"one of {', '.join(json.dumps(value, default=str) for value in self.values)}"
         else:

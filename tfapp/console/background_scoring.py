@@ -48,7 +48,7 @@ class BackgroundScoring:
         raise RegistryError(f"{model}: this model no longer exists, so its pool cannot be scored")
 
     def start(self, pool: PoolRow) -> None:
-        """Starts to score what the released version has not scored; where that runs, new texts are scored after it."""
+        """Starts to score a pool by the released version; where that is running, it runs once more afterwards."""
         self._started[pool.id] = self._ticks()
         self._state.jobs.start(_name(pool), lambda job: self._score(pool, job), again=True)
 

@@ -1,4 +1,4 @@
-"""Describes an uploaded file: its contents, and what a training would learn from it."""
+"""Describes an uploaded file: its contents, and the task and columns of a training on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_LOOKS: Final = 32
 
 @dataclass(frozen=True)
 class FileCorrections:
-    """A user's corrections of what was found out about a file.
+    """A user's corrections of the detected task and columns of a file.
 
     Attributes:
         task: What it is for; empty: as found out.
@@ -66,7 +66,7 @@ def servable_tasks() -> list[str]:
 
 
 def column_settings(task: str) -> list[str]:
-    """Returns the settings of a task that name columns: its texts, and what is learnt."""
+    """Returns the settings of a task that name columns: those of its texts and of its labels."""
     spec = find_task(task)
     label = ["label"] if "data.label" in spec.settings.own_names else []
     return [*spec.schema.texts, *label, *spec.schema.beside]

@@ -255,7 +255,7 @@ class TrainingQueue:
             training.cancel()
 
     def look(self) -> None:
-        """Starts the oldest training that waits, unless one runs; ends what goes on though it was cancelled."""
+        """Starts the oldest training that waits, unless one runs; kills one that goes on after it was cancelled."""
         self._processes = [process for process in self._processes if process.poll() is None]
         trainings = self.all()
         running = next((training for training in trainings if training.is_running), None)

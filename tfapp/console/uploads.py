@@ -83,7 +83,7 @@ class Uploads:
         raise DataError(f"no file {name[:80]!r}; the Train page lists the files")
 
     def add(self, name: str, content: BinaryIO) -> UploadedFile:
-        """Stores a file under a name of the folder's own, made of the letters and digits of what it was called.
+        """Stores a file under a name of the folder's own, made of the letters and digits of the sent name.
 
         Args:
             name: What its sender calls it.

@@ -1,1 +1,1 @@
-"""Holds what any program could use, as it knows no task: files, sockets, threads, terminal, TensorFlow's import."""
+"""Holds general helpers, which know no task: files, sockets, threads, terminal, TensorFlow's import."""

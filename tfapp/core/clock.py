@@ -20,7 +20,7 @@ def utc_now() -> datetime:
 
 
 def after(newest: datetime | None, now: datetime) -> datetime:
-    """Returns the time now, or just after the newest where the clock was set back: what comes last stays last.
+    """Returns the time now, or just after the newest where the clock was set back, so that times only rise.
 
     Example:
         >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)

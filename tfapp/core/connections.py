@@ -232,7 +232,7 @@ class GuardedConnection(socket.socket):
 
 
 class GuardedSocket(socket.socket):
-    """A listening socket that accepts what its gate admits.
+    """A listening socket that accepts the connections that its gate admits.
 
     Attributes:
         gate: Set once, before the first is accepted.

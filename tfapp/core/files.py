@@ -1,4 +1,4 @@
-"""Writes files that appear complete, by rename, or not at all, and keeps private what is nobody else's business.
+"""Writes files that appear complete, by rename, or not at all, and are private by default.
 
 What is written is private unless its writer says `shared`: many files hold texts of users, passwords or tokens, and few
 are made for others, as models are.
@@ -41,7 +41,7 @@ _OTHERS: Final = 0o077
 
 
 def private_opener(path: str, flags: int) -> int:
-    """Opens a file as its owner's alone, from its first byte and whatever the umask; for `open(..., opener=)`.
+    """Opens a file that only its owner may read, from its first byte and with any umask; for `open(..., opener=)`.
 
     A wide file that is there, and this user's, is narrowed.
     """

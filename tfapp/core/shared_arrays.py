@@ -1,4 +1,4 @@
-"""Arrays that several processes compute once, in files that are named by what they depend on."""
+"""Arrays that several processes compute once, in files that are named by a hash of all that they depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server behind every web port: uvicorn, with bounds on what callers may hold up."""
+"""The HTTP server behind every web port: uvicorn, with limits on slow and silent callers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def web_config(app: Any, gate: ConnectionGate, **arguments: Any) -> uvicorn.Config:
-    """Makes the configuration of a web server: no log of its own, no WebSockets, no trust in what a proxy says.
+    """Makes the configuration of a web server: no log of its own, no WebSockets, no trust in a proxy's headers.
 
     Args:
         app: An ASGI application.
@@ -42,7 +42,7 @@ def web_config(app: Any, gate: ConnectionGate, **arguments: Any) -> uvicorn.Conf
 
 
 def _without_leavers(app: Any) -> Any:
-    """Wraps an application: a caller who leaves within a request's body is no defect that the log need explain."""
+    """Wraps an application so that callers who leave within a request's body are not logged as errors."""
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
         with contextlib.suppress(ClientDisconnect):
@@ -52,7 +52,7 @@ def _without_leavers(app: Any) -> Any:
 
 
 class WebLoop(asyncio.SelectorEventLoop):
-    """An event loop that says in one line that no connection can be accepted.
+    """An event loop that logs in one line that no connection can be accepted.
 
     Attributes:
         handshake_seconds: How long a TLS handshake may take.
@@ -200,7 +200,7 @@ class _LimitedHttp(HttpToolsProtocol):
         self._set_deadline(min(self.loop.time(), end) + limits.body_seconds)
 
     def _linger(self) -> None:
-        """Gives the caller time to take what is written."""
+        """Starts the time limit within which the caller must receive some of the answer."""
         self._unsent = self.transport.get_write_buffer_size()
         self._set_deadline(self.loop.time() + self._limits.body_seconds)
 
@@ -249,7 +249,7 @@ class _LimitedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _end(self, status: str, text: str) -> None:
-        """Answers where nothing else is answered, and closes the connection."""
+        """Answers with an error, unless an answer has begun, and closes the connection."""
         if self.transport.is_closing():
             return
         is_unanswered = not self.cycle.response_started if self._in_body else not self._is_responding()

@@ -59,7 +59,7 @@ class AnswerFormat:
         *,
         probabilities: bool = False,
     ) -> list[dict[str, Any]]:
-        """Returns a JSON object for each row: its texts by input, and what the model answers.
+        """Returns a JSON object for each row: its texts by input, and the model's answers.
 
         Args:
             answers: The outputs of the task's contract, with N rows each.

@@ -26,14 +26,14 @@ class BadTagCount:
         self._first: list[tuple[int, str]] = []
 
     def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Yields the blocks, and counts what is wrong in them."""
+        """Yields the blocks unchanged, and counts the bad tags in them."""
         for block in blocks:
             self._count += len(block.bad_tags)
             self._first += block.bad_tags[: ROWS_SHOWN - len(self._first)]
             yield block
 
     def findings(self) -> list[Finding]:
-        """Returns the finding on what was counted so far; none where nothing was wrong."""
+        """Returns the finding on the bad tags that were counted so far; an empty list where there were none."""
         if not self._count:
             return []
         lines = tuple(line for line, _ in self._first)

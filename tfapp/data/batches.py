@@ -31,7 +31,7 @@ class TokenizedTexts:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Returns int64[N], in tokens."""
+        """Returns the texts' lengths in tokens, int64[N]."""
         return np.diff(self.splits)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Data files as blocks of rows: what every reader yields, and the choice of the reader."""
+"""Reads data files of any format as blocks of rows, by the reader of the format."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def detect_format(path: Path, format: str = "auto") -> FileFormat:  # noqa: A002
 
 
 def row_noun(format: FileFormat) -> str:  # noqa: A002 - the setting's name
-    """Returns what tells a row of a file from others: a "line", or a "row" by its number."""
+    """Returns the word for a numbered row of a file in messages: "line" or "row"."""
     return "line" if format in ("csv", "tsv", "jsonl", "txt", "conll") else "row"
 
 

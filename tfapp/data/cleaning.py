@@ -82,7 +82,7 @@ class Rows:
 
     @property
     def noun(self) -> str:
-        """Returns what a row is called."""
+        """Returns the word for a row in messages: "text" or "pair"."""
         return "text" if len(self.texts) == 1 else "pair"
 
     def __len__(self) -> int:

@@ -67,7 +67,7 @@ def guess_ids(columns: Mapping[str, Sequence[Any]]) -> list[str]:
 
 
 def guess_label(columns: Mapping[str, Sequence[Any]], text: str, *, strings: bool) -> list[LabelGuess]:
-    """Ranks what may hold the labels, but for the column of the texts and those that look like ids.
+    """Ranks the columns that may hold the labels, without the column of the texts and those that look like ids.
 
     With `strings` all values are strings, as csv gives them: lists then hide behind a separator. The best comes first:
     a column named like a label, one named like a rating, the fewest distinct values.

@@ -21,7 +21,7 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class PartStore:
-    """The folder `TARGET.parts`: numbered parts, and a manifest that says what they were made from.
+    """The folder `TARGET.parts`: numbered parts, and a manifest of the input, model and settings that made them.
 
     Attributes:
         folder: The folder.
@@ -59,12 +59,12 @@ class PartStore:
         return self.folder / f"{index:08d}"
 
     def write(self, index: int, write: Callable[[Path], object]) -> None:
-        """Makes a part by renaming what `write` leaves at the path that it is given."""
+        """Makes a part: `write` is given a draft's path to write to, and the draft is renamed into place."""
         with _explain_errors(self.target), replacing(self.path(index)) as draft:
             write(draft)
 
     def finish(self, merge: Callable[[Path], object]) -> None:
-        """Makes the target by renaming what `merge` leaves at the path that it is given, and removes the parts."""
+        """Makes the target: `merge` is given a draft's path to write to, which is renamed; the parts are removed."""
         with _explain_errors(self.target):
             with replacing(self.folder / "all") as draft:
                 merge(draft)

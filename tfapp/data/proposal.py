@@ -79,7 +79,7 @@ class Proposal:
     mean_tokens: float = 0.0
 
     def candidates_of(self, quality: Quality) -> tuple[Candidate, ...]:
-        """Returns what is tried at a quality; at one that is too low for every candidate, the quickest."""
+        """Returns the candidates that are tried at a quality; at one that is too low for all of them, the quickest."""
         level = QUALITIES.index(quality)
         options = tuple(candidate for candidate in self.candidates if QUALITIES.index(candidate.quality) <= level)
         return options or self.candidates[:1]

@@ -249,7 +249,7 @@ def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
 
 
 def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *others: list[Any]) -> list[Any]:
-    """Returns a column's values, converted, with what other columns hold in the row; None where the block lacks it."""
+    """Converts a column's values, each with the row's values of other columns; a missing column is all None."""
     values = block.columns.get(column, [None] * len(block))
     results: list[Any] = []
     try:

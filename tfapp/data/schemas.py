@@ -15,7 +15,7 @@ __all__ = ["TABLES", "TEXT_CLASSES", "Schema"]
 
 @dataclass(frozen=True)
 class Schema:
-    """The rows of a task.
+    """The schema of a task's rows: their columns of texts, their target, and the formats that can hold them.
 
     Attributes:
         task: The task's name.

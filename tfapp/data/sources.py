@@ -90,7 +90,7 @@ def _neighbours(path: Path) -> list[str]:
 
 
 def _with_defaults(settings: DataSettings, defaults: Mapping[str, Any]) -> DataSettings:
-    """Lays what the user set over the defaults, a rating's fields one by one; a label column replaces a rating."""
+    """Lays the user's settings over the defaults, a rating's fields one by one; a label column replaces a rating."""
     # A run keeps all of its settings: one that has its default may stand there without being anybody's choice.
     own_values = settings.model_dump(exclude_defaults=True)
     values = {**defaults, **own_values}

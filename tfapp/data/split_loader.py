@@ -125,7 +125,7 @@ def load_table(
 
 
 def _clean(from_files: dict[str, Rows], split: str, settings: DataSettings, schema: Schema) -> list[Finding]:
-    """Drops the rows of a file that cannot be used; no name is left to those as they were read, which frees them."""
+    """Drops the rows of a file that cannot be used; the rows as they were read are not kept, to free their memory."""
     train = from_files["train"] if split != "train" else None
     from_files[split], findings = schema.target.merge(from_files[split], train, settings)
     from_files[split], problems = cleaning.drop_unusable(from_files[split], settings)
@@ -135,7 +135,7 @@ def _clean(from_files: dict[str, Rows], split: str, settings: DataSettings, sche
 
 
 def _separate(from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Drops from train what dev or test hold, as the settings say; dev and test stay as they are."""
+    """Drops from train the rows that dev or test hold too, as the settings say; dev and test stay as they are."""
     findings = []
     for split, other in (("dev", "test"), ("train", "test"), ("train", "dev")):
         if split in from_files and other in from_files:

@@ -60,7 +60,7 @@ def write_starter(
 
 
 def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: str | None = None) -> str:
-    """Returns the settings file of a proposal: of what its task reads, chosen settings as set, defaults as comments.
+    """Returns the settings file of a proposal: the settings that its task reads, chosen ones set, defaults as comments.
 
     Args:
         proposal: As `tfapp.tasks.sniff` makes it.

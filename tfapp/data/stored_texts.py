@@ -15,7 +15,7 @@ LONGEST_NAME: Final = 200
 
 
 def tidy(text: str) -> str | None:
-    """Returns a text with single spaces, and without what a database does not keep; None where nothing is to be seen.
+    """Returns a text with single spaces, without characters that databases refuse; None where nothing visible is left.
 
     Example:
         >>> tidy("  Is it   open? ")
@@ -26,7 +26,7 @@ def tidy(text: str) -> str | None:
 
 
 def storable(text: str, *, zero: str = "\N{REPLACEMENT CHARACTER}") -> str:
-    """Returns a text without what a database does not keep, and otherwise as it is.
+    """Returns a text in which the characters that databases refuse are replaced.
 
     `zero` stands for the zero character, which PostgreSQL refuses.
     """

@@ -1,4 +1,4 @@
-"""Defines what is learnt from a row: how it is read, and what must hold of it in each split."""
+"""The base class of targets: how the label of a row is read, and the rules for the labels of each split."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def reader(self, settings: DataSettings, multi_label: bool) -> tuple[pa.DataType, Callable[..., Any]]:
-        """Returns the type of the table's column, and what makes a file's value one of it, given the row's texts too.
+        """Returns the type of the table's column, and the converter of a file's value, which gets the row's texts too.
 
         The function gives None for what is missing and raises a ValueError that says what is wrong, without subject.
         """
@@ -53,7 +53,7 @@ class Target(abc.ABC):
         """Counts rows by label, in the labels' order; empty where that would say nothing."""
 
     def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
-        """Returns what a model must know of train's column before it is built; the labels that `counts` names."""
+        """Returns the names that a model is built from, by train's column; here the labels that `counts` names."""
         del settings
         return tuple(self.counts(column))
 
@@ -68,13 +68,13 @@ class Target(abc.ABC):
         return []
 
     def thin(self, from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Drops from `from_files["train"]`, before the split, what nothing can be learnt from."""
+        """Drops from `from_files["train"]`, before the split, the rows that nothing can be learnt from."""
         del from_files, settings
         return []
 
     @abc.abstractmethod
     def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Checks the splits, and drops from those that have a file of their own what train lacks.
+        """Checks the splits, and drops from those that have a file of their own the rows whose label train lacks.
 
         Raises:
             DataError: Nothing can be learnt from train, or a split that was cut off lacks something.

@@ -27,7 +27,7 @@ _NEAREST: Final = 5
 
 @dataclass(frozen=True)
 class WordNeighbours:
-    """Words that are used alike.
+    """The words that are used most like each frequent word.
 
     Attributes:
         words: Of each word, in lower case, those that are used most like it, nearest first.

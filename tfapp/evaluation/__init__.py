@@ -1,4 +1,4 @@
-"""Holds what evaluations of several tasks share: metrics and their intervals, comparisons, plots and the report."""
+"""Holds the common parts of evaluations: metrics and their intervals, comparisons, plots and the report."""
 
 from __future__ import annotations
 

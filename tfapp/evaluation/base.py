@@ -113,7 +113,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
 
     @abc.abstractmethod
     def details(self) -> dict[str, str]:
-        """Returns what the head of the report page says beside the main score, where something was evaluated."""
+        """Returns the figures beside the main score at the head of the report page, by name; of evaluated rows only."""
 
     @abc.abstractmethod
     def table(self) -> Table:
@@ -138,12 +138,12 @@ class Evaluation(EvaluatedRows, abc.ABC):
         return -gain if self.lower_is_better else gain
 
     def on_dev(self) -> Self:
-        """Returns the same without the figures of calibration, for the rows that the temperatures were fitted on."""
+        """Returns the evaluation without the figures of calibration, for rows that the temperatures were fitted on."""
         report = self.calibration_report
         return self if report is None else replace(cast(Any, self), calibration_report=report.without_reliability())
 
     def headline(self) -> str:
-        """Returns the main score with its interval in one line; in another, what `overlap` says."""
+        """Returns the main score with its interval in one line; in another, the caution about `overlap`, if any."""
         low, high = self.main_interval
         score = f"{self.main_name} {self.main_score:.3f} (95 % interval {low:.3f} to {high:.3f})"
         return "\n".join(filter(None, (f"{score}, {self.count} {self.unit}", self.caution())))
@@ -164,7 +164,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
         )
 
     def record(self, model: str) -> ScoreRecord:
-        """Returns what a comparison with another model's evaluation needs; `model` names this one in its sentence."""
+        """Returns the record by which the main score is compared with another model's; `model` names this one there."""
         answers = self.answers
         return ScoreRecord(
             model,
@@ -224,7 +224,7 @@ class Evaluation(EvaluatedRows, abc.ABC):
 
 @functools.cache
 def _adapter(kind: type[Evaluation]) -> Any:
-    """Reads and writes evaluations of a kind as JSON values."""
+    """Returns pydantic's adapter, which reads and writes evaluations of a kind as JSON values."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)

@@ -33,7 +33,7 @@ class Reliability(NamedTuple):
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """A model's temperatures, and what they do to its probabilities on rows that they were not fitted on.
+    """A model's temperatures, and their effect on its probabilities on rows that they were not fitted on.
 
     Attributes:
         temperatures: One for all logits, or one a label; 1 changes nothing.
@@ -50,7 +50,7 @@ class CalibrationReport:
     before: Reliability | None = None
 
     def without_reliability(self) -> Self:
-        """Returns the same without figures, for rows that the temperatures were fitted on."""
+        """Returns the report without figures, for rows that the temperatures were fitted on."""
         return replace(self, after=None, before=None)
 
     @property
@@ -66,7 +66,7 @@ class CalibrationReport:
         return [(name, row) for name, row in rows if row]
 
     def metadata(self) -> dict[str, Any]:
-        """Returns what travels with an exported version, as JSON values: numbers rounded to 4 decimals."""
+        """Returns the report for an exported version's metadata, as JSON values: numbers rounded to 4 decimals."""
         temperatures: Sequence[float] = [round(value, 4) for value in self.temperatures]
         values: dict[str, Any] = {"temperature": temperatures[0] if len(temperatures) == 1 else temperatures}
         values |= {"held_out_rows": self.rows} if self.rows else {"not_calibrated": self.reason}

@@ -111,7 +111,7 @@ class ClassEvaluation(Evaluation):
 
     @property
     def main_name(self) -> str:
-        """Returns what `main_score` is: "accuracy", or "micro F1" of multi-label data."""
+        """Returns the name of the main score: "accuracy", or "micro F1" of multi-label data."""
         return "micro F1" if self.multi_label else "accuracy"
 
     @property

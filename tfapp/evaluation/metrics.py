@@ -235,7 +235,7 @@ def macro_f1_shares(truth: Bools, predictions: Bools) -> Floats:
 
 
 def macro_note(macro: Scores, classes: Sequence[Scores], noun: str) -> str:
-    """Returns what is said behind a macro mean that leaves classes out; empty where it leaves out none."""
+    """Returns the note behind a macro mean that leaves classes out; empty where it leaves out none."""
     with_support = [row for row in classes if row.support]
     # Means of before counted classes that are met nowhere as 0.
     if len(with_support) in (0, len(classes)) or not math.isclose(macro.f1, class_means(classes)[0].f1):

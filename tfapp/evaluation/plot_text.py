@@ -33,7 +33,7 @@ def _em(character: str) -> float:
 
 @functools.cache
 def font_families() -> list[str]:
-    """Returns a font that matplotlib brings, then what the machine has for Chinese, Japanese and Korean."""
+    """Returns matplotlib's own font, then up to three of the machine's fonts for Chinese, Japanese and Korean."""
     from matplotlib import font_manager
 
     parts = ("CJK", "PingFang", "Hiragino Sans", "Apple SD Gothic", "WenQuanYi", "Droid Sans Fallback", "Arial Unicode")

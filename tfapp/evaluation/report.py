@@ -23,7 +23,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 class ReportSubject(Protocol):
-    """An evaluation; the templates of its kind know the rest of it."""
+    """The part of an evaluation that the report uses itself; the templates of its kind use the rest."""
 
     def figures(self) -> dict[str, tuple[Figure, str]]:
         """Returns the drawings of the page by name, each with its description."""
@@ -63,7 +63,7 @@ def write_report(
     choices: Sequence[str] = (),
     candidates: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
-    """Writes report.html: headline, metadata, the sections of the evaluation's kind, and what the run did.
+    """Writes report.html: headline, metadata, the sections of the evaluation's kind, and the run's summary.
 
     The page needs no script and no other file. It appears at once and whole, by a rename.
 

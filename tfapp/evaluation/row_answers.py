@@ -1,4 +1,4 @@
-"""The answers of a model to the rows of a split, one by one: what a comparison with another model's answers needs."""
+"""The answers of a model to the rows of a split, one by one, for comparisons with another model's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A summary of a run, for the report and the model card: its data, its training, and what to do next."""
+"""A summary of a run, for the report and the model card: its data, its training, and advice for the next one."""
 
 from __future__ import annotations
 

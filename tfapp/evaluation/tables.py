@@ -18,7 +18,7 @@ _TEXT_LENGTH = 300
 
 
 def score_table(name: str, unit: str, *groups: Sequence[Scores]) -> Table:
-    """Returns a table of precision, recall and F1, a line between groups of rows; `unit` is what support counts."""
+    """Returns a table of precision, recall and F1, a line between groups of rows; `unit` is the header of support."""
     from rich.table import Table
     from rich.text import Text
 
@@ -54,7 +54,7 @@ def shorten(text: str) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a table of plain texts in Markdown; whatever they hold stays text, and in its cell."""
+    """Returns a table of plain texts in Markdown; special characters are escaped, so that each stays in its cell."""
     lines = [head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

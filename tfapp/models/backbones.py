@@ -48,7 +48,7 @@ def layer_parts(layer: Any) -> LayerParts:
 
 
 def depth_of(backbone: Any, variable: Any) -> int:
-    """Returns how far a weight of a `BertBackbone` of L layers, or of what stands on it, is from the input.
+    """Returns how far a weight of a `BertBackbone` of L layers, or of a head on it, is from the input.
 
     It is 0 for the embeddings, i + 1 for transformer layer i, L + 1 for the pooler and what is above.
     """

@@ -104,7 +104,7 @@ class TaskModel(ModelCheckpoint):
         raise NotImplementedError(f"{type(self).__name__} has neither answers nor predict_text")
 
     def batch_loss(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what a training step makes smaller: a sum, and what divides it, each summed over the replicas.
+        """Returns the loss that a training step minimizes: a sum and its divisor, each summed over the replicas.
 
         Where the loss compares rows (`rows_apart`), a step goes by `logits` and `loss` themselves.
 
@@ -141,7 +141,7 @@ class TaskModel(ModelCheckpoint):
         return np.stack(logits).mean(axis=0)
 
     def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        """Returns what rows are evaluated by after an epoch, to be kept of all rows: here the logits, float32[N, ...].
+        """Returns the outputs by which rows are evaluated after an epoch: here the logits, float32[N, ...].
 
         Args:
             ids: Ragged int32[N, (T)]; N may be 0.
@@ -185,7 +185,7 @@ class TaskModel(ModelCheckpoint):
         return self.preprocessor.tokenize(*(columns[name] for name in self.inputs))
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
-        """Tokenizes many labelled rows outside a graph, and encodes what the model is to learn of them.
+        """Tokenizes many labelled rows outside a graph, and encodes their labels as targets.
 
         Args:
             columns: The data's columns by name, N values each: those of texts, and `label`.
@@ -196,7 +196,7 @@ class TaskModel(ModelCheckpoint):
         return EncodedRows(*self.tokenize(columns), self.encode_targets(columns["label"]))
 
     def prepare(self, targets: np.ndarray) -> None:
-        """Learns from train's targets, [N, ...], what the loss must know, such as weights; before the first step."""
+        """Computes constants of the loss, such as weights, from train's targets, [N, ...], before the first step."""
 
     def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None
@@ -228,7 +228,7 @@ class TaskModel(ModelCheckpoint):
         return self._run(self.network, ids, training=training)
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Runs the network up to what `head` reads, float32[N, H], dropout off; only models with a `head` can."""
+        """Returns the vectors that `head` reads, float32[N, H], dropout off; only models with a `head` can."""
         return tf.cast(self._run(self._reader, ids, training=False), tf.float32)
 
     @cached_property
@@ -239,7 +239,7 @@ class TaskModel(ModelCheckpoint):
         return network(self.pad(ids), training=training)[: ids.nrows(tf.int32)]
 
     def pad(self, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """Returns what the network reads of ids, ragged int32[N, (T)]; see `Preprocessor.pad`."""
+        """Returns the network's dense inputs for ids, ragged int32[N, (T)]; see `Preprocessor.pad`."""
         return self.preprocessor.pad(*self.add_segments(ids))
 
     def add_segments(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
@@ -247,7 +247,7 @@ class TaskModel(ModelCheckpoint):
         return ids, self.preprocessor.segments(ids) if len(self.task.inputs) > 1 else None
 
     def calibrate(self, calibration: TemperatureScaling) -> None:
-        """Gives the model its temperatures; what it decides by must keep its decisions."""
+        """Sets the model's temperatures; a model with thresholds moves them, so that its decisions stay the same."""
         self.calibration = calibration
 
     def write_products(self, folder: Path) -> None:

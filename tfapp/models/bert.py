@@ -25,7 +25,7 @@ __all__ = ["BertModel"]
 
 
 class BertModel(TaskModel):
-    """A model whose network is a `keras_hub.models.BertBackbone` and what stands on it.
+    """A model whose network is a `keras_hub.models.BertBackbone` and a head on it.
 
     A sub-class's constructor takes `backbone`, `preprocessor`, and by name what `own_config` says, which are attributes
     of it. `arguments` chooses them for a training.
@@ -117,7 +117,7 @@ class BertModel(TaskModel):
         return twin
 
     def add_segments(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
-        """Returns what the base class does; of pairs that are read apart two rows each, and no segments."""
+        """Returns ids and segments as the base class; for pairs that are read apart, two rows each and no segments."""
         if self.comparison is None:
             return super().add_segments(ids)
         return self.preprocessor.split_pairs(ids), None
@@ -129,7 +129,7 @@ class BertModel(TaskModel):
         return [weight for weight in beside if "seed_generator" not in weight.path]
 
     def fingerprint(self) -> str:
-        """Returns what tells the model's backbone from others, as it is now; see `backbone_fingerprint`."""
+        """Returns the fingerprint of the model's backbone as it is now; see `backbone_fingerprint`."""
         return backbone_fingerprint(self.backbone, self.preprocessor, pooler=self.reads_pooler)
 
     @property
@@ -138,7 +138,7 @@ class BertModel(TaskModel):
         return any(is_pooler(weight) for weight in self.network.weights)
 
     def weights_beside_network(self) -> list[Any]:
-        """Returns the variables that answers need beside what the network makes of ids."""
+        """Returns the variables that answers need beside the network's own."""
         return []
 
     def _run(self, network: Any, ids: tf.RaggedTensor, *, training: bool) -> tf.Tensor:
@@ -149,7 +149,7 @@ class BertModel(TaskModel):
         return super()._run(self._runner(network), ids, training=training)
 
     def _runner(self, network: Any) -> Any:
-        """Returns the network itself, or what has XLA compile it, once for the same network."""
+        """Returns the network itself, or its wrapper that XLA compiles, made once for each network."""
         if not self.xla:
             return network
         if id(network) not in self._programs:
@@ -162,7 +162,7 @@ class BertModel(TaskModel):
         return {}
 
     def trace(self, ids: tf.RaggedTensor, *, training: bool = False) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns what `logits` gives, and of each layer of its BERT, first to last, a vector a token, [N, T, H]."""
+        """Returns the logits, and the hidden states of each layer of the BERT, first to last, [N, T, H] each."""
         states: list[tf.Tensor] = []
 
         tracer = self._runner(self._tracer)

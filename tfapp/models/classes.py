@@ -68,7 +68,7 @@ class ClassificationModel(TaskModel):
         self.thresholds = tuple(thresholds) if thresholds is not None else (0.5,) * len(self.labels)
 
     def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
-        """Turns N labels into columns of the logits, int32[N], -1 for what belongs to none.
+        """Turns N labels into columns of the logits, int32[N], -1 for texts that belong to none.
 
         Of multi-label data it turns N sequences of labels into float32[N, K] of 0 and 1.
 

@@ -67,7 +67,7 @@ class TextClassifier(BertModel, ClassificationModel):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Returns labels, pooling, dropout, multi-label, and what counts in the loss."""
+        """Returns labels, pooling, dropout, multi-label, and the settings of the loss."""
         return {
             "labels": labels,
             "pooling": settings.pooling or "cls",
@@ -119,5 +119,5 @@ class TextClassifier(BertModel, ClassificationModel):
         return mean_of_windows(network(windows), windows, owners, ids.nrows(tf.int32))
 
     def own_config(self) -> dict[str, Any]:
-        """Returns what all classifiers keep, and the head's settings."""
+        """Returns the entries that all classifiers have, and the head's settings."""
         return self.class_config() | super().own_config()

@@ -48,7 +48,7 @@ class CompiledNetwork:
         )
 
     def _pad(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """Adds columns without tokens, and rows of tokens that nobody reads: of a row without any there is no mean."""
+        """Pads with columns without tokens, and with rows of unread tokens, as a row without any has no mean."""
         width = tf.minimum(round_up(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
         missing = tf.stack([rows, width]) - tf.shape(values)[:2]
         no_padding = [[0, 0]] * (values.shape.rank - 2)

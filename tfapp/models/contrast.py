@@ -1,4 +1,4 @@
-"""Contrastive losses: they compare the rows of a batch, and draw together what belongs together, the rest apart.
+"""Contrastive losses, which draw the vectors of a batch that belong together towards each other, and others apart.
 
 Vectors have length 1, so that their products are cosines.
 """

@@ -107,7 +107,7 @@ class Embedder(BertModel):
         return tf.reshape(vectors, [rows, tf.maximum(positions, 1), vectors.shape[-1]])
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Returns how hard each row's query finds its candidate in the batch, float32[N]; see `pair_losses`."""
+        """Returns each row's loss of telling its candidate from the batch's others, float32[N]; see `pair_losses`."""
         return pair_losses(logits, targets, self.temperature, symmetric=self.symmetric)
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -122,7 +122,7 @@ class ClassEmbedder(Embedder):
     """
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Returns how hard each row's texts find each other among all of the batch, float32[N]; see `class_losses`."""
+        """Returns each row's loss of telling the texts of its class from the others, float32[N]; see `class_losses`."""
         return class_losses(logits, targets, self.temperature)
 
 

@@ -47,7 +47,7 @@ def bert_network(
     comparison: Comparison | None = None,
     cosine_scale: float = 20.0,
 ) -> keras.Model:
-    """Returns dropout and one dense layer on what is read of a backbone, or that very vector at length 1.
+    """Returns a network: dropout and one dense layer on an output of the backbone, or that output itself at length 1.
 
     Args:
         backbone: A `keras_hub.models.BertBackbone`.
@@ -91,7 +91,7 @@ def bert_network(
 
 
 def classifier_pooling(pooling: str) -> Pooling:
-    """Returns what a classifier with such a `model.pooling` reads: as BERT's own do, [CLS] by the pooler."""
+    """Returns the pooling of a classifier by its `model.pooling`: as in BERT's own, [CLS] passes through the pooler."""
     return cast(Pooling, "pooler" if pooling == "cls" else pooling)
 
 

@@ -95,7 +95,7 @@ class Masker:
         self._share = share
 
     def hide(self, ids: Ids, splits: Splits, random: np.random.Generator) -> tuple[Ids, Ids]:
-        """Draws what is to be guessed of N blocks.
+        """Draws the tokens of N blocks that are hidden and have to be guessed.
 
         Returns:
             The ids that the model sees, and the ids at the positions where it has to guess, -1 elsewhere; both of the

@@ -1,4 +1,4 @@
-"""Saves a model in a folder and loads it: its config as JSON, its weights, and what else it has learnt."""
+"""Saves a model in a folder and loads it: its config as JSON, its weights, and further learnt arrays."""
 
 from __future__ import annotations
 

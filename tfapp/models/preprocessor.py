@@ -129,7 +129,7 @@ class Preprocessor:
         }
 
     def segments(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Returns the segments of rows that are pairs: what follows the first [SEP] is segment 1; no text holds one."""
+        """Returns the segments of rows that are pairs: 1 for tokens after the first [SEP], which no text holds."""
         ends = tf.cast(ids.values == self.sep_id, tf.int32)
         before = tf.cumsum(ends, exclusive=True)
         of_row = tf.repeat(tf.gather(tf.concat([before, [0]], axis=0), ids.row_starts()), ids.row_lengths())
@@ -238,7 +238,7 @@ class Preprocessor:
         return self._tokenizer.tokenize(self._readable(texts, max_pieces))
 
     def _readable(self, texts: tf.Tensor, max_pieces: int) -> tf.Tensor:
-        """Returns valid UTF-8 that has so many tokens at least, where the text has."""
+        """Returns the beginnings of texts as valid UTF-8, long enough for so many tokens."""
         texts = tf.strings.substr(texts, 0, max_pieces * _BYTES_PER_TOKEN)
         return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 

@@ -30,7 +30,7 @@ class TemperatureScaling:
 
     @classmethod
     def from_config(cls, values: Mapping[str, Any] | None) -> Self:
-        """Returns what a model's config holds; temperature 1 of configs that hold none, as earlier versions wrote."""
+        """Returns the temperatures in a model's config; temperature 1 where it has none, as earlier versions wrote."""
         return cls(**dict(values) | {"temperatures": tuple(values["temperatures"])}) if values else cls()
 
     def scale(self, logits: tf.Tensor) -> tf.Tensor:

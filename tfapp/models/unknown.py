@@ -61,7 +61,7 @@ class Unknown:
         return distances / tf.reduce_max(tf.nn.softmax(logits), axis=-1) if self.by == "guidance" else distances
 
     def magnitude(self, logits: tf.Tensor) -> float:
-        """Returns the size of what is subtracted where logits float32[N, K] are measured, in the mean."""
+        """Returns the mean magnitude of the terms of `measure` for logits float32[N, K], for its rounding error."""
         if self.by == "boundary":
             # Of vectors of length 1; a distance has larger rounding errors than its square.
             return 10.0

@@ -59,7 +59,7 @@ class LabelStore:
         return self.model(name).served_versions(versions(self.models, name))
 
     def unsettled_stable(self, name: str) -> int | None:
-        """Returns the version that is `stable` where servers load others by default, or by what tfapp wrote before.
+        """Returns the `stable` version if no user chose the policy: it is the default, or an earlier tfapp's.
 
         Without a policy they load the newest version. Up to 0.1, `tfapp models` listed the newest one, too.
 

@@ -88,7 +88,7 @@ def configured_names(text: str, path: Path | str) -> list[str]:
 
 
 def configured_model(text: str, name: str, path: Path | str) -> ConfiguredModel:
-    """Returns what the text of a model config says of a model; `path` is where the text is from, for errors.
+    """Returns the entry of a model in a model config's text; `path` is where the text is from, for errors.
 
     Raises:
         SettingsError: The text is malformed.

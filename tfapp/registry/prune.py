@@ -1,4 +1,4 @@
-"""Removes versions that nobody needs any more, under a server's eyes."""
+"""Removes versions that nobody needs any more, also while a server watches their folder."""
 
 from __future__ import annotations
 

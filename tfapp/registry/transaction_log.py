@@ -142,7 +142,7 @@ class TransactionLog:
 
 
 def _edits(text: str, path: Path, changes: list[Change]) -> list[Change]:
-    """Returns what somebody changed by hand since the last known change."""
+    """Returns the changes that somebody made to labels by hand since the last known change."""
     edits = []
     for name in configured_names(text, path):
         before, after = history.labels_after(changes, name), configured_model(text, name, path).labels

@@ -90,7 +90,7 @@ def unlabelled_warning(
 def unlabelled_remark(
     model: ConfiguredModel, loaded_versions: Collection[int], on_disk: Sequence[int], file: str, command: _Command
 ) -> str:
-    """Returns what keeps versions loaded that no label names, and the way out; empty: nothing does.
+    """Returns a remark on why versions without a label stay loaded, and the way out; empty: there is no need for one.
 
     What serves all versions is told whenever it does so, other policies while callers without a label get such a one.
     """

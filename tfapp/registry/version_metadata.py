@@ -1,4 +1,4 @@
-"""The metadata of a version: its size and date, and what the export wrote beside it."""
+"""The metadata of a version: its size and date, and the record that the export wrote beside it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class VersionMetadata:
 
     @property
     def evaluation(self) -> dict[str, Any]:
-        """Returns the record by which its score is compared with another version's; empty for versions of before."""
+        """Returns the record by which its score is compared with another version's; empty if there is none."""
         return _section(self.metadata, "evaluation")
 
     @property
@@ -83,7 +83,7 @@ class VersionMetadata:
 
     @property
     def score(self) -> tuple[str, float] | None:
-        """Returns the name and value of its main metric, or None; whole numbers are counts of what was evaluated."""
+        """Returns the name and value of its main metric, or None; whole numbers are counts of rows, and no scores."""
         scores = ((name, value) for name, value in self.metrics.items() if name not in _NO_SCORES)
         return next(((name, value) for name, value in scores if isinstance(value, float)), None)
 
@@ -122,7 +122,7 @@ def input_columns(metadata: Mapping[str, Any], inputs: Sequence[str]) -> dict[st
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """Reads what the export wrote beside a version's graph; empty for a model that tfapp did not export."""
+    """Reads the metadata file that the export wrote beside a version's graph; empty for models of other programs."""
     try:
         metadata = json.loads((folder / contract.METADATA_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

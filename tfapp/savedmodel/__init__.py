@@ -1,4 +1,4 @@
-"""Holds what exports a trained model as a SavedModel that takes raw strings: its graph, its signatures, its checks."""
+"""Holds the export of a trained model as a SavedModel that takes raw strings: its graph, signatures and checks."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _ALIGNED: Final = 8
 
 
 class View(abc.ABC):
-    """The way of packed tokens into attention and back.
+    """A view of packed tokens that splits them into the heads of attention and joins the heads again.
 
     Shapes: P tokens, N texts of at most T tokens, A heads of D numbers each.
 
@@ -80,21 +80,21 @@ class OneText(View):
         return tf.add_n([dense(x) + residual, *(dense(x) for dense, x in others)])
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """Returns [1, A, T, D] each."""
+        """Returns queries, keys and values, [1, A, T, D] each."""
         width = product.shape[-1] // (3 * self._heads)
         parts = tf.reshape(product, [1, -1, 3 * self._heads, width])
         return list(tf.split(tf.transpose(parts, [0, 2, 1, 3]), 3, axis=1))
 
     def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns a transposition."""
+        """Returns [P, A x D], by a transposition."""
         return tf.reshape(tf.transpose(heads, [0, 2, 1, 3]), [-1, self._heads * heads.shape[-1]])
 
     def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns the heads of one token, which are beside each other as they are."""
+        """Returns the joined heads of each text's first token, by a reshape alone."""
         return tf.reshape(heads, [1, self._heads * heads.shape[-1]])
 
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns the first row."""
+        """Returns the first token, [1, H]."""
         return x[:1]
 
 
@@ -136,17 +136,17 @@ class ManyTexts(View):
         return residual
 
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """Returns [N, A, T, D] each."""
+        """Returns queries, keys and values, [N, A, T, D] each."""
         width = product.shape[-1] // (3 * self._heads)
         return tf.unstack(tf.gather(tf.reshape(product, [-1, width]), self._into), num=3)
 
     def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns the real tokens of the padded view."""
+        """Returns [P, A x D], the real tokens of the padded view."""
         width = heads.shape[-1]
         return tf.reshape(tf.gather(tf.reshape(heads, [-1, width]), self._back), [-1, self._heads * width])
 
     def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns the heads of one token, which are beside each other as they are."""
+        """Returns the joined heads of each text's first token, by a reshape alone."""
         return tf.reshape(heads, [self._count, self._heads * heads.shape[-1]])
 
     def firsts(self, x: tf.Tensor) -> tf.Tensor:

@@ -26,7 +26,7 @@ _SHARDS: Final = 2
 
 
 class PackedEncoder(tf.Module):
-    """Computes what a model's Keras network does of ids, each real token once, and without padding in dense layers.
+    """Computes the outputs of a model's Keras network, each real token once, and without padding in dense layers.
 
     Queries, keys and values are one product; position and first segment are one table; the last layer is computed for
     the first token alone where only that is read. Texts are sorted by length and read in sub-batches of about equal
@@ -58,7 +58,7 @@ class PackedEncoder(tf.Module):
         self.head = _dense(output, PRECISIONS["float32"]) if output else None
 
     def __call__(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Computes what the network does of ids, ragged int32[N, (T)], as the model reads them; N may be 0.
+        """Returns the network's outputs for ids, ragged int32[N, (T)], as the model reads them; N may be 0.
 
         Returns:
             float32[N, K]; for networks that say something of each token [N, T, K], T the longest row, 0 behind a row.
@@ -72,7 +72,7 @@ class PackedEncoder(tf.Module):
         return self._answer(self._pool(lengths, columns))
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Computes what the head reads of ids, as in a call: float32[N, H], a vector a row."""
+        """Returns the vectors that the head reads, float32[N, H], for ids as in a call."""
         return self._pool(*self._columns(ids))
 
     def _columns(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -113,7 +113,7 @@ class PackedEncoder(tf.Module):
         return tf.cast(x, tf.float32)
 
     def _read(self, x: tf.Tensor, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Returns what is read of the BERT, a vector a row; of each token for itself, what the head makes of it."""
+        """Returns the pooled output of the BERT, a vector a row; for heads that read each token, the head's output."""
         count = tf.size(lengths)
         if self._head_input == "mean":
             sizes = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, tf.newaxis]

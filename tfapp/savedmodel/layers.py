@@ -35,7 +35,7 @@ class Precision:
 
     @property
     def exact(self) -> bool:
-        """Returns whether it is that of the training."""
+        """Returns whether the format is that of the training: float32, unpacked."""
         return self.dtype == tf.float32 and not self.packed
 
 
@@ -54,7 +54,7 @@ _EPSILON: Final = 1e-12
 
 
 class Dense(tf.Module):
-    """A matrix product, and what is added to it, from a kernel float[I, O] and a bias float[O]."""
+    """A dense layer, from a kernel float[I, O] and a bias float[O]."""
 
     def __init__(self, kernel: np.ndarray, bias: np.ndarray, precision: Precision) -> None:
         super().__init__()
@@ -107,14 +107,14 @@ class Norm(tf.Module):
 
 
 class Matrix(tf.Module):
-    """A matrix float[I, O] as it is multiplied with."""
+    """A matrix float[I, O], kept in the dtype of its products."""
 
     def __init__(self, values: np.ndarray, dtype: tf.DType) -> None:
         super().__init__()
         self.values = keep(values, dtype)
 
     def read(self) -> tf.Tensor:
-        """Returns [I, O]."""
+        """Returns the matrix, [I, O]."""
         return tf.convert_to_tensor(self.values)
 
 
@@ -129,12 +129,12 @@ class PackedMatrix(tf.Module):
         self._unpacked = _Unpacked(self.packed, self.scales, dtype)
 
     def read(self) -> tf.Tensor:
-        """Returns [I, O]."""
+        """Returns the matrix, [I, O]."""
         return self._unpacked.read()
 
 
 class _Unpacked(tf.saved_model.experimental.TrackableResource):
-    """A variable that is not saved, but made anew by what a SavedModel runs when it is loaded."""
+    """A variable that is not saved, but computed from packed values whenever the SavedModel is loaded."""
 
     def __init__(self, packed_values: tf.Variable, scales: tf.Variable, dtype: tf.DType) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class Table(tf.Module):
             self.rows = keep(values, precision.dtype)
 
     def look_up(self, numbers: tf.Tensor) -> tf.Tensor:
-        """Returns float32[P, H] of int32[P]."""
+        """Returns the rows float32[P, H] by their numbers int32[P]."""
         rows = tf.cast(tf.gather(self.rows, numbers), tf.float32)
         return rows if self.scales is None else rows * tf.gather(self.scales, numbers)
 

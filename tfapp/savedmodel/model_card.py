@@ -1,4 +1,4 @@
-"""The README of an exported version: what a person wants to know before using the model."""
+"""The model card of an exported version: its data, metrics, limits and calls, for people who want to use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["model_card"]
 
 
 def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
-    """Writes a model card (Mitchell et al. 2019) in Markdown, from what `assets.extra/tfapp.json` holds."""
+    """Writes a model card (Mitchell et al. 2019) in Markdown, from the metadata in `assets.extra/tfapp.json`."""
     origin = "fine-tuned from" if metadata["data"] else "exported from the untouched"
     sections = [
         f"# {name}",

@@ -105,7 +105,7 @@ def write_graph(folder: Path, module: ServedModule, task: contract.Task) -> None
 
 
 def complete_signatures(folder: Path) -> None:
-    """Writes what TensorFlow does not know of signatures: their inputs' shapes, and methods other than Predict.
+    """Adds to the saved signatures their inputs' shapes, and methods other than Predict, which TensorFlow leaves out.
 
     Args:
         folder: A version's folder, as TensorFlow saved it.

@@ -24,7 +24,7 @@ METHODS: Final = {
 
 
 class ServedModule(tf.Module):
-    """Holds what a SavedModel must track: the variables that its graph reads.
+    """The module that is saved: it holds the variables that the graph of the SavedModel reads.
 
     Args:
         model: A trained model.
@@ -76,7 +76,7 @@ def classic_signature(outputs: AbstractSet[str]) -> str:
 
 
 def _classic(module: ServedModule, task: contract.Task) -> dict[str, Callable[..., Any]]:
-    """Returns what TensorFlow Serving's Classify or Regress call asks, where the task's outputs are such."""
+    """Returns the signature for TensorFlow Serving's Classify or Regress call, if the task's outputs fit one."""
     features = {spec.name: tf.io.FixedLenFeature([], tf.string) for spec in task.inputs}
     examples = input_spec(contract.EXAMPLES_INPUT)
 

@@ -1,4 +1,4 @@
-"""The check before a model is published: what was written answers what the Keras model answers."""
+"""The check before a model is published: the written SavedModel gives the same answers as the Keras model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A budget that requests share fairly: what finds no room waits for its turn."""
+"""A budget that requests share fairly: a request that finds no room waits for its turn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FairBudget"]
 
 
 class FairBudget:
-    """A budget, such as of rows, that requests may hold at the same time; what finds no room waits.
+    """A budget, such as of rows, that requests may hold at the same time; a request that finds no room waits.
 
     Requests of similar sizes, up to a power of two, come in turn; the sizes share the budget evenly, by start-time fair
     queueing (Goyal, Vin and Cheng, 1996), so that many large requests keep a small one waiting for one of them only.

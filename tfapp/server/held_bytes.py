@@ -93,7 +93,7 @@ class HeldBytes:
             del self._holdings[holding]
 
     def victims(self, max_bytes: int, caller: str | None = None) -> list[Holding]:
-        """Returns holdings without which all are at most so many bytes; fewer, where there are not enough.
+        """Returns the holdings to remove so that at most `max_bytes` are left; fewer where there are not enough.
 
         Their callers hold at least the mean, so that one with few bytes loses none to others with many calls.
 

@@ -1,4 +1,4 @@
-"""The interface of a server's listeners, what they share with the limit of requests, and checks of ports."""
+"""The interface of a server's listeners, their shared context and limit of requests, and checks of ports."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ class Metrics:
             self.warmup_latency.observe((path, status), 1e6 * (self._clock() - start))
 
     def page(self) -> str:
-        """Returns the page."""
+        """Returns the page of all metrics in Prometheus's text format."""
         families: list[Any] = [family for name, family in vars(self).items() if not name.startswith("_")]
         return "".join(f"{line}\n" for family in families for line in family.lines())
 

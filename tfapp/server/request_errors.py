@@ -50,7 +50,7 @@ def request_error(error: Any) -> RequestError:
 
 
 def load_error(error: Exception) -> RequestError:
-    """Translates whatever loading or warming up a version raised."""
+    """Translates any error of loading or warming up a version into a `RequestError`."""
     if isinstance(error, RequestError):
         return error
     if hasattr(error, "error_code"):

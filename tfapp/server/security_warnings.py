@@ -1,4 +1,4 @@
-"""Warnings for the log at a server's start: what its settings open beyond the safe defaults."""
+"""Warnings for the log at a server's start about settings that are less safe than the defaults."""
 
 from __future__ import annotations
 

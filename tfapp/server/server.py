@@ -131,7 +131,7 @@ class ModelServer:
             self._config_watcher.start(self.settings.model_config_file_poll_wait_seconds)
 
     def stop(self) -> bool:
-        """Refuses new calls, finishes what it has taken within the drain time, and unloads the models.
+        """Refuses new calls, finishes running ones within the drain time, and unloads the models.
 
         Returns:
             Whether every call ended; False: one was cut off and still runs.

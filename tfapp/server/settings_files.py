@@ -70,7 +70,7 @@ def read_tls(path: Path | str) -> TlsSettings:
 
 
 def read_channel_arguments(text: str) -> dict[str, int | str]:
-    """Reads what --grpc_channel_arguments takes: "grpc.max_connection_age_ms=2000,NAME=VALUE".
+    """Parses the value of --grpc_channel_arguments: "grpc.max_connection_age_ms=2000,NAME=VALUE".
 
     Raises:
         SettingsError: An argument has no "=" or no name.

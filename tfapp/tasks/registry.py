@@ -49,7 +49,7 @@ def _origin(point: EntryPoint) -> str:
 
 
 def _own_tasks() -> Iterator[TaskSpec]:
-    """Yields the tasks of the folders here: what `__all__` of their `task.py` names."""
+    """Yields the tasks of the folders here, which `__all__` of their `task.py` names."""
     for folder in iter_modules(tasks.__path__, f"{tasks.__name__}."):
         if folder.ispkg and folder.name != shared.__name__:
             module = import_module(f"{folder.name}.task")

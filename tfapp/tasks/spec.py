@@ -39,7 +39,7 @@ class Evaluator:
         """Fits the parameters of a model's decisions, such as thresholds, to the dev split; most models have none."""
 
     def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
-        """Fits to the dev split what calibrates a model's probabilities; asked of models with a `calibration` alone."""
+        """Fits the temperatures of a model's probabilities to the dev split; only for models with a `calibration`."""
         from tfapp.models.temperature_scaling import TemperatureScaling
 
         del logits, split

@@ -1,4 +1,4 @@
-"""Chooses what a training changes of a network: all of it, its head, or its head and adapters; and how fast."""
+"""Chooses the variables that a training changes: all, the head's, or the head's and adapters'; and how fast."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ class Adaptation:
         return [*gradients[:count], *(part for adapter, gradient in pairs for part in adapter.gradients(gradient))]
 
     def penalize(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Adds to the gradients of `trained`, of the whole batch, those of what the method adds to the loss."""
+        """Adds the gradients of the method's penalty to those of `trained`, of the whole batch."""
         count = len(self.direct)
         if self.allocator is None:
             return list(gradients)
         return [*gradients[:count], *self.allocator.penalize(gradients[count:])]
 
     def sensitivities(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns what `observe` is told of a step, before the step: nothing, of most methods."""
+        """Returns the sensitivities that `observe` takes, computed before the step; none for most methods."""
         return self.allocator.sensitivities(gradients[len(self.direct) :]) if self.allocator else []
 
     def observe(self, sensitivities: Sequence[tf.Tensor]) -> None:
@@ -89,13 +89,13 @@ class Adaptation:
             self.allocator.observe(sensitivities)
 
     def finish_step(self, step: int, total_steps: int) -> None:
-        """Brings the network up to date after so many steps of all. In float32: call it where nothing is rewritten."""
+        """Allocates ranks and merges the adapters after a step, in float32: call it where no graph is rewritten."""
         if self.allocator:
             self.allocator.allocate(step, total_steps)
         self.merge()
 
     def merge(self) -> None:
-        """Makes the network's kernels what the adapters say. In float32, as above."""
+        """Merges the adapters into the network's kernels; in float32, as `finish_step`."""
         if self.allocator:
             self.allocator.hold()
         if self.adapters:

@@ -31,7 +31,7 @@ __all__ = ["AdversarialEmbeddings"]
 
 
 class AdversarialEmbeddings:
-    """The objective of FGM: a sum over the rows and what divides it, as `TaskModel.batch_loss` gives them.
+    """The objective of FGM: a sum over the rows and its divisor, as `TaskModel.batch_loss` gives them.
 
     A step passes twice through the network, and three times back: for g alone, then for both losses. Dropout draws
     other numbers for the moved copy. Texts that the network reads in several rows (windows, the two texts of a pair
@@ -65,7 +65,7 @@ class AdversarialEmbeddings:
     def moves(
         self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, Sequence[tf.Tensor]]:
-        """Returns the loss of the texts as they are, as `TaskModel.batch_loss`, and r.
+        """Returns the loss of the unmoved texts, as `TaskModel.batch_loss`, and the moves r of their tokens' vectors.
 
         It is float32[M, T, H] for M rows of T tokens, and 0 for rows that do not count; a tensor for each time that the
         model calls its network.

@@ -53,7 +53,7 @@ class Distillation:
         return replace(split, targets=(split.targets, mean))
 
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the loss as a sum over a batch's rows and what divides it, as `TaskModel.batch_loss` does."""
+        """Returns the loss as a sum over a batch's rows and its divisor, as `TaskModel.batch_loss` does."""
         if self.settings.hidden_weight:
             losses = self._losses_beside(ids, targets)
         else:

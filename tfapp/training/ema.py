@@ -42,7 +42,7 @@ class WeightAverage:
         self._update = tf.function(self._update_all, input_signature=[tf.TensorSpec([])], autograph=False)
 
     def update(self, steps: int, *, last: bool) -> None:
-        """Takes in the weights after so many steps of the training, of which this is the last of an epoch, or not."""
+        """Updates the averages with the weights, every few `steps` and at the `last` one of an epoch."""
         if steps % _EVERY == 0 or last:
             points = float(self._points.numpy())
             self._update(tf.constant(min(self._decay, (1 + points) / (10 + points)) if points else 0.0, tf.float32))

@@ -61,7 +61,7 @@ def measure_learning_curve(
 def fit_curve(
     vectors: np.ndarray, targets: np.ndarray, dev_vectors: np.ndarray, dev_targets: np.ndarray, *, train_rows: int
 ) -> LearningCurve | None:
-    """Fits the regressions.
+    """Fits the logistic regressions of a learning curve to vectors, and scores them on dev's.
 
     Args:
         vectors: float[N, H].

@@ -103,7 +103,7 @@ class FineTuner(Trainer):
         return min(self.state.epoch * self.epoch_steps + self.state.step, self.total_steps)
 
     def run(self) -> TrainState:
-        """Goes on from the folder's checkpoint, if there is one."""
+        """Trains to the end, from the folder's checkpoint if there is one."""
         if self.folder.checkpoint.exists():
             self.state = TrainState(**load_checkpoint(self.folder.checkpoint, self.variables))
         self.saved_at, self.save_again = self.steps_done, -math.inf

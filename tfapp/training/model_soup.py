@@ -76,6 +76,6 @@ def make_soup(
 
 
 def _with_one_more(mean: Weights, count: int, weights: Weights) -> Weights:
-    """Returns the mean of so many weights and one more, in float64, so that the order says nothing."""
+    """Returns the mean of `count` sets of weights and one more, in float64, so that the order does not matter."""
     pairs = zip(mean, weights, strict=True)
     return [before + (np.asarray(array, np.float64) - before) / (count + 1) for before, array in pairs]

@@ -146,7 +146,7 @@ class TensorBoardObserver(Observer):
         self._stack.close()
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Opens the log; a resumed run writes over what a killed one wrote after its checkpoint."""
+        """Opens the log; a resumed run overwrites the events that a killed one wrote after its checkpoint."""
         del total_steps
         self._stack.close()
         self._log = self._stack.enter_context(TensorBoardLog(self._folder, purge_step=step + 1 if step else None))

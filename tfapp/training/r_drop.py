@@ -28,7 +28,7 @@ __all__ = ["RDrop"]
 
 @dataclass(frozen=True)
 class RDrop:
-    """The objective of R-Drop: a sum over the rows and what divides it, as `TaskModel.batch_loss` gives them.
+    """The objective of R-Drop: a sum over the rows and its divisor, as `TaskModel.batch_loss` gives them.
 
     A step takes twice the time of a plain one.
 

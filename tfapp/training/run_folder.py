@@ -41,11 +41,11 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """Returns the best weights so far, as `TaskModel.save` writes them."""
+        """Returns the folder of the best weights so far, as `TaskModel.save` writes them."""
         return self.path / "model"
 
     def epoch(self, number: int) -> Path:
-        """Returns the weights after an epoch, counted from 1, of a run that keeps them."""
+        """Returns the folder of the weights after an epoch, counted from 1, of a run that keeps them."""
         return self.path / "epochs" / f"{number:03d}"
 
     @property
@@ -55,61 +55,61 @@ class RunFolder:
 
     @property
     def adapter(self) -> Path:
-        """Returns the weights of the adapters that are merged into the best weights, if there are such."""
+        """Returns the file of the adapters that are merged into the best weights, if there are such."""
         return self.model / "adapter.safetensors"
 
     @property
     def checkpoint(self) -> Path:
-        """Returns the checkpoint from which `--resume` continues."""
+        """Returns the file of the checkpoint from which `--resume` continues."""
         return self.path / "checkpoint.npz"
 
     @property
     def features(self) -> Path:
-        """Returns the vectors from which `--resume` continues where the head alone is trained."""
+        """Returns the folder of the vectors from which `--resume` continues where the head alone is trained."""
         return self.path / "features"
 
     @property
     def held_out(self) -> Path:
-        """Returns the logits of train's rows that cross-validation made, each by a head that had not learnt the row."""
+        """Returns the file of cross-validation's logits of train's rows, each by a head that had not learnt the row."""
         return self.path / "held_out.npy"
 
     @property
     def contrast(self) -> Path:
-        """Returns the first phase of a few-shot training, a run of its own while it lasts."""
+        """Returns the folder of a few-shot training's first phase, a run of its own while it lasts."""
         return self.path / "contrast"
 
     @property
     def lock(self) -> Path:
-        """Returns the lock that a process holds while it trains the run."""
+        """Returns the file of the lock that a process holds while it trains the run."""
         return self.path / ".lock"
 
     @property
     def tensorboard(self) -> Path:
-        """Returns the event files."""
+        """Returns the folder of TensorBoard's event files."""
         return self.path / "tensorboard"
 
     @property
     def history(self) -> Path:
-        """Returns one JSON line a log point and an epoch."""
+        """Returns the file of the history, one JSON line for each log point and epoch."""
         return self.path / "history.jsonl"
 
     @property
     def report(self) -> Path:
-        """Returns the report page of the test split."""
+        """Returns the file of the report page of the test split."""
         return self.path / "report.html"
 
     @property
     def answers(self) -> Path:
-        """Returns the answers to the rows of the test split, one by one, by which runs are compared."""
+        """Returns the file of the answers to the rows of the test split, by which runs are compared."""
         return self.path / "answers.parquet"
 
     @property
     def preset(self) -> Path:
-        """Returns the preset that pretraining makes, from which other experiments start."""
+        """Returns the folder of the preset that pretraining makes, from which other experiments start."""
         return self.path / "preset"
 
     def evaluation_folder(self, data: str | None) -> Path:
-        """Returns where the evaluation of other data goes; without any, that of the test split."""
+        """Returns the folder of the evaluation of other data; without any, that of the test split."""
         if data is None:
             return self.path
         # Two files of the same name in different folders have evaluations of their own.

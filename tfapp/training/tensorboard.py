@@ -1,4 +1,4 @@
-"""Writes what TensorBoard shows of a run: curves, settings, and the evaluation's matrix, curves and worst mistakes.
+"""Writes a run for TensorBoard: curves, settings, and the evaluation's matrix, curves and worst mistakes.
 
 Event files are written with TensorBoard's own record writer, without TensorFlow: a record is on its way to the
 disk when the call returns, and the first record of a file can say that a run was restarted, which `tf.summary`
@@ -94,7 +94,7 @@ class TensorBoardLog:
         self._open(".").add(0, [_value(metadata.SESSION_END_INFO_TAG, content, np.float32(0))])
 
     def evaluation(self, evaluation: Evaluation, step: int, split: str) -> None:
-        """Shows an evaluation: what its `board` says.
+        """Writes the scalars, images, curves and texts of an evaluation's `board`.
 
         Args:
             evaluation: Of the model as it was after `step` steps.
@@ -146,7 +146,7 @@ class _EventFile:
 
 
 def _next_path(folder: Path, earlier: Sequence[Path]) -> Path:
-    """Returns a path behind all earlier ones, whatever the clock says: TensorBoard reads files in their order."""
+    """Returns a path that sorts behind all earlier ones, as TensorBoard reads them, even if the clock was set back."""
     seconds = [int(match[1]) for path in earlier if (match := re.match(r"events\.out\.tfevents\.(\d+)", path.name))]
     second = max([int(time.time()), *(existing + 1 for existing in seconds)])
     return folder / f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}"
@@ -200,7 +200,7 @@ def _curve(curve: PrecisionRecall, count: int) -> Any:
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns values by dotted names; what is neither a number, a bool nor a string becomes one."""
+    """Returns values by dotted names; those that are neither numbers, bools nor strings become strings."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):

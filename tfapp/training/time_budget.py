@@ -72,7 +72,7 @@ class StepBudget:
 
     @property
     def is_over(self) -> bool:
-        """Returns whether there is time for nothing but what follows on the steps."""
+        """Returns whether the time left is only enough for the work after the steps."""
         return self._time.seconds_left <= self._closing_seconds
 
     @property

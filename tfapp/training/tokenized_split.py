@@ -68,7 +68,7 @@ def tokenize_split(model: TaskModel, table: pa.Table) -> TokenizedSplit:
 def epoch_split(
     model: TaskModel, split: TokenizedSplit, *, seed: int, epoch: int, word_dropout: float = 0.0
 ) -> TokenizedSplit:
-    """Returns what one epoch, counted from 0, learns from; the same arguments give the same.
+    """Returns the split that one epoch, counted from 0, learns from; the same arguments give the same.
 
     With `word_dropout` that share of word pieces is hidden, see `TrainingSettings`.
     """

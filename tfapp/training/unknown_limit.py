@@ -18,7 +18,7 @@ _FINEST_SCALE: Final = 1e-3
 
 
 def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
-    """Returns the same with limit and scale, and what they do on dev; as it was without a text that has a label.
+    """Returns the rule with limit and scale, and its counts on dev; unchanged where no text of dev has a label.
 
     Args:
         unknown: What to fit.

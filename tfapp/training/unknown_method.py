@@ -29,7 +29,7 @@ def choose_method(
     dev: NDArray[np.floating],
     dev_targets: NDArray[np.integer],
 ) -> Unknown:
-    """Returns the same with a method, what it measures by, its limit, and the reason.
+    """Returns the rule with the chosen method, its references, its limit, and the reason.
 
     Each method may refuse the same share of known texts, so they differ in how many of the others they find. The rule's
     method stays unless another one finds more of dev's, by the exact test of McNemar for the three comparisons together
@@ -68,7 +68,7 @@ def choose_method(
 
 
 def refer(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray[np.integer]) -> Unknown:
-    """Returns the same with the references or boundaries that it measures by.
+    """Returns the rule with the references or boundaries that it measures by.
 
     Args:
         unknown: Says how far is measured.

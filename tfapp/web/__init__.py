@@ -1,1 +1,1 @@
-"""Holds what the pages of the console and of the applications share: forms, login, state, charts, templates, style."""
+"""Holds the common parts of the pages of console and applications: forms, login, state, charts, templates, style."""

@@ -72,11 +72,11 @@ class Access:
         return OwnHosts(self.names, any_address=True)
 
     def is_password(self, password: str) -> bool:
-        """Returns whether it is the password."""
+        """Returns whether a text is the password."""
         return _is_same(password, self.password or "")
 
     def session_cookie(self, session: str) -> str:
-        """Returns what the cookie of a session holds: its name, signed."""
+        """Returns the value of a session's cookie: the session's name, signed."""
         return f"{session}.{self._sign('session', session)}"
 
     def session_name(self, cookie: str) -> str:
@@ -97,5 +97,5 @@ class Access:
 
 
 def _is_same(text: str, secret: str) -> bool:
-    """Compares in constant time; a surrogate is in no encoding, and never right."""
+    """Compares a text with a secret in constant time; lone surrogates, which no encoding holds, count as "?"."""
     return hmac.compare_digest(text.encode("utf-8", "replace"), secret.encode())

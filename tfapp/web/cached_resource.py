@@ -1,4 +1,4 @@
-"""A cached resource, which is made again when what it was made of has changed."""
+"""A cached resource, which is made again when its sources have changed."""
 
 from __future__ import annotations
 

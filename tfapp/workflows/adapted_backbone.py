@@ -24,7 +24,7 @@ __all__ = ["AdaptedBackbone"]
 
 @dataclass(frozen=True)
 class _LoadedAdapter:
-    """An adapter's weights, and what answers by it while the backbone's kernels are its own."""
+    """An adapter's weights, and the predictor that answers by them while they are merged into the backbone."""
 
     file: AdapterFile
     predictor: Predictor

@@ -46,7 +46,7 @@ def save_adapter(folder: RunFolder, experiment: Experiment, file: Path) -> Path:
 
 
 def with_model(adapter: AdapterFile, model: BertModel, preset: str) -> AdapterFile:
-    """Returns an adapter with what a model on its backbone needs beside it; `preset` is the backbone's."""
+    """Returns an adapter with the model's head, arrays and description; `preset` is the backbone's."""
     description = {
         "preset": preset,
         "task": model.task.name,

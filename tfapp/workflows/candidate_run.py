@@ -102,7 +102,7 @@ class _Watcher:
 
 
 class UsedTime(_Watcher):
-    """Writes how much of a budget was used, in `time.json`: what a run that was killed goes on with.
+    """Writes the used time of a budget to `time.json`, from which a run that was killed goes on.
 
     Args:
         folder: The run.

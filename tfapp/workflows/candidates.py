@@ -189,7 +189,7 @@ def _has_time(
 
 
 def _drop_losers(results: Sequence[CandidateResult]) -> None:
-    """Removes the weights of all candidates but the best, and what only a killed training would need of any."""
+    """Removes the weights of all candidates but the best, and all files that only a resumed training would need."""
     best = best_candidate(results)
     for result in results:
         result.folder.remove_leftovers()
@@ -206,7 +206,7 @@ def _make_run(
     *,
     quiet: bool,
 ) -> None:
-    """Makes the best candidate's files those of the run, and evaluates it; what a kill left undone is done."""
+    """Moves the best candidate's files into the run's folder, and evaluates it; completes this where it was killed."""
     best = best_candidate(results)
     rows = [{**result.to_dict(), "chosen": result is best} for result in results]
     folder.write("candidates", [*rows, *({**row, "chosen": False} for row in left_out)])

@@ -1,4 +1,4 @@
-"""Deploys a model config file to running servers, and waits until they serve what it says."""
+"""Deploys a model config file to running servers, and waits until they serve the versions in it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _elsewhere(client: Client, name: str, label: str, version: int, timeout: flo
 
 
 def _ask(missing: Callable[[str, Client], str], address: str, client: Client) -> str:
-    """Returns what is missing on a server; one that is away, or does not know the model yet, is waited for."""
+    """Returns why a server is not ready yet, also where it is away or does not know the model; empty: it is ready."""
     from tfapp_client import StatusError
     from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError
 

@@ -81,7 +81,7 @@ def evaluate_test_split(folder: RunFolder, model: TaskModel, splits: Splits, *, 
 
 
 def evaluate_split(model: TaskModel, split: TokenizedSplit, description: str, *, quiet: bool) -> Evaluation:
-    """Evaluates a model on a tokenized split, with a progress bar; it computes as it is given."""
+    """Evaluates a model on a tokenized split, with a progress bar, by the model's own way to compute."""
     with progress(description, "texts", quiet=quiet) as advance:
         predictor = make_predictor(model, split.targets)
         logits = predict_logits(predictor, split.texts, split.targets, on_progress=advance)
@@ -89,7 +89,7 @@ def evaluate_split(model: TaskModel, split: TokenizedSplit, description: str, *,
 
 
 def _evaluate_overlap(model: TaskModel, table: Any, masks: OverlapMasks | str, *, quiet: bool) -> Overlap | None:
-    """Evaluates what neither repeats a row nor is one of the training; `masks` may say why nothing is known of that."""
+    """Evaluates the rows that repeat neither another row nor the training; `masks` may say why they are unknown."""
     if isinstance(masks, str):
         return Overlap(table.num_rows, problem=masks)
     if not masks.any.any():

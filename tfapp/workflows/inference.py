@@ -1,4 +1,4 @@
-"""Lets a model that does not learn compute as an exported one does, which is faster than its Keras network."""
+"""Makes models for inference that compute as exported ones do, which is faster than their Keras networks."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _stage(
 
 
 def unload_unlabelled_versions(store: LabelStore, change: Change, servers: Servers) -> None:
-    """Unloads from servers what no label names after a change, and waits until they have."""
+    """Unloads from servers the versions that no label names after a change, and waits until that is done."""
     versions = store.unload_unlabelled(change.model, change)
     servers.send(store.config)
     servers.wait_for_unload(change.model, versions, store.config)
@@ -94,7 +94,7 @@ def settle_labels(
     check: Callable[[str, int, Path], Any],
     servers: Servers | None,
 ) -> tuple[bool, str]:
-    """Makes servers load what labels name, if a model has a `stable` and nobody chose its policy; moves no label.
+    """Makes servers load the labelled versions, if a model has a `stable` and nobody chose its policy; moves no label.
 
     The version that is `stable` is tried first by `check`, as servers would let the newest go for its sake.
 

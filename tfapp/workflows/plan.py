@@ -1,4 +1,4 @@
-"""Plans what is trained on a data file without settings: the candidates, each with all of its settings."""
+"""Plans the training on a data file without settings: the candidates, each with all of its settings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PlannedCandidate:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan of what is trained on a data file.
+    """A plan of the training on a data file: its candidates, and a bound on their time.
 
     Attributes:
         quality: Which candidates are tried.
@@ -55,7 +55,7 @@ class Plan:
 
     @property
     def experiment(self) -> Experiment:
-        """Returns settings that tell name, task and data, which all candidates share."""
+        """Returns the settings of the first candidate, whose name, task and data all candidates share."""
         return self.candidates[0].experiment
 
 
@@ -72,7 +72,7 @@ def make_plan(
     overrides: Sequence[str] = (),
     pull: Pull | None = None,
 ) -> Plan:
-    """Looks at a data file and chooses what is trained on it.
+    """Looks at a data file and chooses the candidates that are trained on it.
 
     Args:
         file: A data file, a folder or a data set's name.

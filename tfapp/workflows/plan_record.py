@@ -24,7 +24,7 @@ def plan_request(plan: Plan) -> dict[str, Any]:
 
 
 def plan_event(plan: Plan, folder: RunFolder) -> dict[str, Any]:
-    """Returns a plan as JSON values: what is told of it, and what `read_plan` reads from a run's folder."""
+    """Returns a plan as JSON values, which are reported as an event and which `read_plan` reads from a run's folder."""
     candidates, others = (
         [_candidate_record(candidate) for candidate in plan.candidates if candidate.fits is fits]
         for fits in (True, False)
@@ -74,7 +74,7 @@ def find_resumable_plan(plan: Plan, runs: Path) -> RunFolder | None:
 
 
 def read_plan(plan: Plan, folder: RunFolder) -> Plan:
-    """Returns a plan with the estimates, and the cuts, of a run that is gone on with."""
+    """Returns a plan with the estimates, and the cuts, that are recorded in the folder of a resumed run."""
     record = folder.read("plan")
     # Runs of before had notes alone of those that did not fit.
     values_by_name = {values["name"]: (values, fits) for key, fits in _PLANNED for values in record.get(key, [])}

@@ -1,4 +1,4 @@
-"""Checks what fewer bits cost a model: its score on dev, by the exported encoder and by its own network."""
+"""Compares a model's scores on dev by its exported encoder of fewer bits and by its own network."""
 
 from __future__ import annotations
 

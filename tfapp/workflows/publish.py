@@ -158,7 +158,7 @@ def _metadata(folder: RunFolder, experiment: Experiment) -> dict[str, Any]:
 
 
 def _evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
-    """Returns what tells whether another version's score on the same rows is better, see `compare_scores`."""
+    """Returns the record by which another version's score on the same rows is compared, see `compare_scores`."""
     has_mistakes = evaluation.wrong_rows is not None and len(evaluation.wrong_rows) <= _MOST_WRONG
     return {
         "unit": evaluation.unit,

@@ -1,4 +1,4 @@
-"""Finds the run of an experiment that is gone on with."""
+"""Finds the run of an experiment that `--resume` continues."""
 
 from __future__ import annotations
 

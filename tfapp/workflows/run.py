@@ -47,7 +47,7 @@ class Run:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """Returns the best weights, ready to answer."""
+        """Returns a predictor with the best weights."""
         return load_predictor(self.path)
 
     @property
@@ -72,7 +72,7 @@ class Run:
         return export_run(self.folder, Path(to), overrides=overrides, force=force, quiet=quiet)
 
     def save_adapter(self, file: str | Path) -> Path:
-        """Writes what the training added to its preset, without the preset: kilobytes, for `tfapp.AdaptedBackbone`.
+        """Writes the trained adapter and head, without the preset: kilobytes, which `tfapp.AdaptedBackbone` loads.
 
         Args:
             file: Where to, such as "intents.safetensors"; an earlier one is replaced.

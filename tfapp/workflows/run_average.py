@@ -120,13 +120,13 @@ class _Part:
         return f"{path.parent.name}/{path.name}" + ("" if self.epoch is None else f" epoch {self.epoch}")
 
     def load(self) -> TaskModel:
-        """Returns the model."""
+        """Loads the model with the part's weights."""
         model = load_model(self.run.model if self.epoch is None else self.run.epoch(self.epoch))
         model.shards = self.run.shards
         return model
 
     def weights(self) -> Weights:
-        """Returns its arrays."""
+        """Returns the arrays of the part's weights."""
         arrays: list[np.ndarray] = self.load().network.get_weights()
         return arrays
 
@@ -212,7 +212,7 @@ class _DevEvaluator:
         return self.evaluations[-1]
 
     def counted(self, advance: Callable[[int, int | None], None]) -> Callable[[Weights], float]:
-        """Returns what `make_soup` scores by, higher is better, and tells a progress bar."""
+        """Returns the function by which `make_soup` scores weights, higher is better; it also moves a progress bar."""
 
         def score(weights: Weights) -> float:
             evaluation = self.evaluate(weights)
@@ -261,7 +261,7 @@ def _write_run(
 
 
 def _run_of_settings(parts: Sequence[_Part], soup: ModelSoup) -> RunFolder:
-    """Returns the run whose settings say what the average's weights are: of the widest training, the best on dev."""
+    """Returns the run whose settings describe the average: of those that trained the most weights, the best on dev."""
 
     def order(number: int) -> tuple[int, float]:
         adapt = read_run_settings(parts[number].run.path).training.adapt

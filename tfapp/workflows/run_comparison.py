@@ -103,7 +103,7 @@ class RunComparison:
         )
 
     def _repr_html_(self) -> str:
-        """Returns the verdict, what differs, the metrics and the curves, for Jupyter."""
+        """Returns the verdict, the differences, the metrics and the curves, for Jupyter."""
         from tfapp.evaluation.plots import to_svg
 
         sentences = "".join(f"<p>{html.escape(text)}</p>" for text in (self.verdict, *self.notes))
@@ -185,7 +185,7 @@ def _read_evaluated_run(record: RunRecord, data: str | None) -> _EvaluatedRun:
 
 
 def _test_scores(first: _EvaluatedRun, second: _EvaluatedRun) -> tuple[str, PairedTest | None, list[str]]:
-    """Returns the verdict in a sentence, the test behind it, and what else there is to know."""
+    """Returns the verdict in a sentence, the test behind it, and notes on both runs."""
     labels = _labels(first.record, second.record)
     first_score, second_score = (
         run.evaluation.record(f"run {label}") for run, label in zip((first, second), labels, strict=True)

@@ -43,7 +43,7 @@ def load_run_splits(folder: RunFolder) -> Splits:
 
 
 def check_same_data(folder: RunFolder, splits: Splits) -> None:
-    """Compares splits with what a run remembers of its own.
+    """Checks that splits are those that a run was started with, by their fingerprint.
 
     Raises:
         TrainingError: They are not the same.

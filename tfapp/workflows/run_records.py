@@ -1,4 +1,4 @@
-"""The records of runs: what their folders say of settings, data, scores and time."""
+"""The records of runs: settings, data, scores and times, as read from their folders."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def list_runs(runs: str | Path = "runs", *, name: str | None = None) -> list[Run
 
 
 def read_run(path: Path) -> RunRecord:
-    """Returns what is on record of one run; what cannot be read is left out, and `problem` says why."""
+    """Returns the record of one run; values that cannot be read are left out, and `problem` says why."""
     folder = RunFolder(path)
     state = FINISHED if folder.is_finished else RUNNING if _is_running(folder) else UNFINISHED
     record = RunRecord(path, state)

@@ -1,4 +1,4 @@
-"""Reads from a run's folder what it did, for its report and the model card."""
+"""Reads the summary of a run from its folder, for its report and the model card."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["read_curves", "read_learning_curve", "read_members", "summarize_run"
 
 
 def summarize_run(folder: RunFolder, evaluation: Evaluation) -> RunSummary:
-    """Returns what a run did and how its evaluation compares with that of the run before."""
+    """Returns the summary of a run: its data, its curves, and a comparison with the evaluation of the run before."""
     report = folder.read("data")["report"]
     return RunSummary(
         rows_read=report["rows_read"],

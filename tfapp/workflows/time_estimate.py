@@ -78,7 +78,7 @@ def has_time_for_curve(plan: Plan) -> bool:
 
 
 def has_time_for(candidate: PlannedCandidate, seconds_left: float, *, slowdown: float) -> bool:
-    """Returns whether a candidate, or an epoch of it, can be trained in what is left.
+    """Returns whether a candidate, or an epoch of it, can be trained in the time that is left.
 
     Args:
         candidate: With its estimate.
@@ -106,7 +106,7 @@ def _shorten(candidate: PlannedCandidate, seconds_left: float, *, always: bool) 
 
 
 def _passes(experiment: Experiment, splits: Splits) -> float:
-    """Returns how many texts are read forward, or what takes as long."""
+    """Returns the duration of a training in forward passes over one text."""
     training, train, dev = experiment.training, splits.train.num_rows, splits.dev.num_rows
     head_start = train if training.head_start == "fitted" else 0
     if training.method == "few-shot":

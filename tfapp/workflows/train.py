@@ -186,7 +186,7 @@ def train_weights(
 
 
 def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, quiet: bool) -> None:
-    """Evaluates a trained run on its test split, and leaves what a finished run has.
+    """Evaluates a trained run on its test split, and completes the files of a finished run.
 
     Args:
         folder: The run, trained.
@@ -202,7 +202,7 @@ def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, qui
 def _calibrate_best(
     folder: RunFolder, train_split: TokenizedSplit, dev_split: TokenizedSplit, experiment: Experiment
 ) -> None:
-    """Fits what follows the weights of the best epoch, such as the temperature, and saves both together."""
+    """Fits the calibration of the best epoch's weights, such as the temperature, and saves both together."""
     best = _load_best(folder)
     if calibrate(best, folder, train_split, dev_split, temperatures=experiment.training.calibrate):
         best.save(folder.model)
@@ -215,7 +215,7 @@ def _load_best(folder: RunFolder) -> TaskModel:
 
 
 def _finish(folder: RunFolder, best: TaskModel, results: dict[str, Any]) -> None:
-    """Writes what a finished run leaves, and removes what only a resumed one would need."""
+    """Writes the files that mark a run as finished, and removes those that only a resumed one would need."""
     best.write_products(folder.path)
     with TensorBoardLog(folder.tensorboard) as log:
         log.end()
@@ -235,7 +235,7 @@ def _own_watchers(
 
 
 def _remember_data(folder: RunFolder, splits: Splits, model: TaskModel) -> None:
-    """Remembers the data of a new run; compares those of an old one with what it remembers."""
+    """Records the data of a new run; checks that those of an old one are as recorded."""
     if (folder.path / "data.json").exists():
         check_same_data(folder, splits)
         return

@@ -1,4 +1,4 @@
-"""The catalogue of versions: what there is of each model, its labels and history, and how two versions differ."""
+"""The catalogue of models' versions, their labels and history, and the comparison of two versions."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def history(
 
 
 def compare(name: str, first: int, second: int, *, models: str | Path = "models") -> Difference:
-    """Compares two versions of a model, by what is on record of them and by their signatures.
+    """Compares two versions of a model by their metadata and their signatures.
 
     Raises:
         RegistryError: There is no such version, or its graph cannot be read.
@@ -206,7 +206,7 @@ def compare(name: str, first: int, second: int, *, models: str | Path = "models"
 
 
 def unsafe_ops(folder: Path) -> list[UnsafeOp]:
-    """Returns what a version, or a model's newest one, would do beside computing, without loading it.
+    """Returns the ops of a version, or of a model's newest one, that do more than compute, without loading it.
 
     Returns:
         Its ops that touch files, processes or the network, and what runs them; none: it only computes.

@@ -1,4 +1,4 @@
-"""Compares the main scores of two versions, as far as their records tell what was evaluated."""
+"""Compares the main scores of two versions, as far as their metadata tell on which rows they were evaluated."""
 
 from __future__ import annotations
 

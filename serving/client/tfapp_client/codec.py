@@ -148,7 +148,7 @@ def decode(tensor: Any, *, max_bytes: int = _MAX_BYTES) -> NDArray[Any]:
 
 
 def decode_text(array: NDArray[Any]) -> list[Any]:
-    """Turns an object array of bytes into nested lists of str; what is no UTF-8 is replaced by U+FFFD."""
+    """Turns an object array of bytes into nested lists of str; bytes that are no UTF-8 are replaced by U+FFFD."""
     text = [item.decode("utf-8", "replace") for item in array.ravel().tolist()]
     if array.ndim == 1:
         return text

@@ -159,7 +159,7 @@ class Endpoint:
         return library.secure_channel(self.target, self._credentials, options=self._options, compression=compression)
 
     def speaks_http(self) -> bool:
-        """Tells whether what listens there answers in HTTP/1, as a REST port does; False where nothing is known.
+        """Tells whether the address answers in HTTP/1, as a REST port does; False where that cannot be found out.
 
         Of a name with several addresses, gRPC may report the last one alone, at which nothing listens.
         """
@@ -176,7 +176,7 @@ class Endpoint:
             return False
 
     def metadata(self) -> tuple[tuple[str, str], ...] | None:
-        """Returns the metadata of a call, apart from what the channel's credentials add."""
+        """Returns the metadata of a call, apart from that of the channel's credentials."""
         return None if self._plain_token is None else (_authorization(self._plain_token),)
 
 

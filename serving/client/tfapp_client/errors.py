@@ -58,7 +58,7 @@ class ClientError(Exception):
 
 
 class AnswerError(ClientError):
-    """The answer cannot be read, or is not what the contract says."""
+    """The answer cannot be read, or is not as the contract says."""
 
 
 class StatusError(ClientError):

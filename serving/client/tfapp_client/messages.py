@@ -1,4 +1,4 @@
-"""The messages of TensorFlow Serving, reduced to what this client sends and reads.
+"""The messages of TensorFlow Serving, reduced to those fields that this client sends and reads.
 
 They are compiled from `protos/*.proto` (`make protos`) and live in a descriptor pool of their own, so that they load
 beside TensorFlow's messages in one process, and with any runtime version of protobuf. The wire carries field numbers

@@ -1,4 +1,4 @@
-"""Makes text of others harmless for a terminal; whatever is printed of a server or of a file passes through here."""
+"""Makes text of others harmless for a terminal; all text of servers and files that is printed passes through here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def one_line(text: str) -> str:
 
 
 def json_line(value: Any) -> str:
-    r"""Returns a value as JSON on one line; what a terminal would obey is escaped, so that its value stays.
+    r"""Returns a value as JSON on one line; characters that a terminal would obey are escaped, so that the value stays.
 
     Example:
         >>> json_line({"é": "\x1b\x9b"})

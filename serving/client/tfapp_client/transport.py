@@ -157,7 +157,7 @@ class AsyncGrpcTransport:
             await self._channel.close()
 
     async def _probe(self, error: Any) -> Any:
-        """Returns what `GrpcTransport._probe` does, for this channel."""
+        """Returns the error of a connection that is not there, as `GrpcTransport._probe`, for this channel."""
         if error.code() is not _TOO_LATE or self._channel.get_state() is _READY:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Scores the texts of a pool by a served classifier, and how uncertain its answers are.
+"""Scores the texts of a pool with a served classifier, and measures how uncertain its answers are.
 
 Margin and entropy are those of Settles, Active Learning Literature Survey (2009), section 3.1, turned and scaled so
 that 0 is sure and 1 is most uncertain.

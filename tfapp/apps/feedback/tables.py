@@ -17,7 +17,7 @@ _NAME = String(LONGEST_NAME)
 
 
 class PoolRow(Base):
-    """A pool of unlabelled texts for a model; `name` is what the file was called, and is never a path."""
+    """A pool of unlabelled texts for a model; `name` is the name of the file that was added, and is never a path."""
 
     __tablename__ = "feedback_pool"
     id: Mapped[str] = mapped_column(_KEY, primary_key=True)

@@ -101,7 +101,7 @@ class MonitorPages(StatePages[AppState]):
         return self._views.page(request, template, negative=self._monitor().settings.negative, **context)
 
     def _around(self, queries: MonitorQueries, alert: AlertRow) -> Chart | None:
-        """Returns a chart of the topic's share before, during and after the rise, beside what was expected."""
+        """Returns a chart of the topic's share before, during and after the rise, beside the expected share."""
         end = shift(alert.end or alert.found, WIDTHS[alert.width], _AROUND // 4)
         newest = queries.newest()
         until = min(end, newest) if newest else end

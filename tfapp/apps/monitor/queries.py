@@ -1,4 +1,4 @@
-"""Queries of what a monitor stored, for those who show it."""
+"""Queries of a monitor's database, for commands and pages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Trend:
 
 
 class MonitorQueries:
-    """Queries what was stored; changes nothing, and needs no model."""
+    """Reads trends, alerts and texts from a monitor's database; changes nothing, and needs no model."""
 
     def __init__(self, store: Store, settings: MonitorSettings) -> None:
         self._store = store

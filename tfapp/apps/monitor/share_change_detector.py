@@ -1,4 +1,4 @@
-"""Detects times in which a topic's negative share is above what its own history explains.
+"""Detects times in which a topic's negative share is higher than its own history explains.
 
 How improbable a share is, given its history, is the tail of a beta-binomial distribution.
 The windows' shares are taken to vary around their mean by more than chance, as they do in most streams. How much more
@@ -166,7 +166,7 @@ def _open_rise(episode: Episode, windows: int) -> _Open:
 
 
 def _first_raised(recent: Sequence[SharePoint], expected: float) -> datetime:
-    """Returns where the rise began: at the first window of the span that is above what is usual."""
+    """Returns when the rise began: at the first window of the span whose share is above the expected one."""
     starts = (point.start for point in recent if point.negatives > expected * point.texts)
     return next(starts, recent[-1].start)
 

@@ -52,7 +52,7 @@ _UNJUDGED = text("judged <> texts")
 
 
 class MessageRow(Base):
-    """A text, once, with what the models said of it."""
+    """A text of the stream, stored once, with the models' answers."""
 
     __tablename__ = "monitor_message"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -144,7 +144,7 @@ class ReferenceRow(Base):
 
 
 class AlertRow(Base):
-    """A rise of a topic's negative share above what its history explains, or a drift of the texts; each once.
+    """An alert, stored once: a topic's negative share is higher than its history explains, or the texts have drifted.
 
     Attributes:
         key: Names it for receivers, who may be told of it more than once.
@@ -178,7 +178,7 @@ class AlertRow(Base):
 
     @property
     def headline(self) -> str:
-        """Returns one line that says what has changed."""
+        """Returns the alert in one line: the share or measure before and after, since when, and its p-value."""
         since = f"since {self.start:%Y-%m-%d %H:%M} UTC"
         why = f"p = {self.p_value:.1g}"
         if self.kind == "rise":

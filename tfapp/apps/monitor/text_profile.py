@@ -45,7 +45,7 @@ class TextProfile:
         return cls(vocabulary, values)
 
     def measure(self, measure: Measure, samples: Sequence[Sample]) -> list[float]:
-        """Returns the numbers of other texts."""
+        """Returns a measure's number for each of some other texts."""
         return [_value(measure, self.known, sample) for sample in samples]
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Evaluates lists on what users liked after a time, beside popularity and item-kNN."""
+"""Evaluates lists on the items that users liked after a time, beside popularity and item-kNN."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def evaluate(
     pairs: PairScorer | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> ListEvaluation:
-    """Trains on the events before a time, and evaluates on what users liked after it.
+    """Trains on the events before a time, and evaluates on the items that users liked after it.
 
     A user's list is made of what the user had done before that time; of a user who had done less, of the first
     `after` events. What is known of items is of before that time for every way alike.
@@ -157,7 +157,7 @@ def _best(scores: NDArray[np.float64], available: NDArray[np.bool_], case: PastL
 
 
 def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
-    """Returns the cases in which some of the items were liked, with these alone."""
+    """Returns the lists of users who liked some of the given items, with these as the only relevant ones."""
     lists = (PastList(one.user, one.history, one.relevant[items[one.relevant]]) for one in cases)
     return [one for one in lists if len(one.relevant)]
 

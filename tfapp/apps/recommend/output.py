@@ -87,7 +87,7 @@ def show_counts(
     *,
     as_json: bool,
 ) -> None:
-    """Prints what is known, and the rejected rows."""
+    """Prints the numbers of items, users and events, the last users, and the rejected rows."""
     time = training.at.isoformat() if training else None
     if as_json:
         rows = [dict(row) for row in set_aside]

@@ -1,4 +1,4 @@
-"""Asks a pair model how well an item's text goes with what a user liked last."""
+"""Asks a pair model how well an item's text goes with the items that a user liked last."""
 
 from __future__ import annotations
 

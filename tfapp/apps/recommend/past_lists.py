@@ -1,4 +1,4 @@
-"""Lists that users could have been given in the past, and what they liked after them, for training."""
+"""Lists that users could have been given in the past, and the items that they liked after them, for training."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Recommend(Application[RecommendSettings]):
         encoding: str = "utf-8",
         quiet: bool = False,
     ) -> ItemsAdded:
-        """Ingests items and embeds those that are new; what is there stays, what has changed is replaced.
+        """Ingests items and embeds the new ones; known items stay, changed ones are replaced.
 
         Args:
             file: A csv, tsv or jsonl file with an id, a title or a description; tags and a time, if there are.
@@ -129,7 +129,7 @@ class Recommend(Application[RecommendSettings]):
             return self.catalogue.add_events(str(file), track(rows, advance))
 
     def train(self, *, quiet: bool = False) -> TrainedRanking:
-        """Trains the final ranking on lists that users could have been given, and what they liked after them.
+        """Trains the final ranking on lists that users could have been given, and the items that they liked after them.
 
         `training/ranking.jsonl` in the folder is what `tfapp train` makes a pair model of (`task = "ranking"`).
 
@@ -151,7 +151,7 @@ class Recommend(Application[RecommendSettings]):
         return training
 
     def evaluate(self, *, share: float = 0.2, after: int = 10, quiet: bool = False) -> ListEvaluation:
-        """Trains on the events before a time alone, and evaluates on what users liked after it.
+        """Trains on the events before a time alone, and evaluates on the items that users liked after it.
 
         Args:
             share: Of the events, those after the time.

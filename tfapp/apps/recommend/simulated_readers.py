@@ -61,7 +61,7 @@ def publish(rows: Sequence[dict[str, Any]], *, seed: int = 0) -> list[Article]:
 
 
 def simulate(articles: Sequence[Article], *, seed: int = 0) -> Iterator[dict[str, str]]:
-    """Yields events: what readers open each morning of articles in order of publication, but not of the last day."""
+    """Yields the events of readers who each morning open some of the articles that were published before that day."""
     random = np.random.default_rng(seed)
     words = _words(articles)
     sections = np.array([article.section for article in articles])

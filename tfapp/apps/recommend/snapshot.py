@@ -1,4 +1,4 @@
-"""A snapshot of what is known of all items at a time; nothing later is in it."""
+"""A snapshot of the popularity and co-occurrence of all items at a time; nothing later is in it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Popularity:
 
     @property
     def current(self) -> NDArray[np.float64]:
-        """Returns likes of late, by the middle one of the half-lives."""
+        """Returns the recent likes of each item, float[I], by the middle one of the half-lives."""
         return self.lately[len(self.lately) // 2]
 
 
@@ -67,7 +67,7 @@ def _sums(items: NDArray[np.intp], weights: NDArray[np.float64], count: int) -> 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot of what is known of all items.
+    """A snapshot of the popularity and co-occurrence of all items at a time.
 
     Attributes:
         time: Seconds since 1970.

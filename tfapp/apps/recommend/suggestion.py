@@ -122,7 +122,7 @@ def _ties(item_matrix: ItemMatrix, likes: NDArray[np.intp], cosines: NDArray[Any
 
 
 def _together(snapshot: Snapshot, items: NDArray[np.intp], row: int) -> NDArray[np.float64]:
-    """Returns the cosines of who liked both; 0 where that is too few to tell from chance."""
+    """Returns the cosines of items by the users who liked both; 0 where these are too few to tell from chance."""
     cosines = snapshot.like_cooccurrence.rows(items, np.array([row]))[:, 0]
     likes = snapshot.popularity.likes
     return np.where(cosines * np.sqrt(likes[items] * likes[row]) >= _SHARED - 0.5, cosines, 0.0)

@@ -19,7 +19,7 @@ _NAME = String(LONGEST_NAME)
 
 
 class ItemRow(Base):
-    """An item; `key` is its id in the files, `text` what is embedded of it."""
+    """An item; `key` is its id in the files, `text` the text that is embedded."""
 
     __tablename__ = "recommend_item"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -33,7 +33,7 @@ class ItemRow(Base):
 
 
 class ItemVectorRow(Base):
-    """The vector of an item's text: float32, little-endian, and what made it, as NAME/VERSION."""
+    """The vector of an item's text: float32, little-endian, and the model and version that made it, as NAME/VERSION."""
 
     __tablename__ = "recommend_vector"
     item_id: Mapped[int] = mapped_column(ForeignKey("recommend_item.id"), primary_key=True)

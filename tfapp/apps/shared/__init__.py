@@ -1,1 +1,1 @@
-"""Holds what several applications use: the database, ingest, vectors, model servers; it imports no application."""
+"""Holds the common parts of applications: the database, ingest, vectors, model servers; it imports no application."""

@@ -85,7 +85,7 @@ class ApplicationModels:
         return int(version.name), "; ".join(filter(None, (summary, note)))
 
     def promotion_hint(self, name: str, version: int) -> str:
-        """Returns what to do where labels keep a version in the folder from being served; empty where it is served."""
+        """Returns the command that promotes a version which labels keep from being served; empty where it is served."""
         if version in LabelStore.open(self.folder).served_versions(name):
             return ""
         return f"not served before `tfapp models promote {name} {version} --models {self.folder}`"

@@ -1,4 +1,4 @@
-"""The definition of an application: what its folder offers to the command line and to the console."""
+"""The definition of an application: its commands for the command line, and its pages for the console."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ApplicationSpec"]
 
 @dataclass(frozen=True)
 class ApplicationSpec:
-    """An application; both functions import what they return when they are called, so that a command starts at once.
+    """An application's commands and pages; both are imported only when asked for, so that a command starts at once.
 
     Attributes:
         name: Its name, which is that of its commands and of its usual folder.

@@ -45,7 +45,7 @@ def columns_option(names: str) -> Any:
 
 @contextmanager
 def needs_applications() -> Iterator[None]:
-    """Says what to install where the import of an application fails.
+    """Turns a failed import within the block into an error that says how to install the applications' packages.
 
     Raises:
         SettingsError: What the applications need is not installed; says how to.

@@ -30,7 +30,7 @@ def check_named(columns: Iterable[str], column_names: Usual) -> None:
 
 
 def find_columns(present: Iterable[str], columns: Mapping[str, str], usual_names: Usual) -> dict[str, str]:
-    """Returns the columns by what they hold: those that are given, and others that have a usual name.
+    """Returns the columns' names by their content, such as `title`: those given, and others that have a usual name.
 
     Args:
         present: The file's columns.
@@ -52,7 +52,7 @@ def find_columns(present: Iterable[str], columns: Mapping[str, str], usual_names
 
 @dataclass(frozen=True)
 class FileColumns:
-    """The rows of a file, the first ones too, its columns, and those that are read, by what they hold."""
+    """All rows of a file, its columns, and those that are read, by their content."""
 
     source: str
     rows: Iterator[Record | RejectedRow]

@@ -153,7 +153,7 @@ def _csv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[
 def _one_row(
     first: _Line, queue: deque[_Line | RejectedRow], lines: Iterator[_Line | RejectedRow], width: int
 ) -> tuple[list[_Line], list[str], str]:
-    """Returns the lines of one row, and its fields or what is wrong with the first line."""
+    """Returns the lines of one row, its fields, and the problem of its first line; empty: it has none."""
     row_lines = [first]
     open_quote = "a quote is opened here and never closed"
     while True:

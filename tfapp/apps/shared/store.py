@@ -205,7 +205,7 @@ def make_private_folder(folder: Path, *, passable: bool = False) -> None:
 
 
 def _begin_private(file: Path) -> None:
-    """Makes a new SQLite file private before SQLite makes it wide; the files that SQLite puts beside it are as it is.
+    """Creates a new SQLite file that only its owner may read; SQLite gives the files beside it the same mode.
 
     A file that is there keeps its mode: its owner may have opened it to others on purpose.
     """

@@ -52,7 +52,7 @@ def check_time(time: datetime, latest: datetime) -> None:
 
 
 def shift(time: datetime, by: timedelta, times: float = 1) -> datetime:
-    """Returns the time so much later, or the first or the last time that there is, where that lies outside of them.
+    """Returns a time that is shifted by some time spans, or the first or last time that Python has, if beyond it.
 
     Args:
         time: In UTC.

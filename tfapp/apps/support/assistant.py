@@ -208,7 +208,7 @@ class Assistant:
         return Reply(uuid4().hex[:12], case.question, meaning, kind, text, confidence, name, case.slots, sources)
 
     def _classify(self, case: _Case) -> IntentPrediction | None:
-        """Returns the likeliest intent, of a later interpretation where the first repeats what was answered."""
+        """Returns the first sure intent of the interpretations, without the last answer's; else the first intent."""
         answers = self.client.classify(self.settings.intent_model, case.interpretations)
         # "None of these" is an answer, but no intent.
         predictions = [

@@ -105,7 +105,7 @@ class Corrections:
         return len(self._store.read(lambda session: list(session.scalars(query))))
 
     def relevance_grades(self) -> list[tuple[str, str, int]]:
-        """Returns what a ranking model learns from: question, answer, and 1 where people said that it fits, else 0.
+        """Returns a ranking model's training rows: question, answer, and 1 where people said that it fits, else 0.
 
         Of a pair that was judged more than once, the last word holds.
         """

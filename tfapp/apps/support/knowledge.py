@@ -33,7 +33,7 @@ class Knowledge:
         return VectorStore(self._store, VectorRow, VectorRow.text_id, select(TextRow.id, TextRow.text))
 
     def add(self, source: str, rows: Iterable[QAPair | RejectedRow]) -> IngestResult:
-        """Ingests pairs, and rows that are rejected already; what is known is left as it is."""
+        """Ingests pairs, and rows that are rejected already; known pairs stay as they are."""
         return self._ingest.add(source, rows)
 
     def set_answers(self, answers: Mapping[str, str]) -> None:

@@ -60,7 +60,7 @@ def show_reply(reply: Reply, *, as_json: bool) -> None:
 
 
 def show_counts(counts: Mapping[str, int], set_aside: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
-    """Prints what is known, and the rejected rows."""
+    """Prints the numbers of texts, pairs and intents, and the rejected rows."""
     if as_json:
         print_json({**counts, "rows_set_aside": [dict(row) for row in set_aside]})
         return

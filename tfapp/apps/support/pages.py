@@ -1,4 +1,4 @@
-"""The customer service's pages: the chat, corrections, hand-overs, and what it knows."""
+"""The customer service's pages: the chat, corrections, hand-overs, and the knowledge."""
 
 from __future__ import annotations
 

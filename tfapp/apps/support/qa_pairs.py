@@ -120,7 +120,7 @@ def _text(value: Any, column: str, longest: int) -> str | None:
 def pair_turns(
     rows: Iterable[Record | RejectedRow], columns: Mapping[str, str], agents: Sequence[str]
 ) -> Iterator[Record | RejectedRow]:
-    """Pairs what customers say with the agents' answers.
+    """Pairs the customers' turns with the agents' answers.
 
     Turns of one speaker that follow each other are one turn. Rows of one conversation stand together. A turn that no
     agent answers is rejected, so that it is counted.

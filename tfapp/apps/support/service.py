@@ -91,7 +91,7 @@ class Support(Application[SupportSettings]):
         encoding: str = "utf-8",
         quiet: bool = False,
     ) -> BuildResult:
-        """Ingests a file and brings models and index up to date; what is there already stays.
+        """Ingests a file and brings models and index up to date; known pairs stay as they are.
 
         Args:
             source: A csv, tsv or jsonl file, or a data set's name.

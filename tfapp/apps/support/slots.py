@@ -1,4 +1,4 @@
-"""Fills the {slots} of answers with what a tagging model finds in the conversation."""
+"""Fills the {slots} of answers with the entities that a tagging model finds in the conversation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def missing_slots(template: str, slots: Mapping[str, str]) -> list[str]:
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:
-    """Fills an answer whose slots are all known; what is filled in is text, whatever braces it has.
+    """Fills an answer whose slots are all known; braces in the values stay as they are.
 
     Example:
         >>> fill("Order {order} is on its way.", {"order": "B-1207"})

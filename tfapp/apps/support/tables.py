@@ -141,7 +141,7 @@ class CorrectionRow(Base):
 
 
 class TrainingRow(Base):
-    """A training of the intent model: its version, and what it learnt from."""
+    """A training of the intent model: its version, and the numbers of questions and intents that it learnt from."""
 
     __tablename__ = "support_training"
     model: Mapped[str] = mapped_column(_NAME, primary_key=True)

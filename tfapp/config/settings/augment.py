@@ -39,5 +39,5 @@ class AugmentSettings(Settings):
     )
 
     def describe(self) -> str:
-        """Returns what is changed, in a few words; empty: nothing."""
+        """Returns the share of changed texts and the kinds of changes in a few words; empty: none are changed."""
         return f"{100 * self.share:.0f} % of train in each epoch: {', '.join(self.kinds)}" if self.share else ""

@@ -20,5 +20,5 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Returns settings as those of this class; what they do not have is at its default here."""
+        """Converts settings to this class; fields that they lack get its defaults."""
         return settings if isinstance(settings, cls) else cls.model_validate(settings.model_dump(exclude_unset=True))

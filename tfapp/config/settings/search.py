@@ -21,7 +21,7 @@ class SearchSettings(Settings):
 
 
 class _DimensionSettings(Settings):
-    """What ranges and lists have in common."""
+    """The base class of ranges and lists of values."""
 
     when: dict[str, Any] = Field(
         {}, description="Values of other settings, such as { adapt = 'lora' }, without which this one is not searched."

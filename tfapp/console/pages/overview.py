@@ -1,4 +1,4 @@
-"""The overview: what there is, and what waits for a person."""
+"""The overview page of models, servers, applications and labels."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def _corrections(fields: Mapping[str, str]) -> FileCorrections:
 
 
 def _without_proposed(file: UploadedFile, corrections: FileCorrections) -> FileCorrections:
-    """Leaves out what was found out anyway, so that what depends on it, such as a rating, stays."""
+    """Returns the corrections that differ from the detected values, so that dependent settings (a rating) stay."""
     view = look_at(file.path, FileCorrections())
     task = "" if view.proposal and corrections.task == view.task else corrections.task
     fields = look_at(file.path, FileCorrections(task)).fields

@@ -57,7 +57,7 @@ def infer_schema(path: Path, encoding: str, block_rows: int) -> pa.Schema:
 
 
 def to_batch(block: Block, schema: pa.Schema) -> pa.RecordBatch:
-    """Puts a block into the types of a schema; what is no string becomes its JSON text in a string column."""
+    """Converts a block to the types of a schema; in a string column, values that are no strings become JSON text."""
     arrays = [_to_array(field, block.columns.get(field.name) or [None] * len(block)) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -49,19 +49,19 @@ class SingularValueUpdate(KernelAdapter):
         }
 
     def matrix(self) -> tf.Tensor:
-        """Returns W."""
+        """Returns the kernel W."""
         p, values, q = (weight.value for weight in self.weights.values())
         return self.initial + self.scale * tf.matmul(p * values, q)
 
     def matrix_gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Returns dP, dL and dQ, of the loss without the penalty."""
+        """Returns the gradients dP, dL and dQ of the loss without the penalty."""
         p, values, q = (weight.value for weight in self.weights.values())
         scaled = self.scale * gradient
         right, left = tf.matmul(scaled, q, transpose_b=True), tf.matmul(p, scaled, transpose_a=True)
         return right * values, tf.reduce_sum(p * right, axis=0), left * values[:, None]
 
     def penalty(self) -> tf.Tensor:
-        """Returns R."""
+        """Returns the penalty R."""
         return tf.add_n([tf.reduce_sum(tf.square(rest)) for rest in self._distances()])
 
     def penalty_gradients(self) -> tuple[tf.Tensor, tf.Tensor]:
@@ -176,12 +176,12 @@ class RankAllocator:
         return penalized
 
     def sensitivities(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns I of each weight, from the gradients of the whole batch; call it before the weights change."""
+        """Returns the sensitivities I of all weights, from the batch's gradients; call it before the weights change."""
         pairs = zip(self._weights, gradients, strict=True)
         return [tf.abs(weight.value * gradient) for weight, gradient in pairs]
 
     def observe(self, sensitivities: Sequence[tf.Tensor]) -> None:
-        """Takes in I of a step."""
+        """Updates the smoothed sensitivities and uncertainties with the sensitivities I of a step."""
         states = zip(self._means, self._deviations, sensitivities, strict=True)
         for mean, deviation, sensitivity in states:
             smooth = _SMOOTHING * mean.value + (1.0 - _SMOOTHING) * sensitivity
@@ -190,7 +190,7 @@ class RankAllocator:
             deviation.assign(_SMOOTHING * deviation.value + (1.0 - _SMOOTHING) * uncertainty)
 
     def scores(self) -> np.ndarray:
-        """Returns S of all triplets, in the updates' order."""
+        """Returns the importances S of all triplets, in the updates' order."""
         importances = [
             mean.numpy() * deviation.numpy() for mean, deviation in zip(self._means, self._deviations, strict=True)
         ]
@@ -217,7 +217,7 @@ class RankAllocator:
         self._apply_mask()
 
     def hold(self) -> None:
-        """Keeps at 0 what the final phase has left out, whatever the optimizer or an average has made of it."""
+        """Resets to 0 the singular values that the final phase left out, which the optimizer or an average may move."""
         if self._is_settled():
             self._apply_mask()
 

@@ -1,4 +1,4 @@
-"""A trained adapter in a file of its own: what it makes of which kernels, and of which backbone they are."""
+"""A trained adapter in a file of its own: its weights by kernel, and the fingerprint of the backbone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _METADATA: Final = "tfapp_adapter"
 
 @dataclass(frozen=True)
 class AdapterFile:
-    """A safetensors file with the weights of an adapter, and with what a model on its backbone needs beside them.
+    """A safetensors file with the weights of an adapter, its model's head and config, and the backbone's fingerprint.
 
     Attributes:
         method: As `training.adapt`.
@@ -91,7 +91,7 @@ def kernels_by_name(backbone: Any) -> dict[str, Any]:
 
 
 def backbone_fingerprint(backbone: Any, preprocessor: Preprocessor, *, pooler: bool) -> str:
-    """Returns what tells pretrained backbones apart: a hash of their weights, and of the vocabulary and its case.
+    """Returns the fingerprint of a pretrained backbone: a hash of its weights, and of the vocabulary and its case.
 
     Args:
         backbone: A `keras_hub.models.BertBackbone`.

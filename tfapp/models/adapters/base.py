@@ -1,4 +1,4 @@
-"""The base class of adapters: a kernel, a few weights that learn in its place, and what they make of it."""
+"""The base class of adapters: a kernel, and a few weights that learn in its place and are merged into it."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ class KernelAdapter(abc.ABC):
         return self.matrix_gradients(tf.reshape(gradient, self.shape))
 
     def merge(self) -> None:
-        """Brings the kernel up to date."""
+        """Assigns the kernel that the weights make to the network's variable."""
         self.kernel.assign(tf.reshape(self.matrix(), self.kernel.shape))

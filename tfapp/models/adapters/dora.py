@@ -33,13 +33,13 @@ class DirectionUpdate(LowRankUpdate):
         return {**super().make_weights(seed), "magnitude": magnitude}
 
     def matrix(self) -> tf.Tensor:
-        """Returns W; a column of V that is 0 stays 0."""
+        """Returns the kernel W; a column of V that is 0 stays 0."""
         direction = super().matrix()
         lengths = tf.norm(direction, axis=0)
         return direction * tf.math.divide_no_nan(self.weights["magnitude"].value, lengths)
 
     def matrix_gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Returns dA, dB and dm."""
+        """Returns the gradients dA, dB and dm."""
         direction = super().matrix()
         lengths = tf.norm(direction, axis=0)
         share = tf.math.divide_no_nan(self.weights["magnitude"].value, lengths)

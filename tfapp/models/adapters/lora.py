@@ -41,7 +41,7 @@ class LowRankUpdate(KernelAdapter):
         return self.initial + self.scale * tf.matmul(self.weights["a"].value, self.weights["b"].value)
 
     def matrix_gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Returns dA and dB."""
+        """Returns the gradients dA and dB."""
         scaled = self.scale * gradient
         a, b = self.weights["a"].value, self.weights["b"].value
         return tf.matmul(scaled, b, transpose_b=True), tf.matmul(a, scaled, transpose_a=True)

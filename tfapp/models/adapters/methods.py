@@ -1,4 +1,4 @@
-"""Adapters by the names that `training.adapt` has for them, and the scale of what they add."""
+"""The adapter classes by their names in `training.adapt`, and the scale of the matrices that they add."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLASSES: dict[str, type[KernelAdapter]] = {
 
 
 def adapter_class(method: str) -> type[KernelAdapter] | None:
-    """Returns the adapter of a name; None where it is the name of none."""
+    """Returns the adapter class of a name; None where no class has it."""
     return _CLASSES.get(method)
 
 

@@ -1,1 +1,1 @@
-"""Holds what merges waiting requests into batches: queues, their fair order, and the threads that run the batches."""
+"""Holds the merging of requests into batches: queues, their fair order, and the threads that run the batches."""

@@ -91,7 +91,7 @@ class FairQueue:
             self.large_rows += request.rows
 
     def take(self, now: float) -> list[BatchSlice]:
-        """Takes the next batch of requests that fit, with what is owed to large ones.
+        """Takes the next batch of requests that fit, with the rows that are due to large ones.
 
         Requests whose caller has gone are dropped.
 

@@ -1,4 +1,4 @@
-"""Runs the work of a gRPC call: gives it a request context, and turns what it raises into the call's status."""
+"""Runs the work of a gRPC call: gives it a request context, and turns errors into the call's status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ModelService: reports what is loaded, and takes a new configuration."""
+"""ModelService: reports the states of models' versions, and takes a new configuration."""
 
 from __future__ import annotations
 

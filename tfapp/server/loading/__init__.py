@@ -1,1 +1,1 @@
-"""Holds what loads and unloads versions of models: sources, configurations, states, retries and labels."""
+"""Holds the loading and unloading of models' versions: sources, configurations, states, retries and labels."""

@@ -32,7 +32,7 @@ class JsonDtype(abc.ABC):
 
     @abc.abstractmethod
     def check(self, value: Any) -> Any:
-        """Checks one value, and returns what `array` takes.
+        """Checks one value, and returns it in the form that `array` takes.
 
         Raises:
             RequestError: The dtype has no such value.

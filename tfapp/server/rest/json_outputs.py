@@ -61,7 +61,7 @@ def write_columns(results: _Arrays) -> bytes:
 
 
 def write_classes(labels: NDArray[Any] | None, scores: NDArray[Any] | None) -> bytes:
-    """Writes {"results": ...}, a list of [label, score] for each example, [N, K]; what is None is empty, or 0."""
+    """Writes {"results": ...}, a list of [label, score] for each example, [N, K]; None: empty labels, scores of 0."""
     shape = (labels if labels is not None else scores).shape  # type: ignore[union-attr]
     names = _tokens("", labels) if labels is not None else [b'""'] * math.prod(shape)
     numbers = _tokens("", scores) if scores is not None else [b"0.0"] * math.prod(shape)

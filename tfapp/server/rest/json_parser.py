@@ -1,4 +1,4 @@
-"""Parses the JSON of requests: quickly, or slowly where it holds what JSON does not know, or is wrong.
+"""Parses the JSON of requests: quickly, or slowly where it is malformed or has extensions such as NaN.
 
 The limits and messages are those of RapidJSON, which TensorFlow Serving reads with.
 """

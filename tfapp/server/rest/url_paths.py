@@ -24,7 +24,7 @@ _LARGEST: Final = 2**63 - 1
 
 @dataclass(frozen=True)
 class RequestTarget:
-    """The model and version that a request is about, and what it asks for.
+    """The model and version that a request is about, and its verb.
 
     Attributes:
         model: The model's name.

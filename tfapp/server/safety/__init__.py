@@ -1,1 +1,1 @@
-"""Holds the check of what a SavedModel would do besides computing, which runs before anything of it is loaded."""
+"""Holds the check that a SavedModel only computes, which runs before anything of it is loaded."""

@@ -1,4 +1,4 @@
-"""Follows what a graph runs: from an output back through nodes, and through all functions that they call."""
+"""Finds the nodes that a graph runs: from an output back through nodes, and through all functions that they call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what a SavedModel would do beside computing: files, processes and the network, at its load or when called."""
+"""Finds the ops of a SavedModel that touch files, processes or the network, at its load or when called."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class UnsafeOp:
 
 @dataclass(frozen=True)
 class _Runner:
-    """Something that runs nodes, and the ops that it may have among them."""
+    """A part of a SavedModel that runs nodes, such as a signature, and the unsafe ops that it may have."""
 
     by: str
     nodes: Iterable[Any]
@@ -52,7 +52,7 @@ class _Runner:
 
 
 def find_unsafe_ops(graphs: Iterable[Any], folder: Path) -> list[UnsafeOp]:
-    """Finds what signatures, initialisers and the saver of a version's MetaGraphDefs would do; none: it only computes.
+    """Finds the unsafe ops of signatures, initialisers and the saver in a version's graphs; none: it only computes.
 
     A saver may read and write the model's variables, and an initialiser may read the version's own assets. Each op is
     named once for each that runs it.
@@ -112,7 +112,7 @@ def _graph_runs(graph: Any, walk: GraphWalk) -> Iterator[_Runner]:
 
 @dataclass(frozen=True)
 class _ObjectGraph:
-    """The objects that were saved, by which `tf.saved_model.load` finds what it runs."""
+    """The graph of saved objects, by which `tf.saved_model.load` finds the functions that it runs."""
 
     graph: Any
     walk: GraphWalk

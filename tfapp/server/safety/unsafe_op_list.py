@@ -1,4 +1,4 @@
-"""The list of TensorFlow's ops that touch files, processes or the network, with what each class of them does."""
+"""The list of TensorFlow's ops that touch files, processes or the network, with the effect of each class of them."""
 
 from __future__ import annotations
 

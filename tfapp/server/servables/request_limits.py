@@ -30,7 +30,7 @@ class RequestLimits:
         self._large = FairBudget(max_rows)
 
     def check(self, alias: str, shape: Sequence[int], rows: int) -> None:
-        """Checks an input of some shape, which counts as so many rows, before there is memory for it.
+        """Checks that an input does not count as too many rows, before memory is allocated for it.
 
         Raises:
             RequestError: It has too many.

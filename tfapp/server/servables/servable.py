@@ -1,4 +1,4 @@
-"""A loaded version of a model, and what can be read of one without loading it."""
+"""A loaded version of a model, and the reading of signatures and unsafe ops without loading it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def read_definitions(folder: Path) -> dict[str, Any]:
 
 
 def read_unsafe_ops(folder: Path) -> list[UnsafeOp]:
-    """Returns what a version would do beside computing; nothing of it is loaded.
+    """Returns a version's ops that touch files, processes or the network; nothing of it is loaded.
 
     Raises:
         OSError: Its `saved_model.pb` cannot be read.

@@ -150,7 +150,7 @@ def _brackets(shape: Sequence[int | None]) -> str:
 
 
 def _shape(info: Any) -> tuple[int | None, ...] | None:
-    """Returns the shape of a TensorInfo: None for what is free, None for all where the rank is unknown."""
+    """Returns the shape of a TensorInfo: None for a free dimension, None for all where the rank is unknown."""
     if info.tensor_shape.unknown_rank:
         return None
     return tuple(dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim)

@@ -1,4 +1,4 @@
-"""Runs a version's warm-up requests, so that its first caller does not wait for what is done once only."""
+"""Runs a version's warm-up requests, so that its first caller does not wait for one-time work."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class BestSpans(NamedTuple):
 
 
 def mask_logits(logits: tf.Tensor, windows: AnswerWindows) -> tf.Tensor:
-    """Leaves a chance only to [CLS], which stands for no answer, and to the window.
+    """Masks the logits of all tokens but those of the window and [CLS], which stands for no answer.
 
     Args:
         logits: float32[M, T, 2].

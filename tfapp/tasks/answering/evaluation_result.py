@@ -23,7 +23,7 @@ _NONE = "no answer"
 
 @dataclass(frozen=True)
 class AnswerGroup:
-    """Questions that have something in common.
+    """The mean F1 of a group of questions, such as those with one question word.
 
     Attributes:
         name: What it is.

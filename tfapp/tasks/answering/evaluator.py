@@ -99,7 +99,7 @@ def _exact_matches(model: Answerer, logits: np.ndarray, split: TokenizedSplit) -
 
 
 def _report(model: Answerer, logits: np.ndarray, split: TokenizedSplit) -> CalibrationReport:
-    """Returns what the model's temperature does to the scores of a split's answers."""
+    """Returns how well the scores of a split's answers are calibrated, with the model's temperature and without."""
     exact, scaling = _exact_matches(model, logits, split), model.calibration
 
     def measure(temperature: float) -> Reliability:

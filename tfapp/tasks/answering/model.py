@@ -88,7 +88,7 @@ class Answerer(BertModel):
         return {"no_answer": no_answer, **own_settings.model_dump(include=names)}
 
     def own_config(self) -> dict[str, Any]:
-        """Returns what the network needs, and the temperature."""
+        """Returns the arguments of the constructor, as the base class, and the temperature."""
         return super().own_config() | {"calibration": asdict(self.calibration)}
 
     def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:

@@ -14,7 +14,7 @@ __all__ = ["AnswerWindows", "SplitContexts", "join_windows", "split_contexts"]
 
 
 class AnswerWindows(NamedTuple):
-    """The way back from M windows to positions in the contexts of N questions.
+    """A map from M windows back to positions in the contexts of N questions.
 
     Attributes:
         owners: int32[M], the question of each window, in rising order.

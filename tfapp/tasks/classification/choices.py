@@ -99,7 +99,7 @@ def count_labels(settings: DataSettings, columns: Mapping[str, Sequence[Any]]) -
 
 
 def _steps(rows: int, labels: int) -> Candidate:
-    """Trains all weights by steps."""
+    """Returns the candidate that trains all weights by steps."""
     has_many_labels = labels > _MANY_LABELS
     sharpness_aware = not has_many_labels and rows <= _MOST_SHARPNESS_AWARE
     steps = math.ceil(rows / _BATCH)
@@ -128,7 +128,10 @@ def _steps(rows: int, labels: int) -> Candidate:
 
 
 def _other_rate(steps: Candidate, labels: int) -> Candidate:
-    """Trains at another rate: twice was a point better on tweets; of many labels, less was as good on 1000 rows."""
+    """Returns the candidate that trains at twice the rate, or at half of it where there are many labels.
+
+    Twice the rate was a point better on tweets; a lower one was as good with many labels on 1000 rows.
+    """
     factor, name = (0.5, "half") if labels > _MANY_LABELS else (2, "twice")
     training = {**steps.training, "learning_rate": factor * steps.training["learning_rate"]}
     reason = "the best rate differs from data to data"
@@ -136,7 +139,7 @@ def _other_rate(steps: Candidate, labels: int) -> Candidate:
 
 
 def _contrast(rows: int, labels: int) -> tuple[Candidate, ...]:
-    """Trains by contrast, where texts are few enough."""
+    """Returns the candidate that trains by contrast, where texts are few enough."""
     if rows > _MOST_CONTRAST * labels:
         return ()
     training = {"method": "few-shot", "epochs": 5, "batch_size": _BATCH, "learning_rate": 1e-4}

@@ -1,4 +1,4 @@
-"""A small classifier that knows nothing beforehand, to show what a pretrained BERT is worth."""
+"""A small LSTM classifier without pretraining, as a baseline for a pretrained BERT."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LstmClassifier(ClassificationModel):
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """Returns a fresh network over the preset's vocabulary; always float32, whatever `dtype` says."""
+        """Returns a fresh network over the preset's vocabulary; always float32, `dtype` is ignored."""
         del dtype  # an LSTM of this size gains nothing from bfloat16
         own_settings = ClassificationModelSettings.of(settings)
         return cls(

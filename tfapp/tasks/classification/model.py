@@ -18,12 +18,12 @@ class WindowClassifier(TextClassifier):
 
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
-        """Returns what all classifiers take, and the window."""
+        """Returns the arguments of all classifiers, and the window."""
         return {**super().arguments(labels, settings), "window": _window(settings)}
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
-        """Returns what the base class does; texts that are read in windows need the positions of one."""
+        """Returns the preset's backbone, which must have positions for a whole text, or for one window of it."""
         window = _window(settings)
         setting = "model.window" if window else "model.max_length"
         check_positions(backbone, window or settings.max_length, setting, windows=True)

@@ -33,7 +33,7 @@ class PairTarget(NoLabels):
     """The target of an embedding: pairs without a label."""
 
     def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-        """Gives each split two different candidates: what fits is told apart from what other rows have."""
+        """Gives each split two different candidates, since a query's own is told apart from those of other rows."""
         findings = fill_splits(splits, from_files, settings, lambda _, rows: _candidates(rows) >= _LEAST)
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for split, rows in splits.items():

@@ -74,7 +74,7 @@ def evaluate_language(
 
 
 def _intervals(blocks: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Returns bootstrap intervals (Efron 1979) of loss and accuracy, by blocks, whose tokens hang together."""
+    """Returns bootstrap intervals (Efron 1979) of loss and accuracy over blocks, whose tokens are not independent."""
     if not len(blocks):
         return (0.0, 0.0), (0.0, 1.0)
     random = np.random.default_rng(0)

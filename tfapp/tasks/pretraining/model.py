@@ -1,4 +1,4 @@
-"""A masked language model over BERT: what a backbone learns from texts without labels."""
+"""A masked language model over BERT, by which a backbone learns from texts without labels."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class LanguageModel(TokenPredictor):
         return tf.math.divide_no_nan(losses, counts)
 
     def own_config(self) -> dict[str, Any]:
-        """Returns the masking."""
+        """Returns the settings of the masking."""
         return {"masking": self.masking.model_dump()}
 
     def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
@@ -215,7 +215,7 @@ def prediction_head(backbone: Any) -> Any:
 
 
 def compare_guesses(true_ids: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns what `TokenPredictor.measure` does, of int32[N, P] with -1 for no guess and float32[N, P, V]."""
+    """Returns the sums of `TokenPredictor.measure`, from int32[N, P], -1 for no guess, and logits float32[N, P, V]."""
     mask = tf.cast(true_ids >= 0, tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(true_ids, 0), logits) * mask
     right = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == true_ids, tf.float32)

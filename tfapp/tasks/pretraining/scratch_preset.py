@@ -21,7 +21,7 @@ _SPECIAL: Final = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 @dataclass(frozen=True)
 class ScratchPreset(Preset):
-    """A BERT that knows nothing yet.
+    """A BERT with random weights and a vocabulary made from texts.
 
     Attributes:
         sizes: Its sizes.

@@ -87,7 +87,7 @@ class Tsdae(TokenPredictor):
         return ids, self._delete(ids, splits, random)
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Is not asked: a row's loss depends on its tokens; see `batch_loss`."""
+        """Raises NotImplementedError: a row's loss depends on its tokens; see `batch_loss`."""
         raise NotImplementedError("the loss of a denoising auto-encoder needs the texts; use batch_loss")
 
     def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:

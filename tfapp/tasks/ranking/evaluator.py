@@ -157,7 +157,7 @@ def _pair_answers(
     texts: Sequence[Sequence[str]],
     rows: Sequence[int],
 ) -> RowAnswers:
-    """Returns the score of each pair, and its share in the AUC; the pairs of a query hang together."""
+    """Returns the score of each pair, and its share in the AUC; the pairs of a query count as not independent."""
 
     def describe(at: int) -> AnsweredRow:
         return AnsweredRow(row_line([part[at] for part in texts]), f"{truth[at]:.6g}", f"{scores[at]:.3f}")

@@ -31,7 +31,7 @@ _WORST: Final = 20
 
 
 class RegressionEvaluator(Evaluator):
-    """Evaluates predicted numbers; the pairs of a query hang together."""
+    """Evaluates predicted numbers; the pairs of a query count as not independent."""
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """Evaluates the logits; see `Evaluator.evaluate`."""

@@ -1,1 +1,1 @@
-"""Holds what two or more tasks use: the evaluator, settings and forms of classes, pairs, numbers, ways to train."""
+"""Holds the common parts of tasks: the evaluator, settings and forms of classes, pairs, numbers, ways to train."""

@@ -79,7 +79,7 @@ def _describe_unknown(unknown: Unknown) -> str:
 def _report(
     model: ClassificationModel, logits: np.ndarray, targets: np.ndarray, unknown: UnknownScores | None
 ) -> CalibrationReport:
-    """Returns what the model's temperatures do on N rows of logits float[N, K]."""
+    """Returns how well the model is calibrated on N rows of logits float[N, K], with its temperatures and without."""
 
     def measure(scaling: TemperatureScaling) -> Reliability:
         scores = model.probabilities(tf.constant(logits), scaling).numpy().astype(np.float64)

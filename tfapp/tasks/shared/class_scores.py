@@ -131,7 +131,7 @@ def evaluate_multi_label(
     texts: Sequence[str],
     rows: Sequence[int] | None = None,
 ) -> ClassEvaluation:
-    """Scores answers of which any number of labels may be right; what is not named here is as in `evaluate_classes`.
+    """Scores answers of which any number of labels may be right; all else is as in `evaluate_classes`.
 
     Args:
         labels: The K labels.

@@ -1,4 +1,4 @@
-"""The candidate that several tasks have: the output layer alone, fitted to what a frozen BERT makes of the texts."""
+"""The candidate that several tasks have: the output layer alone, fitted to the vectors of a frozen BERT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FEWEST_DEV: Final = 100
 
 
 def head_candidate(rows: int, settings: DataSettings, reason: str) -> Candidate:
-    """Fits the output layer alone; where dev has few rows, cross-validation chooses its penalty.
+    """Returns the candidate that fits the output layer alone, with cross-validation where dev has few rows.
 
     Args:
         rows: Rows of the file.

@@ -57,7 +57,7 @@ class PairColumns(NamedTuple):
         return {role: name for role, name in zip(_ROLES, self[:2], strict=True) if role != name}
 
     def note(self, sample: DataSample) -> str:
-        """Returns what was chosen and why, and how to choose otherwise."""
+        """Returns a note on the chosen columns: their names, the reason, and how to choose others."""
         reason = f"{self.reason}; --column text=NAME reads one alone"
         return f'pairs: columns "{self.query}" and "{self.candidate}" ({reason}); columns: {sample.column_list}'
 
@@ -95,7 +95,7 @@ def find_pair(sample: DataSample) -> PairColumns | None:
 
 
 def guess_pair_label(sample: DataSample, pair: PairColumns) -> list[LabelGuess]:
-    """Ranks what may hold the labels of pairs, as `guess_label` does."""
+    """Ranks the columns that may hold the labels of pairs, as `guess_label` does."""
     columns = {name: values for name, values in sample.label_columns.items() if name != pair.candidate}
     return guess_label(columns, pair.query, strings=sample.holds_strings)
 

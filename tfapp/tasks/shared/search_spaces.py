@@ -1,4 +1,4 @@
-"""What a search tries of the settings that several tasks share, in the form of the section `[search]`."""
+"""The search spaces of the settings that several tasks share, in the form of the section `[search]`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RATES: Final = 5
 
 
 def fine_tuning_space(experiment: Experiment) -> dict[str, Any]:
-    """Returns how a network learns by steps: rates and epochs around those of the settings."""
+    """Returns the search space of a training by steps: rates and epochs around those of the settings."""
     rate, epochs = experiment.training.learning_rate, experiment.training.epochs
     return {
         "training.learning_rate": {"low": rate / _RATES, "high": rate * _RATES, "log": True, "when": _BY_STEPS},
@@ -29,7 +29,7 @@ def fine_tuning_space(experiment: Experiment) -> dict[str, Any]:
 
 
 def label_space(experiment: Experiment) -> dict[str, Any]:
-    """Returns the same, and what a network reads and forgets, for tasks that learn a label of each row."""
+    """Returns the search space of tasks that learn a label of each row: `fine_tuning_space`, dropout and pooling."""
     return {
         **fine_tuning_space(experiment),
         "model.dropout": {"low": 0.0, "high": 0.3, "when": _BY_STEPS},
@@ -42,6 +42,6 @@ def label_space(experiment: Experiment) -> dict[str, Any]:
 
 
 def class_space(experiment: Experiment) -> dict[str, Any]:
-    """Returns the same for tasks whose labels are classes."""
+    """Returns the search space of tasks whose labels are classes: `label_space` and the balance of the classes."""
     balance = {"values": [0.0, 0.25, 0.5], "when": {"training.adapt": "head", "model.multi_label": False}}
     return {**label_space(experiment), "model.class_balance": balance}

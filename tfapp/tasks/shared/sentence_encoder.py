@@ -1,4 +1,4 @@
-"""Tells presets whose vectors say what a text means from those that must be trained to."""
+"""Tells sentence encoders, whose vectors are good before any training, from other presets."""
 
 from __future__ import annotations
 

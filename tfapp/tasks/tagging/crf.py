@@ -45,18 +45,18 @@ class LearntTransitions(keras.layers.Layer):
         super().__init__(dtype="float32", **kwargs)
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the scores, of K tags each."""
+        """Makes the weights: the scores of K tags at the start, beside each other, and at the end."""
         tags = int(shape[-1] or 0)
         self.start = self.add_weight(name="start", shape=(tags,), initializer="zeros")
         self.between = self.add_weight(name="between", shape=(tags, tags), initializer="zeros")
         self.end = self.add_weight(name="end", shape=(tags,), initializer="zeros")
 
     def call(self, scores: Any) -> Any:
-        """Returns float32[N, T, K] as it is."""
+        """Returns the words' own scores, float32[N, T, K], unchanged."""
         return scores
 
     def constrain(self, legal: Transitions) -> Transitions:
-        """Returns the scores on top of others."""
+        """Returns the learnt scores added to the constraints `legal`."""
         scores = (self.start.value, self.between.value, self.end.value)
         return Transitions(*(constraint + score for constraint, score in zip(legal, scores, strict=True)))
 

@@ -115,7 +115,7 @@ class EntityEvaluation(Evaluation):
         return scores | {"macro_f1": self.macro.f1, "word_accuracy": self.word_accuracy, "loss": self.loss}
 
     def details(self) -> dict[str, str]:
-        """Returns precision, recall, macro F1, accuracy of words, loss, and what cannot be found."""
+        """Returns precision, recall, macro F1, accuracy of words, loss, and how many spans cannot be found."""
         values = {
             "Precision": f"{self.micro.precision:.3f}",
             "Recall": f"{self.micro.recall:.3f}",

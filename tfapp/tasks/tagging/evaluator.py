@@ -152,7 +152,7 @@ def _confusion(
 
 
 def _mistakes(truth: Sequence[Span], predicted: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
-    """Yields each missed true span with what the model has instead, then each of the other spans that are wrong."""
+    """Yields each missed true span with the model's span in its place, then each other wrong span of the model."""
     right = {span[:3] for span in truth} & {span[:3] for span in predicted}
     false_positives = [span for span in predicted if span[:3] not in right]
     used_guesses: set[Span] = set()

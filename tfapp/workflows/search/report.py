@@ -46,7 +46,7 @@ def write_search_report(result: SearchResult, study: optuna.Study, dimensions: S
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
-    """Returns the settings' shares in what makes trials good, the largest first; empty where there are too few."""
+    """Returns each setting's importance for the scores of trials, the largest first; empty where there are too few."""
     import optuna
 
     complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))

@@ -1,4 +1,4 @@
-"""What a search returns: its trials, the winner, and the runs that the winner's settings gave."""
+"""The result of a search: its trials, the winner, and the runs that the winner's settings gave."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class SearchResult:
 
     @property
     def report(self) -> Path:
-        """Returns the page."""
+        """Returns the path of the report page."""
         return self.folder / "report.html"
 
     def headline(self) -> str:

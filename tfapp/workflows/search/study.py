@@ -125,7 +125,7 @@ class SearchStudy:
             storage.record_heartbeat(trial.trial._trial_id)
 
     def end(self, trial: ClaimedTrial, state: str, value: float | None = None, **notes: Any) -> None:
-        """Records how a trial ended, and removes what nobody needs of it.
+        """Records how a trial ended, and removes the files that nobody needs any more.
 
         Args:
             trial: The trial.
@@ -144,7 +144,7 @@ class SearchStudy:
         self.drop_losers()
 
     def drop_losers(self) -> None:
-        """Removes the weights of all trials of this machine that ended, but of the best, and what only they needed."""
+        """Removes the weights and working files of this machine's ended trials, but for the weights of the best."""
         best = self.best()
         for trial in self.study.get_trials(deepcopy=False):
             folder = self.trial_folder(trial.number)
@@ -222,7 +222,7 @@ class SearchStudy:
 
 
 def folder_id(folder: Path) -> str:
-    """Returns what tells this machine's folder of a study from those of others."""
+    """Returns the identifier of this machine's folder of a study; it is made on the first call."""
     file = folder / "owner.json"
     if not file.exists():
         write_json(file, {"id": uuid.uuid4().hex})
@@ -241,7 +241,7 @@ def _clear(folder: Path, *, keep: Sequence[str]) -> None:
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Silences what Optuna says of heartbeats outside of its own loop, and of what is experimental in it."""
+    """Silences Optuna's warnings of heartbeats outside of its own loop, and of experimental features."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

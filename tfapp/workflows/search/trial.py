@@ -1,4 +1,4 @@
-"""The process of one trial, or of one training of the winner; see `trial_process` for what it says and hears.
+"""The process of one trial, or of one training of the winner; see `trial_process` for the lines that they exchange.
 
 python -m tfapp.workflows.search.trial trial|seed FOLDER SHARED
 """

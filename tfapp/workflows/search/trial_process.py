@@ -119,7 +119,7 @@ def _read(stream: IO[str], lines: SimpleQueue[str | None]) -> None:
 
 
 def _parse(line: str) -> dict[str, Any]:
-    """Returns an event; of what libraries print, nothing."""
+    """Returns the event on a line; an empty one for other lines, which libraries print."""
     try:
         event = json.loads(line)
     except ValueError:

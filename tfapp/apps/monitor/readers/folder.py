@@ -71,7 +71,7 @@ class FolderReader:
         return [path for path in names if path.suffix.lower() in (*_LINES, *_TABLES, *_TEXTS)]
 
     def _read(self, file: Path, stop: threading.Event) -> Iterator[Batch]:
-        """Yields what is new in a file; one that cannot be read is rejected until it changes."""
+        """Yields the new rows of a file; one that cannot be read is rejected until it changes."""
         name = FileFollower.name(file)
         position = self.positions.get(name)
         try:

@@ -77,7 +77,7 @@ class FileFollower:
             self.position = None
 
     def _read_on(self, file: BinaryIO, stop: threading.Event) -> Iterator[Batch]:
-        """Reads until the file is another one, or is stopped."""
+        """Yields the new lines in batches until the file is replaced or cut, or until reading is stopped."""
         position = self._begin(file)
         while not stop.is_set():
             if not _is_same(file, position):
@@ -96,7 +96,7 @@ class FileFollower:
                 stop.wait(self.pause)
 
     def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
-        """Returns where reading begins: behind what was stored of this very file, or at its beginning."""
+        """Returns the position at which reading begins: that of this file's checkpoint, or the file's beginning."""
         position = self.position
         return position if position is not None and _is_same(file, position) else self._at(file, 0)
 

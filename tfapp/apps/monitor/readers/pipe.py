@@ -17,7 +17,7 @@ _CHUNK: Final = 1 << 16
 
 
 class PipeReader:
-    """Reads a pipe to its end; it cannot be read again, so what was not stored must be sent again."""
+    """Reads a pipe to its end; it cannot be read again, so rows that were not stored must be sent again."""
 
     def __init__(self, pipe: BinaryIO, *, size: int = 64, source: str = "stdin") -> None:
         self._descriptor = pipe.fileno()

@@ -109,7 +109,7 @@ class PushReader:
         self._stopping = False
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
-        """Serves as long as it is read, and yields what was posted, as `Reader.batches` says."""
+        """Serves as long as it is read, and yields the posted rows in batches, as `Reader.batches` says."""
         options = {"lifespan": "off", "timeout_graceful_shutdown": _ENDING_SECONDS}
         server = uvicorn.Server(web_config(self._app(), self._socket.gate, **options))
         thread = threading.Thread(target=self._serve, args=(server,), name="push", daemon=True)

@@ -13,7 +13,7 @@ __all__ = ["SendDeadline"]
 
 
 class SendDeadline:
-    """Ends what a blocking client does: time-outs of sockets are for each read, and name look-ups have none.
+    """A deadline for a blocking client, as time-outs of sockets are for each read, and name look-ups have none.
 
     Args:
         seconds: From the beginning of `run` to its end.
@@ -26,7 +26,7 @@ class SendDeadline:
         self._connection: socket.socket | None = None
 
     def run(self, work: Callable[[], None]) -> None:
-        """Works in a thread; at the deadline its connection is shut down, and nobody waits for it any more.
+        """Runs the work in a thread; at the deadline its connection is shut down, and nobody waits for it any more.
 
         Raises:
             TimeoutError: It was not done in time.
@@ -49,7 +49,7 @@ class SendDeadline:
             self._end()
 
     def watch(self, connection: socket.socket) -> None:
-        """Shuts a connection down at the end.
+        """Registers a connection to be shut down at the end of the work or at the deadline.
 
         Raises:
             TimeoutError: It has come too late, and is closed.

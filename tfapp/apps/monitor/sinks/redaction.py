@@ -35,7 +35,7 @@ class Redaction(logging.Filter):
         self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """Returns the text without them."""
+        """Returns a text without the secrets."""
         for form in self._forms:
             text = text.replace(form, _HIDDEN)
         return text
@@ -48,7 +48,7 @@ class Redaction(logging.Filter):
 
 @contextmanager
 def delivery(where: str, secrets: Iterable[str | None] = ()) -> Iterator[None]:
-    """Raises whatever goes wrong with a sink as one line that says where, without a secret.
+    """Raises any error within the block as a `SinkError`: one line that names the sink, without secrets.
 
     Args:
         where: The sink, as people may read it.
