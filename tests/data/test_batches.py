@@ -102,6 +102,12 @@ def test_an_inference_pipeline_gathers_texts(texts: TokenizedTexts) -> None:
     assert found == [texts.ids[texts.splits[n] : texts.splits[n + 1]].tolist() for n in order]
 
 
+def test_no_pipeline_has_a_tuner_whose_sleep_its_end_would_wait_for(texts: TokenizedTexts) -> None:
+    rows, weights = epoch_batches(texts.lengths, 2, seed=0, epoch=0)
+    assert training_dataset(texts, np.zeros(5), rows, weights).options().autotune.enabled is False
+    assert inference_dataset(texts, inference_batches(texts.lengths, 2)).options().autotune.enabled is False
+
+
 def _realistic(count: int, seed: int = 0) -> np.ndarray:
     """Log-normal lengths as news and reviews have them, cut at 128 tokens."""
     return np.clip(np.random.default_rng(seed).lognormal(3.2, 0.7, count).astype(int), 3, 128)

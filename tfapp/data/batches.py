@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfapp.core.datasets import without_autotune
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -94,7 +96,7 @@ def training_dataset(texts: TokenizedTexts, targets: Any, rows: np.ndarray, weig
         return tf.gather(ids, numbers), tf.nest.map_structure(lambda one: tf.gather(one, numbers), answers), weight
 
     dataset = tf.data.Dataset.from_tensor_slices((rows, weights))
-    return dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return without_autotune(dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
 def inference_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
@@ -110,4 +112,5 @@ def inference_dataset(texts: TokenizedTexts, batches: list[np.ndarray]) -> tf.da
     ids = tf.RaggedTensor.from_row_splits(texts.ids, texts.splits)
     numbers = tf.ragged.constant([batch.tolist() for batch in batches], tf.int64)
     dataset = tf.data.Dataset.from_tensor_slices(numbers)
-    return dataset.map(lambda batch: tf.gather(ids, batch), num_parallel_calls=2, deterministic=True).prefetch(2)
+    dataset = dataset.map(lambda batch: tf.gather(ids, batch), num_parallel_calls=2, deterministic=True)
+    return without_autotune(dataset.prefetch(2))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 from tfapp_client import contract
 
+from tfapp.core.datasets import without_autotune
 from tfapp.server.servables import classify_regress
 from tfapp.server.servables.predict import predict
 from tfapp.server.servables.servable import Servable
@@ -38,7 +39,7 @@ def warm_up(servable: Servable, folder: Path) -> int:
     if not file.exists():
         return 0
     count = 0
-    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+    for record in without_autotune(tf.data.TFRecordDataset(str(file))).as_numpy_iterator():
         count += 1
         if count > _MOST:
             raise ValueError(f"Number of warmup records exceeds the maximum ({_MOST}); please reduce it")
