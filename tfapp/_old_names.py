@@ -24,7 +24,7 @@ NEW_PLACES: Final = {
         "publishing": "tfapp.workflows.publish",
         "quiet": "tfapp.core.tensorflow_import",
         "releases": "tfapp.workflows.release",
-        "remote_server": "tfapp.workflows.remote_server",
+        "remote_server": "tfapp.core.remote_server",
         "rollout": "tfapp.workflows.deploy",
         "rows": "tfapp.core.rows",
         "rules": "tfapp.config.rules",

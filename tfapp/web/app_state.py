@@ -14,12 +14,12 @@ from starlette.routing import BaseRoute
 from tfapp import api
 from tfapp.api import ServedModels
 from tfapp.core.clock import Clock, utc_now
+from tfapp.core.remote_server import RemoteServer
 from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.errors import RegistryError
 from tfapp.web.background_jobs import BackgroundJobs
 from tfapp.web.models_endpoint import Connect, ModelsEndpoint
 from tfapp.web.views import Views
-from tfapp.workflows.remote_server import RemoteServer
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
 __all__ = ["AppState", "OverviewTile", "Pages", "StatePages", "UnlabelledTexts", "WebApplication", "was_begun"]

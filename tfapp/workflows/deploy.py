@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tfapp.core.remote_server import RemoteServer
 from tfapp.errors import RegistryError
-from tfapp.workflows.remote_server import RemoteServer
 
 if TYPE_CHECKING:
     from tfapp_client import Client, TlsFiles

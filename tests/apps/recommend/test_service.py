@@ -20,9 +20,9 @@ from tfapp.apps.recommend.service import Recommend
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.simulated_readers import publish, simulate
 from tfapp.apps.shared.store import Store
+from tfapp.core.remote_server import RemoteServer
 from tfapp.errors import DataError, ServerError
 from tfapp.tasks.experiments import parse_experiment
-from tfapp.workflows.remote_server import RemoteServer
 
 COUNT = 45
 

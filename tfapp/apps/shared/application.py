@@ -12,7 +12,7 @@ from tfapp.apps.shared.settings import ApplicationSettings, load_settings
 from tfapp.apps.shared.store import Store, make_private_folder
 from tfapp.core.clock import Clock, utc_now
 from tfapp.core.files import narrow, write_text
-from tfapp.workflows.remote_server import RemoteServer
+from tfapp.core.remote_server import RemoteServer
 
 __all__ = ["Application"]
 

@@ -13,9 +13,9 @@ from tfapp_client.errors import ClientError
 
 from tfapp import api
 from tfapp.apps.shared.model_errors import translate_client_errors
+from tfapp.core.remote_server import RemoteServer
 from tfapp.registry import LabelStore, versions
 from tfapp.tasks.experiments import parse_experiment
-from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["ApplicationModels"]
 

@@ -12,10 +12,10 @@ from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.corrections import Corrections
 from tfapp.apps.support.service import Support
 from tfapp.core.clock import Clock
+from tfapp.core.remote_server import RemoteServer
 from tfapp.errors import DataError
 from tfapp.web.cached_resource import CachedResource
 from tfapp.web.models_endpoint import ModelsEndpoint
-from tfapp.workflows.remote_server import RemoteServer
 
 __all__ = ["SupportSession"]
 

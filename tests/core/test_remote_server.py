@@ -11,8 +11,8 @@ import trustme
 from tests.client.bare_server import BareServer
 from tfapp.apps.shared.application_models import ApplicationModels
 from tfapp.apps.support.service import Support
+from tfapp.core.remote_server import RemoteServer
 from tfapp.errors import SettingsError
-from tfapp.workflows.remote_server import RemoteServer
 
 
 @pytest.fixture
