@@ -19,7 +19,7 @@ from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
 from tfapp.models.windows import join_windows, overlap_windows
 from tfapp.tasks.models import build_model, load_model
-from tfapp.tasks.tagging.bio_constraints import tag_words, to_outputs
+from tfapp.tasks.tagging.entity_spans import merge_words, tag_words
 from tfapp.tasks.tagging.model import TextTagger
 from tfapp.tasks.tagging.pretokenizer import Words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
@@ -164,7 +164,7 @@ def test_merging_words_is_that_of_plain_python(tags: list[int]) -> None:
     # Twice the same text, so that what ends a text does not go on in the next.
     row = tf.RaggedTensor.from_row_lengths(tf.tile(tf.range(len(tags)), [2]), [len(tags)] * 2)
     certain = tf.constant([[1.0 - 0.1 * place for place in range(len(tags))]] * 2, tf.float32)
-    outputs = to_outputs(tf.constant([tags] * 2, tf.int32), certain, Words(row, row, row, row + 1), LABELS)
+    outputs = merge_words(tf.constant([tags] * 2, tf.int32), certain, Words(row, row, row, row + 1), LABELS)
     for found in to_entities({name: value.numpy() for name, value in outputs.items()}, ["x" * 8] * 2):
         assert [(one["start"], one["end"], one["tag"]) for one in found] == expected
         assert [one["score"] for one in found] == pytest.approx([1.1 - 0.1 * end for _, end, _ in expected])

@@ -21,8 +21,9 @@ from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.windows import join_windows, overlap_windows
 from tfapp.tasks.tagging import crf
-from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count, tag_words, to_outputs
+from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count
 from tfapp.tasks.tagging.casing_features import CASING_KINDS, split_casing
+from tfapp.tasks.tagging.entity_spans import merge_words, tag_words
 from tfapp.tasks.tagging.pretokenizer import Words, split_words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
 
@@ -243,7 +244,7 @@ class TextTagger(BertModel):
             tags = crf.best_tags(scores, lengths, self._transitions())
         has_crf = self.decoding == "crf"
         chances = crf.marginals(scores, lengths, self._transitions()) if has_crf else tf.nn.softmax(scores)
-        return to_outputs(tags, tf.gather(chances, tags, batch_dims=2), words, self.labels)
+        return merge_words(tags, tf.gather(chances, tags, batch_dims=2), words, self.labels)
 
     def weights_beside_network(self) -> list[Any]:
         """Returns the scores of neighbouring tags that a CRF has learnt."""
