@@ -113,6 +113,20 @@ def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: 
     assert same(load_model(made.model), uninterrupted)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("adapt", ["lora", "dora", "adalora"])
+def test_small_updates_are_kept_where_the_network_computes_in_bfloat16(
+    adapt: str, shallow_preset: Path, tmp_path: Path
+) -> None:
+    made = new_folder(experiment := chosen(shallow_preset, adapt), tmp_path)
+    run(experiment, made, dtype="mixed_bfloat16")
+    learnt = load_model(made.model)
+    side = tokenize_split(learnt, table(93, 120))
+    logits = learnt.logits(learnt.preprocessor(list(side.raw_texts))).numpy()
+    assert fit_and_evaluate(learnt, logits, side).main_score > 0.8
+    assert {weight.dtype for weight in learnt.network.weights if "seed" not in weight.path} == {"float32"}
+
+
 # L-BFGS ends within a tolerance of the minimum, which the weakest penalty makes a wide one: how long the weights get,
 # rounding decides, which differs from processor to processor; where they point, it does not.
 @pytest.mark.slow

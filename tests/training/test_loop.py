@@ -86,13 +86,14 @@ def run(
     change: Callable[[TaskModel], None] = lambda _: None,
     budget: TimeBudget | None = None,
     clock: Callable[[], float] = time.monotonic,
+    dtype: str = "float32",
 ) -> tuple[TaskModel, TrainState]:
     import keras
 
     strategy = strategy or make_strategy("none")
     keras.utils.set_random_seed(experiment.training.seed)
     with strategy.scope():
-        model = build_model("classification", experiment.model, ["money", "sport", "tech"])
+        model = build_model("classification", experiment.model, ["money", "sport", "tech"], dtype=dtype)
     change(model)
     train_split, dev_split = (tokenize_split(model, table(*span)) for span in ((0, 93), (93, 120)))
     state = train(
