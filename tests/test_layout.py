@@ -116,6 +116,7 @@ def test_no_two_classes_have_one_name() -> None:
     names: dict[str, list[Path]] = {}
     for folder in ("tfapp", "serving/client/tfapp_client", "tests", "benchmarks"):
         for file in (ROOT / folder).rglob("*.py"):
-            for name in re.findall(r"^class ([A-Za-z]\w*)", file.read_text(encoding="utf-8"), re.MULTILINE):
-                names.setdefault(name, []).append(file.relative_to(ROOT))
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    names.setdefault(node.name, []).append(file.relative_to(ROOT))
     assert {name: files for name, files in names.items() if len(files) > 1} == {}

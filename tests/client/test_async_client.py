@@ -147,7 +147,7 @@ def test_large_batches_are_split_and_bounded() -> None:
 
 
 def test_a_cancelled_task_cancels_its_requests() -> None:
-    class Stuck(_Gate):
+    class SignallingGate(_Gate):
         async def call(self, method: Method, request: Any, timeout: float) -> Any:
             reached.set()
             return await super().call(method, request, timeout)
@@ -155,7 +155,7 @@ def test_a_cancelled_task_cancels_its_requests() -> None:
     async def main() -> None:
         nonlocal reached
         reached = asyncio.Event()
-        gate = Stuck().regressor("m", len)
+        gate = SignallingGate().regressor("m", len)
         client = AsyncClient(transport=gate, splitting=Splitting(rows=1, parallel=2))
         task = asyncio.create_task(client.regress("m", ["a", "b", "c"]))
         await reached.wait()

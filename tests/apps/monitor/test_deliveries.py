@@ -29,7 +29,7 @@ from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError, StoreError
 
 
-class Flaky:
+class FlakySink:
     """Refuses so often, and remembers what it was told."""
 
     name = "log"
@@ -62,7 +62,7 @@ def alerted(store: Store) -> Stream:
 
 
 def test_a_sink_that_fails_is_tried_again_until_it_has_taken_it(alerted: Stream) -> None:
-    sink = Flaky(failures=2)
+    sink = FlakySink(failures=2)
     deliveries = Deliveries(alerted.store, [sink], alerted.clock)
     # The clock goes on a second with each look.
     tries = [deliveries.send_due() for _ in range(8)]
@@ -85,7 +85,7 @@ class Raising:
 
 def test_one_sinks_defect_is_no_failure_of_the_others(sqlite: Store) -> None:
     stream = alert(sqlite, "webhook", "log")
-    sink = Flaky()
+    sink = FlakySink()
     with Deliveries(sqlite, [Raising(), sink], stream.clock).delivery_threads():
         pass
     assert (stream.queries.counts()["undelivered"], len(sink.told)) == (1, 1)
@@ -94,7 +94,7 @@ def test_one_sinks_defect_is_no_failure_of_the_others(sqlite: Store) -> None:
 def test_what_is_tried_too_often_is_kept_as_undeliverable_and_shown_and_not_sent_after_a_restart(store: Store) -> None:
     stream = alert(store, "webhook", "log")
     now, pauses = stream.clock(), []
-    deliveries = Deliveries(store, [Raising(), Flaky()], lambda: now, most_tries=5)
+    deliveries = Deliveries(store, [Raising(), FlakySink()], lambda: now, most_tries=5)
     for _ in range(5):
         before = now
         deliveries.send_due()
@@ -109,7 +109,7 @@ def test_what_is_tried_too_often_is_kept_as_undeliverable_and_shown_and_not_sent
     assert "UnicodeEncodeError" in str(row["error"])
     counts = stream.queries.counts()
     assert (counts["undelivered"], counts["undeliverable"]) == (0, 1)
-    again = Flaky()
+    again = FlakySink()
     again.name = "webhook"
     assert Deliveries(store, [again], lambda: now + timedelta(days=9)).send_due() == 0
     assert stream.queries.counts()["undeliverable"] == 1
@@ -126,7 +126,7 @@ def test_what_is_undeliverable_is_sent_once_it_is_queued_anew_with_as_many_tries
     assert (failing.resend(), failing.resend()) == (1, 0)
     counts = stream.queries.counts()
     assert (counts["undelivered"], counts["undeliverable"]) == (1, 0)
-    sink = Flaky()
+    sink = FlakySink()
     sink.name = "webhook"
     assert Deliveries(store, [sink], stream.clock).send_due() == 1
     assert failing.resend() == 0
@@ -147,7 +147,7 @@ def test_tries_come_an_hour_apart_at_most(sqlite: Store) -> None:
 @pytest.mark.parametrize("jump", [-HOUR, HOUR, -timedelta(days=365), timedelta(days=365)], ids=str)
 def test_a_clock_that_jumps_holds_up_no_delivery_and_sends_none_twice(sqlite: Store, jump: timedelta) -> None:
     stream = alert(sqlite, "log")
-    now, sink = stream.clock(), Flaky(failures=3)
+    now, sink = stream.clock(), FlakySink(failures=3)
     deliveries = Deliveries(sqlite, [sink], lambda: now)
     # Waits for its first try, then for the second, third and fourth, while the clock jumps away and back.
     for turn, pause in enumerate((0, 1, 2, 4)):
@@ -163,7 +163,7 @@ def test_a_clock_that_jumps_holds_up_no_delivery_and_sends_none_twice(sqlite: St
 
 def test_a_pause_is_kept_while_the_clock_goes_on(sqlite: Store) -> None:
     stream = alert(sqlite, "log")
-    now, sink = stream.clock(), Flaky(failures=20)
+    now, sink = stream.clock(), FlakySink(failures=20)
     deliveries = Deliveries(sqlite, [sink], lambda: now)
     for tries in range(20):
         deliveries.send_due()
@@ -174,12 +174,12 @@ def test_a_pause_is_kept_while_the_clock_goes_on(sqlite: Store) -> None:
 
 
 def test_what_was_sent_before_a_crash_is_sent_again_with_the_same_key(alerted: Stream) -> None:
-    class Crashing(Flaky):
+    class Crashing(FlakySink):
         def send(self, payload: Any, key: str) -> None:
             super().send(payload, key)
             raise KeyboardInterrupt
 
-    first, second = Crashing(), Flaky()
+    first, second = Crashing(), FlakySink()
     with pytest.raises(KeyboardInterrupt):
         Deliveries(alerted.store, [first], alerted.clock).send_due()
     assert Deliveries(alerted.store, [second], alerted.clock).send_due() == 1
@@ -196,11 +196,11 @@ def test_an_outage_of_the_database_does_not_end_the_deliveries(sqlite: Store) ->
             looked.set()
             return sqlite.read(work)
 
-    with Deliveries(Outage(None), [Flaky()], Stream(sqlite).clock).delivery_threads(seconds=0.01):  # type: ignore[arg-type]
+    with Deliveries(Outage(None), [FlakySink()], Stream(sqlite).clock).delivery_threads(seconds=0.01):  # type: ignore[arg-type]
         assert looked.wait(60)
 
 
-class Slow(Flaky):
+class Slow(FlakySink):
     """Takes its time with each alert until it is released."""
 
     name = "webhook"
@@ -217,7 +217,7 @@ class Slow(Flaky):
 
 def test_a_slow_sink_delays_itself_alone(sqlite: Store) -> None:
     stream = alert(sqlite, "webhook", "log")
-    slow, sink, told = Slow(), Flaky(), threading.Event()
+    slow, sink, told = Slow(), FlakySink(), threading.Event()
     sink.send = lambda *_: told.set()  # type: ignore[method-assign]
     with Deliveries(sqlite, [slow, sink], stream.clock).delivery_threads(seconds=0.01):
         assert slow.began.wait(60)
@@ -228,7 +228,7 @@ def test_a_slow_sink_delays_itself_alone(sqlite: Store) -> None:
 
 
 def test_each_sink_is_told_in_order_and_what_comes_last_at_the_end(sqlite: Store) -> None:
-    stream, slow, sink = alert(sqlite, "webhook", "log"), Slow(), Flaky()
+    stream, slow, sink = alert(sqlite, "webhook", "log"), Slow(), FlakySink()
     with Deliveries(sqlite, [slow, sink], stream.clock).delivery_threads(seconds=0.01):
         assert slow.began.wait(60)
         stream.hour(9, 100, 20)
@@ -239,7 +239,7 @@ def test_each_sink_is_told_in_order_and_what_comes_last_at_the_end(sqlite: Store
 
 def test_each_sink_is_told_once_and_others_wait(sqlite: Store) -> None:
     stream = alert(sqlite, "log", "webhook")
-    sink = Flaky()
+    sink = FlakySink()
     assert Deliveries(sqlite, [sink], stream.clock).send_due() == 1
     assert Deliveries(sqlite, [sink], stream.clock).send_due() == 0
     assert stream.queries.counts()["undelivered"] == 1

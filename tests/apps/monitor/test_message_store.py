@@ -82,7 +82,7 @@ def test_a_checkpoint_is_kept_with_its_texts_or_not_at_all(store: Store) -> None
     stream = Stream(store)
     stream.message_store.keep([classified("1", START)], [], [Checkpoint("f", {"offset": 10})], 0)
 
-    class Failing(Store):
+    class FailingStore(Store):
         def run(self, work):  # type: ignore[no-untyped-def]
             def fails(session: Session) -> None:
                 work(session)
@@ -90,7 +90,7 @@ def test_a_checkpoint_is_kept_with_its_texts_or_not_at_all(store: Store) -> None
 
             return store.run(fails)
 
-    broken = Stream(Failing(None))  # type: ignore[arg-type]
+    broken = Stream(FailingStore(None))  # type: ignore[arg-type]
     with pytest.raises(StoreError):
         broken.message_store.keep([classified("2", START)], [], [Checkpoint("f", {"offset": 20})], 0)
     assert stream.message_store.checkpoint("f") == {"offset": 10}

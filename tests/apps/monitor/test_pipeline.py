@@ -41,7 +41,7 @@ class BatchReader:
             raise self._error
 
 
-class Failing(FakeTransport):
+class FailingModels(FakeTransport):
     """Answers as the toy models do, but where a request holds a word, with an error."""
 
     def __init__(self, code: grpc.StatusCode, word: str = "") -> None:
@@ -136,14 +136,14 @@ def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer) -
 
 def test_a_stop_in_an_outage_stores_nothing_and_the_next_run_takes_it(sqlite: Store) -> None:
     batch = Batch("shop", rows("phone is bad").rows, Checkpoint("f", {"o": 1}))
-    away = Stream(sqlite, Failing(grpc.StatusCode.UNAVAILABLE))
+    away = Stream(sqlite, FailingModels(grpc.StatusCode.UNAVAILABLE))
     assert away.pipeline().run([BatchReader(batch)]) == IngestCounts()
     assert away.message_store.checkpoint("f") is None
     assert Stream(sqlite).pipeline().run([BatchReader(batch)]) == IngestCounts(1, 0, 0)
 
 
 def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
-    stream = Stream(sqlite, Failing(grpc.StatusCode.INVALID_ARGUMENT, "poison"))
+    stream = Stream(sqlite, FailingModels(grpc.StatusCode.INVALID_ARGUMENT, "poison"))
     assert stream.pipeline().run([BatchReader(rows("phone a", "poison", "parcel b", "phone c"))]) == IngestCounts(
         3, 0, 1
     )
@@ -153,7 +153,7 @@ def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqli
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
 def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store, code: grpc.StatusCode) -> None:
-    stream = Stream(sqlite, Failing(code, "poison"))
+    stream = Stream(sqlite, FailingModels(code, "poison"))
     told: list[IngestCounts] = []
     batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=told.append)
     assert stream.pipeline(waits=1000).run([BatchReader(batch)]) == IngestCounts(2, 0, 1)
@@ -228,7 +228,7 @@ def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list
 
 
 def test_models_that_refuse_everything_are_no_fault_of_the_texts(sqlite: Store) -> None:
-    stream = Stream(sqlite, Failing(grpc.StatusCode.INTERNAL))
+    stream = Stream(sqlite, FailingModels(grpc.StatusCode.INTERNAL))
     assert stream.pipeline().run([BatchReader(rows("phone a"))]) == IngestCounts()
     assert stream.queries.counts()["set_aside"] == 0
 
@@ -250,7 +250,7 @@ def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
     stream = Stream(sqlite)
     failures = [StoreError("away")]
 
-    class Flaky(Store):
+    class FlakyStore(Store):
         def run(self, work):  # type: ignore[no-untyped-def]
             def once(session: Session) -> object:
                 done = work(session)
@@ -263,7 +263,7 @@ def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
         def read(self, work):  # type: ignore[no-untyped-def]
             return sqlite.read(work)
 
-    stream.message_store = type(stream.message_store)(Flaky(None), stream.settings, stream.clock)  # type: ignore[arg-type]
+    stream.message_store = type(stream.message_store)(FlakyStore(None), stream.settings, stream.clock)  # type: ignore[arg-type]
     stream.stop = NoPause()
     assert stream.pipeline().run([BatchReader(rows("phone a"))]) == IngestCounts(1, 0, 0)
 

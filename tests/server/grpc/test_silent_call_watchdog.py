@@ -12,7 +12,7 @@ from tfapp.server.grpc.message_timeouts import SilentCallWatchdog
 _MANY = 32
 
 
-class _Call:
+class _PeerCall:
     """A call of a connection."""
 
     def __init__(self, connection: str) -> None:
@@ -64,8 +64,8 @@ def _calls(timers: _Timers, seconds: float = 1.0, **options: Any) -> SilentCallW
     return SilentCallWatchdog(seconds, make_timer=timers, ticks=lambda: timers.now, **options)
 
 
-def _add(calls: SilentCallWatchdog, connections: list[str]) -> list[_Call]:
-    made = [_Call(name) for name in connections]
+def _add(calls: SilentCallWatchdog, connections: list[str]) -> list[_PeerCall]:
+    made = [_PeerCall(name) for name in connections]
     for call in made:
         calls.add(call)  # type: ignore[arg-type]
     return made
@@ -111,7 +111,7 @@ def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) ->
 
 
 def test_a_message_that_has_come_saves_its_call(timers: _Timers) -> None:
-    calls, call = _calls(timers), _Call("a")
+    calls, call = _calls(timers), _PeerCall("a")
     with calls.watch(call):  # type: ignore[arg-type]
         assert timers.waiting == 1
     timers.fire()
