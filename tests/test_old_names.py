@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import pickle
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -14,6 +15,55 @@ import tfapp
 from tfapp._old_names import NEW_PLACES
 
 ROOT = Path(__file__).parents[1]
+
+# Modules and public names of `tfapp` and of the packages directly in it, before modules moved to the layers of today.
+NAMES_BEFORE: Final = {
+    "tfapp": """
+        Run __version__ api apps assets building commands config console data entities errors evaluate
+        export files fit gains inventory load_data models open_run overrides ports precision_check predict
+        predictor pretrained promote prune publishing quiet registry releases remote_server rollback rollout
+        rows rules run run_data serve server services session settings tasks terminal text_protos threads
+        token_counts training version
+    """,
+    "tfapp.assets": "Archive Asset Index OnProgress catalogue find home is_pulled path pull require",
+    "tfapp.config": """
+        DataSettings DistillationSettings Experiment ExportSettings FreshSettings MaskingSettings
+        ModelSettings OnProblem RatingSettings TrainingSettings dump_toml load_experiment parse_experiment
+    """,
+    "tfapp.data": """
+        Catalogue CountTokens DataReport Description Finding LengthStats OnProgress Proposal Pull Source
+        Splits describe detect_format load load_table normalize_text read_batches read_table resolve
+        score_file sniff write_starter
+    """,
+    "tfapp.export": "PackedEncoder export_model make_encoder",
+    "tfapp.models": """
+        Answerer BertModel ClassEmbedder Embedder LanguageModel LstmClassifier PairClassifier PairRanker
+        Preprocessor Preset TaskModel TextClassifier TextTagger build_model fresh_preset load_model
+        load_preset student_preset
+    """,
+    "tfapp.registry": """
+        CONFIG_FILE Change ConfiguredModel Ledger VersionFacts changed check_name latest models next_version
+        prunable prune publish read_facts read_model_config require_models staging_folder version_folder
+        versions why_worse
+    """,
+    "tfapp.server": """
+        BatchingSettings ModelServer MonitoringSettings ServerSettings TlsSettings configured_server
+        folder_server running_server single_server
+    """,
+    "tfapp.settings": """
+        DataSettings DistillationSettings ExportSettings FreshSettings MaskingSettings ModelSettings
+        OnProblem RatingSettings Settings TrainingSettings
+    """,
+    "tfapp.tasks": "TEXT_COLUMNS TaskName foreign_setting",
+    "tfapp.training": """
+        AnswerEvaluation ClassEvaluation Distillation EntityEvaluation EpochEvent Evaluation HistoryObserver
+        LanguageEvaluation Observer RankingEvaluation RetrievalEvaluation RunFolder Side StepEvent
+        StepPrecision TensorBoardLog TensorBoardObserver TrainState choose_precision count_trained
+        create_run cut_teacher find_resumable is_chief judge judge_dev latest_run load_teacher
+        make_predictor make_side make_strategy predict_logits settle_unknown total_over_workers train
+        uses_xla write_report
+    """,
+}
 
 
 def _module(name: str) -> Path | None:
@@ -23,11 +73,12 @@ def _module(name: str) -> Path | None:
 
 def _public(file: Path) -> list[str]:
     body = ast.parse(file.read_text(encoding="utf-8")).body
-    return next(
+    names = (
         ast.literal_eval(node.value)
         for node in body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
+    return next(names, [])
 
 
 @pytest.mark.parametrize("module", NEW_PLACES)
@@ -37,6 +88,22 @@ def test_each_new_place_is_there(module: str) -> None:
         file = _module(home)
         assert _module(place.replace("NAME", "support")) or (file and name in _public(file)), place
         assert not _module(f"{module}.{old}"), f"{module}.{old} is there"
+
+
+@pytest.mark.parametrize("module", NAMES_BEFORE)
+def test_each_name_of_before_is_there_or_has_its_new_place(module: str) -> None:
+    home = NEW_PLACES["tfapp"].get(module.removeprefix("tfapp."), module)
+    package = _module(home)
+    assert package
+    names = {*_public(package), *NEW_PLACES.get(home, {})}
+    names |= {name for name in NAMES_BEFORE[module].split() if _module(f"{home}.{name}")}
+    assert set(NAMES_BEFORE[module].split()) - names == set()
+
+
+def test_the_changelog_lists_each_new_place() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    places = [(f"{module}.{old}", place) for module in NEW_PLACES for old, place in NEW_PLACES[module].items()]
+    assert [old for old, place in places if f"| `{old}` | `{place}`" not in changelog] == []
 
 
 def test_an_old_name_is_refused_with_its_new_one() -> None:
