@@ -18,7 +18,7 @@ help:
 	@echo "make test-full  the slow tests: real weights, kill tests, more variants of each task"
 	@echo "make fuzz       the property tests with new examples, and ten minutes of hostile inputs (tests/hostile)"
 	@echo "make bench      speed compared with ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
-	@echo "make check      checks format, lint, types and import rules"
+	@echo "make check      checks format, lint, types, imports and layout"
 	@echo "make format     fixes format and simple lint"
 	@echo "make lock       writes requirements.lock and requirements-build.lock: all dependencies of the .txt files, with hashes"
 	@echo "make audit      known vulnerabilities of the locked packages; asks the package index"
@@ -88,6 +88,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/python serving/client/unasync.py --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_layout.py
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
