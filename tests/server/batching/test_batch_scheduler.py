@@ -8,7 +8,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -323,24 +322,6 @@ def test_a_request_that_is_alone_runs_in_its_own_thread() -> None:
     answer = queue.answer({"x": np.zeros(6)}, ["y"], RequestContext())["y"].tolist()
     assert answer[:4] == [threading.get_ident()] * 4
     assert queue.answer({"x": np.zeros(1)}, ["y"], RequestContext())["y"].tolist() == [threading.get_ident()]
-
-
-def test_few_threads_of_callers_run_requests_as_tensorflow_keeps_something_for_each() -> None:
-    def run(inputs: Mapping[str, Any], _outputs: Collection[str]) -> dict[str, Any]:
-        return {"y": np.full(len(inputs["x"]), threading.get_ident())}
-
-    queue = _queue(run, num_batch_threads=2)
-
-    def ask(_: int) -> set[int]:
-        gathered.wait()
-        return {int(queue.answer({"x": np.zeros(1)}, ["y"], RequestContext())["y"][0]) for _ in range(50)}
-
-    gathered = threading.Barrier(12)
-    with ThreadPoolExecutor(12) as callers:
-        threads = set().union(*callers.map(ask, range(12)))
-        # Two that have none of their own to run in, and two of callers.
-        assert 2 <= len(threads) <= 4
-        assert len(threads & {thread.ident for thread in callers._threads}) <= 2
 
 
 def test_a_full_queue_refuses(model: Model) -> None:

@@ -5,8 +5,7 @@ first; one that is larger than a batch takes turns with the others (see `fair_qu
 signature runs, what waits gathers to its fair share: the rows under way and waiting, divided by the threads. Else the
 first caller of a batch to come back would leave alone, with the rest right behind, and many callers would be answered
 in many small batches. A request that finds nobody waiting and a free thread runs in the thread that brought it, which
-saves two switches, if it is one of the first that did: TensorFlow keeps compiled kernels for each thread that runs a
-model. A request whose caller has gone is dropped before it runs, a large one before its next part.
+saves two switches. A request whose caller has gone is dropped before it runs, a large one before its next part.
 
 TensorFlow's own `BatchFunction` op does the same within a graph, but it keeps what it ran for the life of the process
 (a few MB a version that is unloaded), and it knows neither deadlines nor callers who leave.
@@ -17,7 +16,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-import weakref
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, TypeAlias
@@ -100,8 +98,6 @@ class BatchScheduler:
         # Those in which something waits, so that the queue of an unloaded version is let go.
         self._queues: dict[SignatureQueue, None] = {}
         self._threads: list[threading.Thread] = []
-        # Callers' threads that run requests.
-        self._callers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         # Batches that run, in our threads or in their caller's.
         self._running = 0
         # Those of them that hold large requests alone.
@@ -138,7 +134,7 @@ class BatchScheduler:
             self._queues[queue] = None
             self._start_threads()
             is_alone = len(self._queues) == 1 and len(queue.requests) == 1
-            slices = self._take_due_batch()[1] if is_alone and self._may_run(threading.current_thread()) else []
+            slices = self._take_due_batch()[1] if is_alone else []
             if queue.requests:
                 self._changed.notify()
         if slices:
@@ -156,16 +152,11 @@ class BatchScheduler:
             request.fail(RequestError(grpc.StatusCode.UNAVAILABLE, "The server stops"))
 
     def _start_threads(self) -> None:
+        name = self._settings.thread_pool_name
         while len(self._threads) < self._settings.num_batch_threads:
-            name = f"{self._settings.thread_pool_name}-{len(self._threads)}"
-            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
-            self._threads[-1].start()
-
-    def _may_run(self, caller: threading.Thread) -> bool:
-        """Returns whether a caller's thread runs requests, as the first ones do, as many as there are of ours."""
-        if len(self._callers) < self._settings.num_batch_threads:
-            self._callers.add(caller)
-        return caller in self._callers
+            thread = threading.Thread(target=self._work, name=f"{name}-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _work(self) -> None:
         while True:
@@ -289,11 +280,13 @@ class BatchScheduler:
     def _fill(self, inputs: dict[str, NDArray[Any]], rows: int) -> tuple[dict[str, NDArray[Any]], int]:
         """Fills a batch up to an allowed size with copies of its first row."""
         sizes = self._settings.allowed_batch_sizes
-        size = sizes[bisect_left(sizes, rows)] if sizes else rows
+        if not sizes:
+            return inputs, rows
+        size = sizes[bisect_left(sizes, rows)]
         if size == rows:
             return inputs, rows
-        missing = size - rows
-        return {alias: np.concatenate([a, np.repeat(a[:1], missing, axis=0)]) for alias, a in inputs.items()}, size
+        copies = {alias: np.repeat(array[:1], size - rows, axis=0) for alias, array in inputs.items()}
+        return {alias: np.concatenate([array, copies[alias]]) for alias, array in inputs.items()}, size
 
 
 def _join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
