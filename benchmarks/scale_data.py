@@ -80,6 +80,7 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
     from tfapp.config import DataSettings
     from tfapp.data import load
     from tfapp.tasks.models import load_model
+    from tfapp.tasks.registry import find_task
     from tfapp.training import tokenize_split
 
     memory = {"imports": resident_memory()}
@@ -88,7 +89,7 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
     stages = watch_loading()
     tokenize = stages.watch("tokenize", tokenize_split)
     began = time.perf_counter()
-    splits = load(DataSettings(train=str(file)))
+    splits = load(DataSettings(train=str(file)), schema=find_task(model.task.name).schema)
     # As in training: the texts stay for the lists of mistakes, those of test are tokenized at the end.
     token_splits = [tokenize(model, table) for table in (splits.train, splits.dev, splits.test)]
     return {

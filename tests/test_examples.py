@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.text_classes import load
 from tfapp import assets
 from tfapp.api import Run, fit
-from tfapp.data import load
 from tfapp.tasks.experiments import load_experiment
 
 ROOT = Path(__file__).parents[1]

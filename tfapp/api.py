@@ -246,9 +246,10 @@ def export_preset(
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    from tfapp.tasks.embedding.experiment import preset_experiment
+    from tfapp.tasks.registry import all_tasks
     from tfapp.workflows.publish import export_untrained
 
+    preset_experiment = next(task.preset_experiment for task in all_tasks().values() if task.preset_experiment)
     experiment = preset_experiment(preset, overrides, name=name)
     return export_untrained(experiment, Path(to), force=force, quiet=quiet)
 

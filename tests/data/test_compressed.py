@@ -9,9 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tests.text_classes import load
 from tfapp.cli.predict import default_output, file_to_score
 from tfapp.config import DataSettings
-from tfapp.data import detect_format, load, read_batches, write_starter
+from tfapp.data import detect_format, read_batches, write_starter
 from tfapp.data.blocks import estimate_rows
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.text_classes import describe, load, load_table
 from tfapp.config import DataSettings
-from tfapp.data import Splits, describe, load, load_table, write_starter
+from tfapp.data import Splits, write_starter
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.conll import iter_blocks as iter_conll

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.text_classes import describe
 from tfapp.config import DataSettings
-from tfapp.data import LengthStats, describe
+from tfapp.data import LengthStats
 from tfapp.tasks.registry import find_task
 
 

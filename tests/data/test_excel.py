@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.text_classes import load, read_table
 from tfapp.cli.predict import default_output
 from tfapp.config import DataSettings
-from tfapp.data import load, read_batches, read_table, resolve, write_starter
+from tfapp.data import read_batches, resolve, write_starter
 from tfapp.data.blocks import estimate_rows, iter_blocks
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings

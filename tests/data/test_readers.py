@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.text_classes import read_table
 from tfapp.config import DataSettings
-from tfapp.data import read_batches, read_table, resolve
+from tfapp.data import read_batches, resolve
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.textfile import find_bad_byte
 from tfapp.errors import DataError

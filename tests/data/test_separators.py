@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.text_classes import load_table
 from tfapp.config import DataSettings
-from tfapp.data import load_table, read_batches
+from tfapp.data import read_batches
 from tfapp.data.readers.separators import find_separator
 from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.experiments import parse_experiment

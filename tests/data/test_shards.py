@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.text_classes import load, read_table
 from tfapp.config import DataSettings
-from tfapp.data import detect_format, load, read_batches, read_table, resolve, write_starter
+from tfapp.data import detect_format, read_batches, resolve, write_starter
 from tfapp.data.blocks import estimate_rows
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.text_classes import describe, load, load_table
 from tfapp.assets import Asset
 from tfapp.assets.entries import Archive
 from tfapp.config import DataSettings
-from tfapp.data import Splits, describe, find_overlap, load, load_table, normalize_text
+from tfapp.data import Splits, find_overlap, normalize_text
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task
 

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
+from tests.text_classes import load
 from tfapp.apps.monitor.readers.folder import FolderReader
 from tfapp.apps.monitor.readers.follower import FileFollower
 from tfapp.apps.monitor.readers.table import TableReader
 from tfapp.apps.shared.record_reader import read_records
 from tfapp.config import DataSettings
-from tfapp.data import load
 from tfapp.errors import TfappError
 from tfapp.registry.model_config import configured_model, configured_names, read_model_config
 from tfapp.server.settings_files import read_batching, read_channel_arguments, read_monitoring, read_tls

@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfapp_client import contract
 
+from tests.text_classes import load
 from tfapp import assets
 from tfapp.config import DataSettings
 from tfapp.config.task_settings import foreign_fields
-from tfapp.data import QUALITIES, Candidate, DataSample, Proposal, load, write_starter
+from tfapp.data import QUALITIES, Candidate, DataSample, Proposal, write_starter
 from tfapp.data.proposal import make_proposal
 from tfapp.data.starter import starter_text
 from tfapp.errors import DataError

@@ -10,9 +10,9 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from tests.networks import build
+from tests.text_classes import load
 from tests.toy import toy_rows
 from tfapp.config import DataSettings
-from tfapp.data import load
 from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.training import measure_learning_curve, tokenize_split
 from tfapp.training.learning_curve_fit import fit_curve

@@ -31,11 +31,14 @@ def pretrain(
 ) -> None:
     """Teaches a BERT the language of your texts, without labels; then any task can start from it."""
     from tfapp.core.terminal import console
-    from tfapp.tasks.pretraining.experiment import pretraining_experiment
+    from tfapp.tasks.registry import all_tasks
     from tfapp.workflows.preset_export import check_target, copy_preset
 
     if to:
         check_target(to)
+    pretraining_experiment = next(
+        task.pretraining_experiment for task in all_tasks().values() if task.pretraining_experiment
+    )
     experiment = pretraining_experiment(source, overrides or (), name=name, preset=preset, from_scratch=from_scratch)
     run = run_and_show(experiment, runs=runs, resume=resume, as_json=as_json)
     if run and to:

@@ -1,7 +1,7 @@
 """Holds all work on rows of texts before a network sees them: reading, cleaning, splitting, describing, scoring files.
 
 Example:
-    splits = load(DataSettings(train="news.csv"))
+    splits = load(DataSettings(train="news.csv"), schema=find_task("classification").schema)
     splits.train["text"], splits.labels, splits.report.findings
 """
 

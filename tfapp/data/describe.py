@@ -20,7 +20,7 @@ from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
 from tfapp.data.reader import OnProgress, read_table
 from tfapp.data.readers.block import group_rows
-from tfapp.data.schemas import TEXT_CLASSES, Schema
+from tfapp.data.schemas import Schema
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.targets import Target
 
@@ -112,7 +112,7 @@ def describe(
     source: str,
     settings: DataSettings | None = None,
     *,
-    schema: Schema = TEXT_CLASSES,
+    schema: Schema,
     count_tokens: CountTokens | None = None,
     max_length: int = 128,
     on_progress: OnProgress | None = None,

@@ -18,7 +18,7 @@ from tfapp.data.labels import as_label
 from tfapp.data.readers import arrow, json_lines, parquet
 from tfapp.data.readers.block import Block
 from tfapp.data.readers.conll import WordColumns
-from tfapp.data.schemas import TEXT_CLASSES, Schema
+from tfapp.data.schemas import Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean
 
@@ -47,7 +47,7 @@ _NEEDS: Final = {
 def read_table(
     source: Source,
     *,
-    schema: Schema = TEXT_CLASSES,
+    schema: Schema,
     multi_label: bool = False,
     repair: bool = False,
     on_progress: OnProgress | None = None,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tfapp.config import DEFAULT_TASK, DataSettings
+from tfapp.config import DataSettings
 from tfapp.data.blocks import FileFormat
-from tfapp.data.classes import ClassTarget
 from tfapp.data.targets import Target
 
-__all__ = ["TABLES", "TEXT_CLASSES", "Schema"]
+__all__ = ["TABLES", "Schema"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,3 @@ class Schema:
 
 TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet", "arrow", "xlsx")
 """The formats of tables."""
-
-TEXT_CLASSES: Final = Schema(DEFAULT_TASK, ("text",), ClassTarget(), (*TABLES, "folder"))
-"""Texts with classes."""

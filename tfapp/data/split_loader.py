@@ -15,7 +15,7 @@ from tfapp.data.cleaning import Rows
 from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import drop_overlap
 from tfapp.data.reader import OnProgress, read_table
-from tfapp.data.schemas import TEXT_CLASSES, Schema
+from tfapp.data.schemas import Schema
 from tfapp.data.sources import Catalogue, Pull, resolve
 from tfapp.data.splits import Splits, fingerprint_rows
 from tfapp.data.splitting import SPLITS, assign_splits, split_numbers
@@ -27,7 +27,7 @@ __all__ = ["load", "load_table"]
 def load(
     settings: DataSettings,
     *,
-    schema: Schema = TEXT_CLASSES,
+    schema: Schema,
     multi_label: bool = False,
     on_progress: OnProgress | None = None,
     pull: Pull | None = None,
@@ -95,7 +95,7 @@ def load_table(
     settings: DataSettings,
     *,
     labels: Sequence[str],
-    schema: Schema = TEXT_CLASSES,
+    schema: Schema,
     multi_label: bool = False,
 ) -> pa.Table:
     """Reads one file of labelled texts to evaluate a model on; repeated texts stay, for every row counts.

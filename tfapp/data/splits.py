@@ -17,7 +17,7 @@ from tfapp.data import cleaning
 from tfapp.data.display import html_table
 from tfapp.data.findings import DataReport
 from tfapp.data.labels import is_multi_label, iter_column
-from tfapp.data.schemas import TEXT_CLASSES, Schema
+from tfapp.data.schemas import Schema
 
 __all__ = ["Splits", "fingerprint_rows"]
 
@@ -50,7 +50,7 @@ class Splits:
     report: DataReport
     settings: DataSettings
     fingerprint: str
-    schema: Schema = TEXT_CLASSES
+    schema: Schema
     left_out: npt.NDArray[np.bytes_] = field(default_factory=lambda: np.zeros(0, f"S{cleaning.KEY_BYTES}"))
 
     @property

@@ -11,7 +11,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tfapp.config import (
-    DEFAULT_TASK,
     DistillationSettings,
     Experiment,
     ExportSettings,
@@ -74,9 +73,9 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     sections = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
     unread = foreign_fields(tasks[proposal.task], tasks.values())
     fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in unread}
-    names = {"name": name or experiment_name(proposal.data["train"])}
-    if proposal.task != DEFAULT_TASK:
-        names["task"] = proposal.task
+    names = {"name": name or experiment_name(proposal.data["train"]), "task": proposal.task}
+    # What is at its default stays a comment.
+    names = {field: value for field, value in names.items() if value != Experiment.model_fields[field].default}
     kinds = (f"{task.name} ({task.summary})" if task.summary else task.name for task in tasks.values())
     lines = [
         *_comment(f"Settings for {proposal.data['train']}: about {proposal.rows} rows."),

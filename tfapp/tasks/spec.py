@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from tfapp.config import DataSettings, ModelSettings, TaskSettings
+    from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
     from tfapp.data.data_sample import DataSample
     from tfapp.data.proposal import Proposal
     from tfapp.data.schemas import Schema
@@ -101,6 +101,10 @@ class TaskSpec:
             the ways are the output layer alone and all weights, where the task can fit the first.
         playground: How the console asks a model about what somebody writes; None: by a text for each input, with the
             outputs as a table.
+        preset_experiment: Returns the settings of a model that is a preset as it is, for `tfapp.export_preset`, which
+            hands it the preset, overrides, and `name`; None: a preset alone does not answer.
+        pretraining_experiment: Returns the settings of a pretraining, for `tfapp pretrain`, which hands it the file,
+            overrides, and `name`, `preset` and `from_scratch`; None: the task pretrains nothing.
     """
 
     contract: contract.Task
@@ -116,6 +120,8 @@ class TaskSpec:
     suggest: Callable[[DataSample, Proposal], str | None] | None = None
     choose: Callable[[Proposal, DataSettings, SentenceEncoder | None], Proposal] | None = None
     playground: PlaygroundForm | None = None
+    preset_experiment: Callable[..., Experiment] | None = None
+    pretraining_experiment: Callable[..., Experiment] | None = None
 
     @property
     def name(self) -> str:

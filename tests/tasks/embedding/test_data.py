@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tfapp.data import describe, load, load_table
+from tests.text_classes import describe, load, load_table
 from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.embedding.settings import EmbeddingDataSettings
 from tfapp.tasks.experiments import parse_experiment

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.text_classes import load
 from tfapp.cli.predict import default_output
 from tfapp.config import DataSettings
-from tfapp.data import load, read_batches
+from tfapp.data import read_batches
 from tfapp.data.blocks import iter_blocks
 from tfapp.data.scored_rows import output_format
 from tfapp.errors import DataError

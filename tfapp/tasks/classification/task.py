@@ -7,7 +7,8 @@ from typing import Final
 from tfapp_client import contract
 
 from tfapp.data.answer_format import ClassAnswerFormat
-from tfapp.data.schemas import TEXT_CLASSES
+from tfapp.data.classes import ClassTarget
+from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.classification.propose import propose_classification
 from tfapp.tasks.classification.settings import SETTINGS
@@ -28,7 +29,7 @@ def _classes() -> TaskClasses:
 CLASSIFICATION: Final = TaskSpec(
     contract.CLASSIFICATION,
     settings=SETTINGS,
-    schema=TEXT_CLASSES,
+    schema=Schema(SETTINGS.name, SETTINGS.texts, ClassTarget(), (*TABLES, "folder")),
     classes=_classes,
     evaluation=ClassEvaluation,
     answer_format=ClassAnswerFormat(),

@@ -19,6 +19,7 @@ from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.embedding.answer_format import VectorAnswerFormat
 from tfapp.tasks.embedding.choices import choose_embedding
 from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
+from tfapp.tasks.embedding.experiment import preset_experiment
 from tfapp.tasks.embedding.settings import SETTINGS
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
@@ -89,5 +90,6 @@ EMBEDDING: Final = TaskSpec(
         knows="No fixed cosine separates texts that fit from texts that do not: find a threshold on your own texts.",
     ),
     choose=choose_embedding,
+    preset_experiment=preset_experiment,
     playground=_FORM,
 )

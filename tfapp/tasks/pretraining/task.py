@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.data.targets import NoLabels
 from tfapp.tasks.pretraining.evaluation_result import LanguageEvaluation
+from tfapp.tasks.pretraining.experiment import pretraining_experiment
 from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT, SETTINGS
 from tfapp.tasks.spec import TaskClasses, TaskSpec
 
@@ -41,4 +42,5 @@ PRETRAINING: Final = TaskSpec(
     classes=_classes,
     evaluation=LanguageEvaluation,
     make_preset=_make_preset,
+    pretraining_experiment=pretraining_experiment,
 )
