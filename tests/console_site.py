@@ -34,12 +34,14 @@ from tfapp.errors import ServerError
 from tfapp.web.access import Access
 
 __all__ = [
+    "PASSWORD",
     "Site",
     "build_home",
     "build_monitor",
     "build_recommend",
     "build_support",
     "empty_site",
+    "log_in",
     "model_server",
     "ready_home",
     "site",
@@ -47,6 +49,7 @@ __all__ = [
     "write_models",
 ]
 
+PASSWORD = "correct horse"
 PLACES = ("Berlin", "Rome", "Łódź")
 PHONES = ("The phone is quick and its pictures are sharp.", "The phone dies after two hours, a bad joke.")
 PARCELS = ("The parcel came a day early.", "The parcel was left in the rain <b>again</b>.")
@@ -277,3 +280,11 @@ def empty_site(tmp_path: Path) -> Iterator[Site]:
     console = Site(tmp_path)
     with console.browser:
         yield console
+
+
+def log_in(browser: TestClient, password: str = PASSWORD, following: str = "/try") -> Any:
+    """Returns the answer to the form of the page that asks for the password."""
+    page = browser.get("/login").text
+    (token,) = re.findall(r'name="token" value="(\w+)"', page)
+    data = {"token": token, "password": password, "next": following}
+    return browser.post("/login", data=data, follow_redirects=False)

@@ -1,4 +1,4 @@
-"""tfapp: from labelled text to a BERT model served by TensorFlow Serving.
+"""Holds tfapp, from labelled text to a served BERT model: the public functions, and one package for each layer.
 
 The public names are loaded when they are first used, so that `import tfapp` is instant.
 """

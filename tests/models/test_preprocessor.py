@@ -1,4 +1,4 @@
-"""Tokens as Hugging Face's tokenizer makes them, inside a graph and outside, cut but never refused."""
+"""Tests that texts and pairs have the tokens of Hugging Face's tokenizer, and are cut but never refused."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
 
 from tests.toy import VOCABULARY
 from tfapp.errors import ModelError
@@ -128,3 +129,48 @@ def test_it_survives_saving(tmp_path: Path) -> None:
 def test_a_vocabulary_without_special_tokens_is_named() -> None:
     with pytest.raises(ModelError, match=r"lacks \[CLS\]"):
         Preprocessor(["[UNK]", "a"], lowercase=True, max_length=8)
+
+
+SPECIAL = {name: VOCABULARY.index(f"[{name}]") for name in ("CLS", "SEP")}
+
+
+def pair_reference(max_length: int) -> Tokenizer:
+    """Hugging Face's tokenizer, which cuts the longer text first."""
+    tokenizer = Tokenizer(WordPiece({piece: i for i, piece in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer(lowercase=True, strip_accents=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(f"[{name}]", number) for name, number in SPECIAL.items()],
+    )
+    tokenizer.enable_truncation(max_length, strategy="longest_first")
+    return tokenizer
+
+
+PAIR_TEXTS = st.lists(st.sampled_from(["ball", "goal", "team", "tax", "today", "zzz", ",", "."]), max_size=9).map(
+    " ".join
+)
+LIMITS = {n: (Preprocessor(VOCABULARY, lowercase=True, max_length=n), pair_reference(n)) for n in (4, 9, 12)}
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(PAIR_TEXTS, PAIR_TEXTS), min_size=1, max_size=4), st.sampled_from(sorted(LIMITS)))
+def test_pairs_are_tokenized_and_cut_as_the_reference_does(pairs: list[tuple[str, str]], length: int) -> None:
+    preprocessor, tokenizer = LIMITS[length]
+    firsts, seconds = (list(texts) for texts in zip(*pairs, strict=True))
+    ids = preprocessor(tf.constant(firsts), tf.constant(seconds))
+    expected = [tokenizer.encode(one, two) for one, two in pairs]
+    assert ids.to_list() == [found.ids for found in expected]
+    segments = preprocessor.pad(ids, preprocessor.segments(ids))["segment_ids"].numpy()
+    for row, found in zip(segments.tolist(), expected, strict=True):
+        assert row == found.type_ids + [0] * (len(row) - len(found.type_ids))
+    flat, splits = preprocessor.tokenize(firsts, seconds, chunk=3)
+    assert flat.tolist() == ids.values.numpy().tolist()
+    assert splits.tolist() == ids.row_splits.numpy().tolist()
+
+
+def test_a_separator_in_a_text_does_not_move_the_segments() -> None:
+    preprocessor, _ = LIMITS[12]
+    ids = preprocessor(tf.constant(["[SEP] ball"]), tf.constant(["goal"]))
+    assert ids[0].numpy().tolist().count(SPECIAL["SEP"]) == 2

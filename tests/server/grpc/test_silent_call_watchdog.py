@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tfapp.server.grpc.message_timeouts import SilentCallWatchdog
+from tfapp.server.grpc.silent_call_watchdog import SilentCallWatchdog
 
 _MANY = 32
 

@@ -1,67 +1,15 @@
+"""Tests which requests reach no page: those of strangers and of other sites, and those that are too large."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import anyio
 import pytest
 from starlette.types import ASGIApp, Message, Scope
 
-from tests.console_site import Site, write_models
-from tfapp.errors import SettingsError
-from tfapp.web.access import Access
+from tests.console_site import Site, log_in
 from tfapp.web.request_guard import LONGEST_BODY, LONGEST_LOGIN
-
-PASSWORD = "correct horse"
-
-
-@pytest.fixture
-def locked(tmp_path: Path) -> Site:
-    write_models(tmp_path / "models")
-    return Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD, names=("console.example",)))
-
-
-def enter(site: Site, password: str, following: str = "/try") -> object:
-    data = {"token": site.token("/login"), "password": password, "next": following}
-    return site.browser.post("/login", data=data, follow_redirects=False)
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "machine.example"])
-def test_it_opens_to_the_network_with_a_password_only(host: str) -> None:
-    with pytest.raises(SettingsError, match=r"so it needs a password; set TFAPP_CONSOLE_PASSWORD"):
-        Access(host)
-    assert PASSWORD not in repr(Access(host, password=PASSWORD))
-
-
-def test_what_opens_more_is_named(tmp_path: Path) -> None:
-    assert Access().security_warnings == []
-    flags = [line.partition(": ")[0] for line in Access("0.0.0.0", password=PASSWORD).security_warnings]
-    assert flags == ["--host 0.0.0.0", "no --tls-certificate"]
-    encrypted = Access("::", password=PASSWORD, tls=(tmp_path / "certificate", tmp_path / "key"))
-    assert encrypted.security_warnings == ["--host ::: other machines can open the console"]
-
-
-def test_a_short_password_is_refused() -> None:
-    with pytest.raises(SettingsError, match="must have 8 characters or more, got 5"):
-        Access(password="short")
-
-
-@pytest.mark.parametrize(
-    ("host", "answers"),
-    [
-        ("localhost:8600", True),
-        ("127.0.0.1:8600", True),
-        ("[::1]:8600", True),
-        ("console.example", True),
-        ("CONSOLE.example:80", True),
-        ("evil.example", False),
-        ("localhost.evil.example", False),
-        ("", False),
-        ("[", False),
-    ],
-)
-def test_only_its_own_names_are_answered(host: str, answers: bool) -> None:
-    assert Access(names=("console.example",)).allows(host) is answers
 
 
 def test_a_name_that_another_site_made_point_here_is_refused(site: Site) -> None:
@@ -76,31 +24,6 @@ def test_without_the_password_nothing_is_shown(locked: Site) -> None:
     assert locked.browser.post("/labelling", data={}).status_code == 401
     assert locked.get("/labelling/export/news", follow_redirects=False).status_code == 303
     assert locked.get("/static/console.css").status_code == 200
-
-
-def test_the_password_opens_it_and_leaving_closes_it(locked: Site) -> None:
-    wrong = enter(locked, "wrong horse")
-    assert (wrong.status_code, "Wrong password." in wrong.text) == (403, True)  # type: ignore[attr-defined]
-    before = locked.browser.cookies["tfapp_console_8600"]
-    right = enter(locked, PASSWORD)
-    assert (right.status_code, right.headers["location"]) == (303, "/try")  # type: ignore[attr-defined]
-    assert locked.browser.cookies["tfapp_console_8600"] != before
-    assert "news" in locked.get("/models").text
-    locked.post("/logout", page="/labelling")
-    assert "news" not in locked.get("/models").text
-
-
-def test_a_cookie_of_another_start_is_worth_nothing(locked: Site, tmp_path: Path) -> None:
-    enter(locked, PASSWORD)
-    again = Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD))
-    again.browser.cookies = locked.browser.cookies
-    assert again.get("/models", follow_redirects=False).status_code == 303
-
-
-def test_the_cookie_is_for_this_site_and_no_script(site: Site) -> None:
-    cookie = Site(site.home).get("/").headers["set-cookie"].lower()
-    assert "httponly" in cookie
-    assert "samesite=strict" in cookie
 
 
 @pytest.mark.parametrize("path", ["/labelling", "/try/models/news", "/support/chat/c", "/support/learn", "/logout"])
@@ -156,14 +79,14 @@ def test_who_has_not_entered_has_no_more_read_than_a_login(locked: Site, path: s
 
 def test_the_longest_password_that_is_read_fits_into_a_login(locked: Site) -> None:
     password, following = 1000 * "\N{GRINNING FACE}", "/models?" + 1990 * "x"
-    answer = enter(locked, password, following)
-    assert "Wrong password." in answer.text  # type: ignore[attr-defined]
-    more = enter(locked, LONGEST_LOGIN * "x")
-    assert (more.status_code, "more than 16 kB; log in first" in more.text) == (413, True)  # type: ignore[attr-defined]
+    answer = log_in(locked.browser, password, following)
+    assert "Wrong password." in answer.text
+    more = log_in(locked.browser, LONGEST_LOGIN * "x")
+    assert (more.status_code, "more than 16 kB; log in first" in more.text) == (413, True)
 
 
 def test_who_has_entered_uploads(locked: Site) -> None:
-    enter(locked, PASSWORD)
+    log_in(locked.browser)
     files = {"file": ("texts.csv", b"text\n" + LONGEST_LOGIN * b"Money for the match\n")}
     assert locked.post("/labelling", {"model": "news"}, files=files, follow_redirects=False).status_code == 303
 

@@ -1,0 +1,61 @@
+"""Small models of pairs of texts, and what each of them must do, of whichever task it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tfapp_client import contract
+
+from tfapp.models import TaskModel
+from tfapp.tasks.models import build_model, load_model
+from tfapp.tasks.registry import find_task
+
+PAIRS = [("the ball", "a goal"), ("", ""), ("bank", "price stock tax trade profit bank price stock tax trade")]
+
+
+def build_pair_model(preset: Path, task: str, labels: list[str], **changes: Any) -> TaskModel:
+    keras.utils.set_random_seed(3)
+    model = build_model(task, find_task(task).settings.model(preset=str(preset), max_length=16, **changes), labels)
+    # Random weights say the same of every text; wider ones tell texts apart.
+    for weight in model.network.trainable_weights:
+        if weight.name == "kernel":
+            weight.assign(weight * 8)
+    return model
+
+
+def pair_logits(model: TaskModel, pairs: list[tuple[str, str]]) -> np.ndarray:
+    columns = (tf.constant([pair[place] for pair in pairs], tf.string) for place in range(2))
+    return model.logits(model.preprocessor(*columns)).numpy()
+
+
+def check_padding(model: TaskModel) -> None:
+    """Padding changes nothing, and different texts have different logits."""
+    alone = np.concatenate([pair_logits(model, [pair]) for pair in PAIRS])
+    np.testing.assert_allclose(pair_logits(model, PAIRS), alone, atol=1e-5)
+    one, other = pair_logits(model, [("ball goal", "tax"), ("tax", "ball goal")])
+    assert not np.allclose(one, other, atol=1e-3)
+
+
+def check_saving(model: TaskModel, folder: Path) -> None:
+    """A model that was saved and loaded gives the same answers."""
+    model.save(folder)
+    again = load_model(folder)
+    assert type(again) is type(model)
+    np.testing.assert_array_equal(pair_logits(again, PAIRS), pair_logits(model, PAIRS))
+    assert again.config() == model.config()
+
+
+def check_contract(model: TaskModel, pairs: list[tuple[str, str]]) -> None:
+    """The answers to these pairs are those that the client expects."""
+    answers = model.answers(tf.constant(pair_logits(model, pairs)))
+    for spec in contract.TASKS[model.task.name].outputs:
+        if spec.name in answers:
+            assert answers[spec.name].dtype.name == spec.dtype
+            assert answers[spec.name].shape.rank == spec.rank
+            assert answers[spec.name].shape[0] == len(pairs)
+        else:
+            assert spec.optional
