@@ -13,8 +13,8 @@ import numpy as np
 from tests.toy import TOPICS
 from tfapp.config import dump_toml
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.class_scores import evaluate_classes
 from tfapp.tasks.experiments import parse_experiment
-from tfapp.tasks.shared.class_scores import evaluate_classes
 from tfapp.training import RunFolder
 from tfapp.workflows.answer_file import write_answers
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tfapp.errors import ModelError
 from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.class_scores import evaluate_classes, evaluate_multi_label
 from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.evaluation.report import check_evaluation, render_report, write_report
 from tfapp.evaluation.run_summary import RunSummary, TrainingCurves
 from tfapp.tasks.registry import all_tasks
-from tfapp.tasks.shared.class_scores import evaluate_classes, evaluate_multi_label
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 

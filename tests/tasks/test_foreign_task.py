@@ -23,6 +23,7 @@ from tests.console_site import Site
 from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_text
 from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
+from tfapp.config.label_settings import CLASS_SETTINGS
 from tfapp.console.console_state import ConsoleState
 from tfapp.data import DataSample, Proposal
 from tfapp.data.classes import ClassTarget
@@ -32,7 +33,6 @@ from tfapp.evaluation import ClassEvaluation
 from tfapp.models import TextClassifier
 from tfapp.tasks.registry import all_tasks
 from tfapp.tasks.shared.class_evaluator import ClassEvaluator
-from tfapp.tasks.shared.class_settings import CLASS_SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 ENTRY_POINTS: Final = f"[tfapp.tasks]\ntone = {__name__}:TONE\n"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.class_scores import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.tasks.answering.evaluator import evaluate_answers
 from tfapp.tasks.embedding.evaluator import PairTexts, evaluate_retrieval
 from tfapp.tasks.ranking.evaluator import evaluate_ranking
 from tfapp.tasks.regression.evaluator import evaluate_numbers
-from tfapp.tasks.shared.class_scores import UnknownScores, evaluate_classes, evaluate_multi_label
 from tfapp.tasks.tagging.evaluator import evaluate_entities
 from tfapp.tasks.tagging.metrics import Span
 

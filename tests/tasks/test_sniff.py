@@ -151,7 +151,7 @@ def test_a_sentence_encoder_is_read_by_the_mean_and_no_other_preset_is(
     assert sniff(file).model["pooling"] == "mean"
     assert any("minilm-l6 is a sentence encoder" in note for note in sniff(file).notes)
     plain = replace(assets.require("minilm-l6"), sentence_encoder=False)
-    monkeypatch.setattr(assets, "find", lambda *_: plain)
+    monkeypatch.setattr("tfapp.assets.sentence_encoder.find", lambda *_: plain)
     assert "pooling" not in sniff(file).model
     few = _csv(tmp_path / "few.csv", {"text": _texts(60), "label": ["x", "y"] * 30})
     assert "adapt" not in sniff(few).as_one().training

@@ -22,7 +22,7 @@ from tensorboard.plugins.pr_curve import metadata as pr_metadata
 from tensorboard.util import tensor_util
 
 from tfapp.evaluation.base import Evaluation
-from tfapp.tasks.shared.class_scores import evaluate_classes, evaluate_multi_label
+from tfapp.evaluation.class_scores import evaluate_classes, evaluate_multi_label
 from tfapp.training.tensorboard import TensorBoardLog
 
 

@@ -13,8 +13,8 @@ from scipy.special import softmax
 from scipy.stats import binomtest
 
 from tfapp.evaluation.base import Evaluation
+from tfapp.evaluation.class_scores import UnknownScores, evaluate_classes
 from tfapp.models.unknown import Unknown, energy, nearest_distance
-from tfapp.tasks.shared.class_scores import UnknownScores, evaluate_classes
 from tfapp.training.unknown_calibration import choose_references
 from tfapp.training.unknown_limit import fit_unknown, share_limit
 from tfapp.training.unknown_method import choose_method, refer

@@ -14,8 +14,8 @@ import tfapp
 from tests.run_folders import class_evaluation, write_run
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.evaluation.class_scores import evaluate_multi_label
 from tfapp.evaluation.paired_tests import paired_bootstrap
-from tfapp.tasks.shared.class_scores import evaluate_multi_label
 from tfapp.training import RunFolder
 from tfapp.workflows.answer_file import with_answers, write_answers
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from tfapp.assets.sentence_encoder import SentenceEncoder
     from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
     from tfapp.data.data_sample import DataSample
     from tfapp.data.proposal import Proposal
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
     from tfapp.models import Preset, TaskModel
     from tfapp.models.temperature_scaling import TemperatureScaling
-    from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
     from tfapp.training import TokenizedSplit
 
 __all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]

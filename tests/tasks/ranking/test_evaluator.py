@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,13 +17,17 @@ from rich.console import Console
 from sklearn.metrics import log_loss, ndcg_score, roc_auc_score
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
+from tests.evaluators import evaluate
+from tfapp.config import ModelSettings
 from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.ranking_evaluation import RankingEvaluation
 from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_ranks
 from tfapp.evaluation.report import render_report
+from tfapp.tasks.models import build_model
 from tfapp.tasks.ranking.evaluator import evaluate_ranking
+from tfapp.training import tokenize_split
 from tfapp.training.tensorboard import TensorBoardLog
 
 ATTACK = "<script>alert(1)</script>"
@@ -209,3 +214,20 @@ def test_the_terminal_gets_a_table() -> None:
     shown = console.export_text()
     assert all(name in shown for name in ("nDCG@10", "MRR", "0.631"))
     assert found.headline() == "nDCG@10 0.631 (95 % interval 0.631 to 0.631), 3 pairs"
+
+
+def test_pairs_are_judged_query_by_query(shallow_preset: Path) -> None:
+    model = build_model("ranking", ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "2"])
+    columns = {
+        "query": ["a", "a ", "b"],
+        "candidate": ["x", "y", "z"],
+        "label": [0.0, 1.0, 2.0],
+        "group": ["a", "a ", "b"],
+        "row": [7, 8, 9],
+    }
+    side = tokenize_split(model, pa.table(columns))
+    assert side.targets.tolist() == [0.0, 0.5, 1.0]
+    found = evaluate(model, np.array([2.0, 1.0, 0.0], np.float32), side)
+    assert isinstance(found, RankingEvaluation)
+    assert (found.count, found.queries, found.places[:2]) == (3, 2, (1, 1))
+    assert (found.missed[0].wanted, found.missed[0].first, found.missed[0].row) == ("y", "x", 8)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
-from tfapp.tasks.shared.search_spaces import fine_tuning_space
+from tfapp.config.default_search_spaces import fine_tuning_space
 
 __all__ = ["SETTINGS", "AnsweringDataSettings", "AnsweringModelSettings"]
 

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
+from tfapp.data.head_candidate import head_candidate
 from tfapp.data.label_names import common_spellings
 from tfapp.data.labels import as_labels
 from tfapp.data.proposal import WINDOW, Candidate, Proposal
-from tfapp.tasks.shared.head_candidate import head_candidate
-from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_training", "count_labels"]
 

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
 from tfapp.data.columns import LabelGuess, guess_ids, guess_label
 from tfapp.data.data_sample import DataSample
 from tfapp.data.folders import list_files
+from tfapp.data.label_columns import choose_label, label_settings, propose_label_names
 from tfapp.data.proposal import Proposal, make_proposal
 from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import choose_training, count_labels
-from tfapp.tasks.shared.label_columns import choose_label, label_settings, propose_label_names
-from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["propose_classification"]
 

@@ -7,8 +7,8 @@ from typing import Final, Literal
 from pydantic import Field
 
 from tfapp.config import Experiment, ModelSettings, TaskSettings
-from tfapp.tasks.shared.class_settings import CLASS_SETTINGS
-from tfapp.tasks.shared.search_spaces import class_space
+from tfapp.config.default_search_spaces import class_space
+from tfapp.config.label_settings import CLASS_SETTINGS
 
 __all__ = ["SETTINGS", "ClassificationModelSettings"]
 

@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 from typing import Final
 
+from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Candidate, Proposal
-from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_embedding"]
 

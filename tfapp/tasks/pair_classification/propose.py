@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tfapp.data.data_sample import DataSample
+from tfapp.data.label_columns import choose_label, label_settings, propose_label_names
+from tfapp.data.pair_columns import find_pair, find_pair_number, guess_pair_label
 from tfapp.data.proposal import Proposal, make_proposal
-from tfapp.tasks.shared.label_columns import choose_label, label_settings, propose_label_names
-from tfapp.tasks.shared.pair_columns import find_pair, find_pair_number, guess_pair_label
 
 __all__ = ["propose_pair_classification"]
 

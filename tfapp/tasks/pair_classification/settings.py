@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tfapp.config import TaskSettings
-from tfapp.tasks.shared.class_settings import CLASS_SETTINGS
-from tfapp.tasks.shared.search_spaces import class_space
+from tfapp.config.default_search_spaces import class_space
+from tfapp.config.label_settings import CLASS_SETTINGS
 
 __all__ = ["SETTINGS"]
 

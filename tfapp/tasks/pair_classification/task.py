@@ -8,12 +8,12 @@ from tfapp_client import contract
 
 from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.classes import ClassTarget
+from tfapp.data.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.pair_classification.propose import propose_pair_classification
 from tfapp.tasks.pair_classification.settings import SETTINGS
 from tfapp.tasks.shared.class_playground import PAIR_CLASSES_FORM
-from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["PAIR_CLASSIFICATION"]
@@ -37,6 +37,6 @@ PAIR_CLASSIFICATION: Final = TaskSpec(
         "pairs of raw texts, a query and a candidate,", 'classify_pairs("{name}", [("a query", "a candidate")])'
     ),
     propose=propose_pair_classification,
-    choose=choose_pairs,
+    choose=choose_pair_candidates,
     playground=PAIR_CLASSES_FORM,
 )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from tfapp_client.contract import Task, TensorSpec
 
 from tfapp.config import Experiment, ModelSettings, Settings, TaskSettings
-from tfapp.tasks.shared.search_spaces import fine_tuning_space
+from tfapp.config.default_search_spaces import fine_tuning_space
 
 __all__ = ["PRETRAINING_CONTRACT", "SETTINGS", "FreshSettings", "MaskingSettings", "PretrainingModelSettings"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tfapp.data.data_sample import DataSample
+from tfapp.data.pair_columns import find_pair, find_pair_number
 from tfapp.data.proposal import Proposal
-from tfapp.tasks.shared.pair_columns import find_pair, find_pair_number
 
 __all__ = ["suggest_ranking"]
 

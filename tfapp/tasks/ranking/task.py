@@ -8,13 +8,13 @@ from typing import Any, Final
 from tfapp_client import contract
 
 from tfapp.data.answer_format import ScoreAnswerFormat
+from tfapp.data.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import RankingEvaluation
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.ranking.data import GradeTarget
 from tfapp.tasks.ranking.propose import suggest_ranking
 from tfapp.tasks.ranking.settings import SETTINGS
-from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["RANKING"]
@@ -53,6 +53,6 @@ RANKING: Final = TaskSpec(
         knows="It gives a score to any two texts, even if they have nothing to do with its training data.",
     ),
     suggest=suggest_ranking,
-    choose=choose_pairs,
+    choose=choose_pair_candidates,
     playground=_FORM,
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
+from tfapp.data.head_candidate import head_candidate
 from tfapp.data.proposal import Candidate, Proposal
-from tfapp.tasks.shared.head_candidate import head_candidate
-from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
 __all__ = ["choose_regression"]
 

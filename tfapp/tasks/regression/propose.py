@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tfapp.data.columns import guess_label
 from tfapp.data.data_sample import DataSample
+from tfapp.data.number_columns import choose_number_column, number_columns
+from tfapp.data.pair_columns import find_pair, find_pair_number, has_lists
 from tfapp.data.proposal import Proposal, make_proposal
-from tfapp.tasks.shared.number_columns import choose_number_column, number_columns
-from tfapp.tasks.shared.pair_columns import find_pair, find_pair_number, has_lists
 
 __all__ = ["propose_pair_regression", "propose_regression", "suggest_regression"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tfapp.config import TaskSettings
-from tfapp.tasks.shared.class_settings import LABEL_SETTINGS
-from tfapp.tasks.shared.search_spaces import label_space
+from tfapp.config.default_search_spaces import label_space
+from tfapp.config.label_settings import LABEL_SETTINGS
 
 __all__ = ["PAIR_SETTINGS", "SETTINGS"]
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tfapp_client import contract
 
 from tfapp.data.answer_format import ScoreAnswerFormat
+from tfapp.data.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.regression.choices import choose_regression
@@ -15,7 +16,6 @@ from tfapp.tasks.regression.data import NumberTarget
 from tfapp.tasks.regression.evaluation_result import RegressionEvaluation
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression, suggest_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
-from tfapp.tasks.shared.pair_choices import choose_pairs
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["PAIR_REGRESSION", "REGRESSION"]
@@ -91,6 +91,6 @@ PAIR_REGRESSION: Final = TaskSpec(
         knows=_KNOWS,
     ),
     propose=propose_pair_regression,
-    choose=choose_pairs,
+    choose=choose_pair_candidates,
     playground=_PAIR_FORM,
 )

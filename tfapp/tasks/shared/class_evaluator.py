@@ -10,12 +10,12 @@ from scipy.stats import binomtest
 
 from tfapp.evaluation import Evaluation, metrics
 from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
+from tfapp.evaluation.class_scores import UnknownScores, evaluate_classes, evaluate_multi_label, with_unknown
 from tfapp.evaluation.metrics import fit_thresholds
 from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
-from tfapp.tasks.shared.class_scores import UnknownScores, evaluate_classes, evaluate_multi_label, with_unknown
 from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
 from tfapp.training.temperature import fit_class_temperature, fit_label_temperatures, fit_scaling

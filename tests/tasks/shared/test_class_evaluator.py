@@ -1,4 +1,4 @@
-"""Tests evaluators from logits to scores; thresholds are fitted on dev and nowhere else."""
+"""Tests the evaluator of classes from logits to scores; thresholds are fitted on dev and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from tests.evaluators import evaluate, fit_and_evaluate
 from tfapp.config import ModelSettings
-from tfapp.evaluation import RankingEvaluation
 from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model
 from tfapp.training import tokenize_split
@@ -59,20 +58,3 @@ def test_thresholds_are_fitted_on_dev_and_used_after(shallow_preset: Path) -> No
     before = model.thresholds
     evaluate(model, -logits, side)
     assert model.thresholds == before
-
-
-def test_pairs_are_judged_query_by_query(shallow_preset: Path) -> None:
-    model = build_model("ranking", ModelSettings(preset=str(shallow_preset), max_length=16), ["0", "2"])
-    columns = {
-        "query": ["a", "a ", "b"],
-        "candidate": ["x", "y", "z"],
-        "label": [0.0, 1.0, 2.0],
-        "group": ["a", "a ", "b"],
-        "row": [7, 8, 9],
-    }
-    side = tokenize_split(model, pa.table(columns))
-    assert side.targets.tolist() == [0.0, 0.5, 1.0]
-    found = evaluate(model, np.array([2.0, 1.0, 0.0], np.float32), side)
-    assert isinstance(found, RankingEvaluation)
-    assert (found.count, found.queries, found.places[:2]) == (3, 2, (1, 1))
-    assert (found.missed[0].wanted, found.missed[0].first, found.missed[0].row) == ("y", "x", 8)

@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, classification_report, f1_score, pre
 
 from tfapp.errors import ModelError, TrainingError
 from tfapp.evaluation.base import Evaluation
-from tfapp.tasks.shared.class_scores import evaluate_classes, evaluate_multi_label
+from tfapp.evaluation.class_scores import evaluate_classes, evaluate_multi_label
 
 LABELS = ("sport", "tech", "politics", "never")
 

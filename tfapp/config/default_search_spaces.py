@@ -1,10 +1,13 @@
-"""The search spaces of the settings that several tasks share, in the form of the section `[search]`."""
+"""The search spaces of the settings that several tasks share, for searches that are told nothing else to try.
+
+They have the form of the section `[search]`.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from tfapp.config import Experiment
+from tfapp.config.experiment import Experiment
 
 __all__ = ["class_space", "fine_tuning_space", "label_space"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfapp import assets
+from tfapp.assets.entries import find
 from tfapp.config import ModelSettings
 
 __all__ = ["SentenceEncoder", "find_sentence_encoder"]
@@ -37,7 +37,7 @@ def find_sentence_encoder(preset: str | None = None) -> SentenceEncoder | None:
         preset: As `model.preset`; None: its default.
     """
     name = preset or ModelSettings.model_fields["preset"].default
-    asset = assets.find(name, "preset")
+    asset = find(name, "preset")
     if asset:
         return SentenceEncoder(asset.name) if asset.sentence_encoder else None
     # KerasHub's own handles are of plain BERTs.

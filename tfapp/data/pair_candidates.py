@@ -10,12 +10,12 @@ import math
 from dataclasses import replace
 from typing import Final
 
+from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
 from tfapp.data.proposal import Candidate, Proposal
-from tfapp.tasks.shared.sentence_encoder import SentenceEncoder
 
-__all__ = ["choose_pairs"]
+__all__ = ["choose_pair_candidates"]
 
 _BATCH: Final = 32
 _STEPS: Final = 500
@@ -23,13 +23,13 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 3, 10
 _FEW_ROWS: Final = 2000
 
 
-def choose_pairs(proposal: Proposal, settings: DataSettings, encoder: SentenceEncoder | None) -> Proposal:
+def choose_pair_candidates(proposal: Proposal, settings: DataSettings, encoder: SentenceEncoder | None) -> Proposal:
     """Adds the ways to read and to train to a proposal, with the reasons.
 
     Args:
         proposal: The settings for the data and for the length of the texts.
         settings: The shares of the splits.
-        encoder: As in `TaskSpec.choose`.
+        encoder: The preset, if it is a sentence encoder; else None.
     """
     rows = round(proposal.rows * settings.train_share)
     steps = math.ceil(rows / _BATCH)
