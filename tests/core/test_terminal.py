@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tests.terminal_codes import HOSTILE_TEXTS, obeyed
+from tfapp.cli._training_output import TrainingLines
 from tfapp.core.terminal import (
     clean_warnings,
     complain,
@@ -24,7 +25,7 @@ from tfapp.core.terminal import (
     progress,
 )
 from tfapp.training import EpochEvent, Observer, StepEvent
-from tfapp.workflows.training_output import TrainingLines, TrainingProgress
+from tfapp.workflows.training_progress import TrainingProgress
 
 STEP = StepEvent(5, 20, 0.75, 5e-5, 1.25, 1234.5, 60.0)
 DEV = SimpleNamespace(loss=0.5, main_score=0.875, main_name="accuracy")

@@ -60,9 +60,9 @@ def demo(
 def _train(settings: Path | None, runs: Path) -> Run:
     """Trains by a settings file, or as `tfapp train` does on a data file."""
     from tfapp import api
+    from tfapp.cli._training_output import PlanText
     from tfapp.core.terminal import console
     from tfapp.tasks.experiments import load_experiment
-    from tfapp.workflows.training_output import PlanText
 
     if settings:
         return api.fit(load_experiment(settings), runs=runs)

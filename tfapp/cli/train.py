@@ -94,9 +94,9 @@ def train(
 def train_plan(plan: Plan, *, runs: Path, resume: bool, as_json: bool, models: Path | None) -> Run:
     """Trains a plan's candidates, prints the progress, and publishes the best one where `models` is given."""
     from tfapp import api
+    from tfapp.cli._training_output import PlanText, TrainingLines
     from tfapp.core.terminal import console, print_json
     from tfapp.core.threads import set_training_threads
-    from tfapp.workflows.training_output import PlanText, TrainingLines
 
     set_training_threads()
     as_json = as_json or not sys.stdout.isatty()
@@ -117,9 +117,9 @@ def run_and_show(
     The run is published where `models` is given. JSON lines are printed where the output is no terminal, too.
     """
     from tfapp.api import fit
+    from tfapp.cli._training_output import TrainingLines
     from tfapp.core.terminal import console, print_json
     from tfapp.core.threads import set_training_threads
-    from tfapp.workflows.training_output import TrainingLines
 
     set_training_threads()
     as_json = as_json or not sys.stdout.isatty()

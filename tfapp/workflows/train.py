@@ -39,7 +39,7 @@ from tfapp.workflows.inference import packed_model
 from tfapp.workflows.resume import find_resumable
 from tfapp.workflows.run_data import check_same_data, load_splits
 from tfapp.workflows.summarize_run import write_learning_curve
-from tfapp.workflows.training_output import TrainingProgress
+from tfapp.workflows.training_progress import TrainingProgress
 
 __all__ = ["finish_run", "run_experiment", "train_weights"]
 

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from tfapp.workflows.training_output import PlanText
+from tfapp.cli._training_output import PlanText
 
 
 def test_a_candidate_that_comes_back_and_a_choice_by_chance_are_told() -> None:

@@ -1,13 +1,12 @@
-"""The output of a running training, for a person or a program."""
+"""Prints a running training, for a person or a program."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tfapp.core.terminal import Advance, print_json, progress
+from tfapp.core.terminal import print_json
 from tfapp.core.wording import format_duration, pluralize
 
 if TYPE_CHECKING:
@@ -15,38 +14,7 @@ if TYPE_CHECKING:
 
     from tfapp.training import EpochEvent, StepEvent
 
-__all__ = ["PlanText", "TrainingLines", "TrainingProgress"]
-
-
-class TrainingProgress(ExitStack):
-    """Shows a training as a bar with loss, speed and time left; nothing where standard error is no terminal."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._advance: Advance | None = None
-        self._total = 0
-        self._note = ""
-
-    def on_start(self, step: int, total_steps: int) -> None:
-        """Draws the bar, instead of an earlier phase's."""
-        self.close()
-        self._total = total_steps
-        self._advance = self.enter_context(progress("Training", "steps"))
-        self._advance(step, total_steps)
-
-    def on_progress(self, step: int) -> None:
-        """Moves the bar."""
-        if self._advance:
-            self._advance(step, self._total, self._note)
-
-    def on_step(self, event: StepEvent) -> None:
-        """Shows loss and speed."""
-        self._total = event.total_steps
-        self._note = f"loss {event.loss:.3f}  {event.tokens_per_second:,.0f} tokens/s"
-
-    def on_epoch(self, event: EpochEvent) -> None:
-        """Shows the dev score beside the bar."""
-        self._note = f"epoch {event.epoch}: dev {event.dev.main_name} {event.dev.main_score:.4f}"
+__all__ = ["PlanText", "TrainingLines"]
 
 
 class TrainingLines:
