@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tests.terminal_codes import HOSTILE_TEXTS, obeyed
 from tfapp.cli._training_output import TrainingLines
+from tfapp.core.progress_bar import progress
 from tfapp.core.terminal import (
     clean_warnings,
     complain,
@@ -22,7 +23,6 @@ from tfapp.core.terminal import (
     error_console,
     log_to_stderr,
     print_json,
-    progress,
 )
 from tfapp.training import EpochEvent, Observer, StepEvent
 from tfapp.workflows.training_progress import TrainingProgress

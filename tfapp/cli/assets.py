@@ -8,6 +8,7 @@ import typer
 from rich.filesize import decimal
 
 from tfapp.core import terminal
+from tfapp.core.progress_bar import progress
 
 if TYPE_CHECKING:
     from tfapp.assets import Asset
@@ -39,7 +40,7 @@ def pull_assets(names: Annotated[list[str], typer.Argument(help="Names as in `tf
     for name in names:
         assets.require(name)
     for name in names:
-        with terminal.progress(f"pulling {name}", unit="bytes", quiet=assets.is_pulled(name)) as advance:
+        with progress(f"pulling {name}", unit="bytes", quiet=assets.is_pulled(name)) as advance:
             folder = assets.pull(name, on_progress=advance)
         print(f"{name}: {folder}")
 

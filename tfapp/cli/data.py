@@ -46,7 +46,8 @@ def describe(
     from functools import partial
 
     from tfapp import assets
-    from tfapp.core.terminal import console, print_json, progress
+    from tfapp.core.progress_bar import progress
+    from tfapp.core.terminal import console, print_json
     from tfapp.data import describe as describe_data
     from tfapp.tasks.experiments import parse_experiment
     from tfapp.tasks.registry import find_task

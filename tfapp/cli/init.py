@@ -28,7 +28,8 @@ def init(
     from functools import partial
 
     from tfapp import assets
-    from tfapp.core.terminal import console, progress
+    from tfapp.core.progress_bar import progress
+    from tfapp.core.terminal import console
     from tfapp.data import write_starter
     from tfapp.tasks.experiments import load_experiment, task_settings
     from tfapp.tasks.sniff import sniff

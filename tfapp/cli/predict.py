@@ -55,7 +55,8 @@ def predict(
     from functools import partial
 
     from tfapp.api import load_predictor
-    from tfapp.core.terminal import console, print_json, progress
+    from tfapp.core.progress_bar import progress
+    from tfapp.core.terminal import console, print_json
     from tfapp.data import score_file
 
     file = file_to_score(inputs)

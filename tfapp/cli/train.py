@@ -64,7 +64,7 @@ def train(
     from functools import partial
 
     from tfapp import api, assets
-    from tfapp.core.terminal import progress
+    from tfapp.core.progress_bar import progress
     from tfapp.tasks.experiments import load_experiment
 
     if Path(file).suffix.lower() == ".toml":

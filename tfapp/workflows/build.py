@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tfapp.config import Experiment
-from tfapp.core.terminal import progress
+from tfapp.core.progress_bar import progress
 from tfapp.data import Splits
 from tfapp.errors import ModelError, TrainingError
 from tfapp.models import BertModel, Preset, TaskModel, load_preset

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tfapp.core.files import private_folder
-from tfapp.core.terminal import progress
+from tfapp.core.progress_bar import progress
 from tfapp.data import OverlapMasks, Splits, find_overlap, fingerprint_rows, load_table
 from tfapp.errors import DataError, TrainingError
 from tfapp.evaluation import Evaluation, Overlap, write_report

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tfapp.config import Experiment, dump_toml
+from tfapp.core.progress_bar import progress
 from tfapp.core.rows import Row
-from tfapp.core.terminal import progress
 from tfapp.errors import ExportError, SettingsError, TrainingError
 from tfapp.evaluation import Evaluation
 from tfapp.models import TaskModel, load_preset

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from tfapp.config import Experiment
-from tfapp.core.terminal import progress
+from tfapp.core.progress_bar import progress
 from tfapp.data import Splits
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment
-from tfapp.core.terminal import progress
+from tfapp.core.progress_bar import progress
 from tfapp.errors import TrainingError
 from tfapp.tasks.experiments import read_run_settings
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from tfapp.core.terminal import Advance, progress
+from tfapp.core.progress import Advance
+from tfapp.core.progress_bar import progress
 
 if TYPE_CHECKING:
     from tfapp.training import EpochEvent, StepEvent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from tfapp.apps.recommend.service import Recommend
 from tfapp.apps.recommend.settings import RecommendSettings
 from tfapp.apps.recommend.simulated_readers import publish, simulate
 from tfapp.apps.shared.store import Store
+from tfapp.core.progress import Advance
 from tfapp.core.remote_server import RemoteServer
 from tfapp.errors import DataError, ServerError
 from tfapp.tasks.experiments import parse_experiment
@@ -80,7 +82,14 @@ def test_files_may_come_again_and_grow(service: Recommend, items: Path, events: 
     assert (again.addition.added, again.addition.repeated, again.embedded) == (0, COUNT, 0)
     assert service.add_events(events, quiet=True).added == 0
     more = write(tmp_path / "more.csv", [("id", "title"), ("late", toy_text("money", 77))])
-    assert service.add_items(more, quiet=True).embedded == 1
+    shown = []
+
+    @contextmanager
+    def show_progress(description: str, _unit: str = "", *, quiet: bool = False) -> Iterator[Advance]:
+        yield lambda count, total=None, _note="": shown.append((description, count, total, quiet))
+
+    assert replace(service, show_progress=show_progress).add_items(more, quiet=True).embedded == 1
+    assert shown == [("Embedding", 1, 1, True)]
     # The settings of the first call were kept.
     assert Recommend.open(service.home).settings == service.settings
     with service.recommender() as recommender:

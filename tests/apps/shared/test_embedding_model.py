@@ -8,6 +8,7 @@ from typing import Any
 from tests.registry.fake_versions import add_versions
 from tfapp.apps.shared.application_models import ApplicationModels
 from tfapp.apps.shared.embedding_model import EmbeddingModel
+from tfapp.core.progress_bar import progress
 from tfapp.registry import STABLE, LabelStore
 
 
@@ -19,7 +20,9 @@ class _Complete:
 
 
 def test_vectors_are_made_by_the_version_that_is_released(tmp_path: Path) -> None:
-    embedder = EmbeddingModel(ApplicationModels(add_versions(tmp_path, "minilm", 1, 2)), "minilm")
+    embedder = EmbeddingModel(
+        ApplicationModels(add_versions(tmp_path, "minilm", 1, 2)), "minilm", show_progress=progress
+    )
     vectors: Any = _Complete()
     assert embedder.embed_missing(vectors) == ("minilm/2", 0)
     LabelStore.open(tmp_path).set_label("minilm", STABLE, 1, "promote", expected=None)

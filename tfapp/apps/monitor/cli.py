@@ -68,12 +68,10 @@ def run(
 
     It may be stopped or killed at any moment: the same command goes on where it was.
     """
-    from tfapp.core.terminal import progress
-
     monitor = _open(home, settings=settings, overrides=overrides or (), server=server)
     columns = named_values("--column", column)
     sinks = output.console_sinks(as_json=json) if monitor.settings.console else []
-    with stop_signals() as stop, progress("Monitoring", "texts", quiet=json) as advance:
+    with stop_signals() as stop, monitor.show_progress("Monitoring", "texts", quiet=json) as advance:
         outcome = monitor.run(
             inputs or (),
             listen=listen,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tfapp.apps.monitor import output
 from tfapp.core.files import write_json_lines
-from tfapp.core.terminal import console, progress
+from tfapp.core.terminal import console
 
 if TYPE_CHECKING:
     from tfapp.apps.monitor.service import Monitor
@@ -28,7 +28,7 @@ def show_monitor(monitor: Monitor) -> None:
     screen.rule("2. Two days of real texts: on the second, from noon, customers complain for six hours")
     stream = monitor.home / "stream.jsonl"
     _write_stream(stream)
-    with progress("Monitoring", "texts") as advance:
+    with monitor.show_progress("Monitoring", "texts") as advance:
         outcome = monitor.run([stream], follow=False, on_progress=lambda total: advance(total.stored))
     queries = monitor.queries
     output.show_outcome(outcome, queries.counts(), as_json=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tfapp.apps.recommend import output
 from tfapp.core.files import write_json_lines
-from tfapp.core.terminal import console, progress
+from tfapp.core.terminal import console
 
 if TYPE_CHECKING:
     from tfapp.apps.recommend.service import Recommend
@@ -22,7 +22,7 @@ _ABOUT: Final = "mobile phones and the networks that they run on"
 def show_recommend(service: Recommend) -> None:
     """Recommends BBC News to simulated readers, with reasons, and evaluates the lists."""
     screen = console()
-    items, events = _write_data(service.home / "data")
+    items, events = _write_data(service)
     screen.rule("1. News, and readers who are simulated")
     screen.print(
         "The articles are BBC News of 2004 and 2005. Their days are drawn by chance, and the readers are made up:\n"
@@ -48,16 +48,17 @@ def show_recommend(service: Recommend) -> None:
     screen.print("Your own   tfapp recommend items FILE.csv, then events FILE.csv", soft_wrap=True)
 
 
-def _write_data(folder: Path) -> tuple[Path, Path]:
+def _write_data(service: Recommend) -> tuple[Path, Path]:
     """Writes the articles and the simulated events as files that the commands read."""
     from tfapp import assets
     from tfapp.apps.recommend.simulated_readers import publish, simulate
 
-    with progress("Bringing bbc-news", "bytes") as advance:
+    with service.show_progress("Bringing bbc-news", "bytes") as advance:
         file = assets.pull("bbc-news", on_progress=advance) / "data.jsonl"
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     # Every second one: all of them take twice as long to embed, and show nothing more.
     articles = publish(rows[::2])
+    folder = service.home / "data"
     items, events = folder / "items.jsonl", folder / "events.jsonl"
     write_json_lines(
         items,

@@ -39,7 +39,7 @@ from tfapp.apps.shared.model_errors import translate_client_errors
 from tfapp.apps.shared.record_reader import read_records
 from tfapp.apps.shared.vector_index import VectorIndex, open_index
 from tfapp.core.files import write_json_lines
-from tfapp.core.terminal import progress, track
+from tfapp.core.progress import track
 from tfapp.errors import DataError
 
 __all__ = ["ItemsAdded", "Recommend"]
@@ -75,7 +75,8 @@ class Recommend(Application[RecommendSettings]):
     @property
     def embedder(self) -> EmbeddingModel:
         """Returns the embedding model."""
-        return EmbeddingModel(self.models, self.settings.embedder, self.settings.embedder_preset, self.wait)
+        name, preset = self.settings.embedder, self.settings.embedder_preset
+        return EmbeddingModel(self.models, name, preset, self.wait, show_progress=self.show_progress)
 
     def add_items(
         self,
@@ -98,7 +99,7 @@ class Recommend(Application[RecommendSettings]):
                 on with by the same call.
         """
         self.keep_settings()
-        with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
+        with self.show_progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_items(read_records(Path(file), encoding=encoding), source=str(file), columns=columns)
             addition = self.catalogue.add_items(str(file), track(rows, advance))
         _, vector_count = self.embedder.embed_missing(self.catalogue.vectors, quiet=quiet)
@@ -124,7 +125,7 @@ class Recommend(Application[RecommendSettings]):
             TfappError: File, settings or database.
         """
         self.keep_settings()
-        with progress(f"Reading {file}", "rows", quiet=quiet) as advance:
+        with self.show_progress(f"Reading {file}", "rows", quiet=quiet) as advance:
             rows = read_events(read_records(Path(file), encoding=encoding), source=str(file), columns=columns)
             return self.catalogue.add_events(str(file), track(rows, advance))
 
@@ -139,7 +140,7 @@ class Recommend(Application[RecommendSettings]):
         """
         item_matrix, log, identity = self._load_events()
         self._write_pairs(item_matrix, log)
-        with self._pairs(item_matrix) as pairs, progress("Learning", "lists", quiet=quiet) as advance:
+        with self._pairs(item_matrix) as pairs, self.show_progress("Learning", "lists", quiet=quiet) as advance:
             learning = learn_ranking(item_matrix, log, self.settings, pairs=pairs, on_progress=advance)
         if learning.ranking is None:
             raise DataError(
@@ -163,7 +164,7 @@ class Recommend(Application[RecommendSettings]):
             TfappError: As of `train`.
         """
         item_matrix, log, _ = self._load_events()
-        with self._pairs(item_matrix) as pairs, progress("Evaluating", "lists", quiet=quiet) as advance:
+        with self._pairs(item_matrix) as pairs, self.show_progress("Evaluating", "lists", quiet=quiet) as advance:
             return evaluate(item_matrix, log, self.settings, share=share, after=after, pairs=pairs, on_progress=advance)
 
     @contextmanager

@@ -12,6 +12,8 @@ from tfapp.apps.shared.settings import ApplicationSettings, load_settings
 from tfapp.apps.shared.store import Store, make_private_folder
 from tfapp.core.clock import Clock, utc_now
 from tfapp.core.files import narrow, write_text
+from tfapp.core.progress import ShowProgress
+from tfapp.core.progress_bar import progress
 from tfapp.core.remote_server import RemoteServer
 
 __all__ = ["Application"]
@@ -34,6 +36,7 @@ class Application(Generic[S]):
         server: The model server; None: one is started when it is needed, on the folder's models.
         clock: Tells the time.
         wait: Longest time to wait until that server has the models, in seconds.
+        show_progress: Shows work that takes a while; by default a bar on a terminal or in a notebook.
     """
 
     kind: ClassVar[type[ApplicationSettings]]
@@ -45,6 +48,7 @@ class Application(Generic[S]):
     server: RemoteServer | None = None
     clock: Clock = utc_now
     wait: float = 60.0
+    show_progress: ShowProgress = progress
 
     @classmethod
     def open(

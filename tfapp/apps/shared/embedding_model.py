@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tfapp import api
 from tfapp.apps.shared.application_models import ApplicationModels
@@ -12,7 +12,7 @@ from tfapp.apps.shared.embedding_client import EmbeddingClient
 from tfapp.apps.shared.model_errors import translate_client_errors
 from tfapp.apps.shared.vector_index import embed_new
 from tfapp.apps.shared.vector_store import VectorStore
-from tfapp.core.terminal import progress
+from tfapp.core.progress import ShowProgress
 from tfapp.registry import versions
 from tfapp.workflows import version_catalogue
 
@@ -28,12 +28,14 @@ class EmbeddingModel:
         name: Its name there.
         preset: What is exported by that name where there is none; None: it is served already.
         wait: Longest time to wait until the server has it, in seconds.
+        show_progress: Shows the embedding of many texts.
     """
 
     models: ApplicationModels
     name: str
     preset: str | None = None
     wait: float = 60.0
+    show_progress: ShowProgress = field(kw_only=True)
 
     def embed_missing(self, vectors: VectorStore, *, quiet: bool = False) -> tuple[str, int]:
         """Embeds the texts that have no vector yet; where there are none, no server is started.
@@ -47,7 +49,7 @@ class EmbeddingModel:
         identity = self._local_version(quiet=quiet)
         if identity is not None and not vectors.texts_without_vectors(identity):
             return identity, 0
-        with self.client() as embedder, progress("Embedding", "texts", quiet=quiet) as advance:
+        with self.client() as embedder, self.show_progress("Embedding", "texts", quiet=quiet) as advance:
             return embedder.identity, embed_new(vectors, embedder, advance)
 
     @contextmanager

@@ -34,7 +34,7 @@ from tfapp.apps.support.slots import check_template
 from tfapp.apps.support.word_index import WordIndex
 from tfapp.config import DataSettings
 from tfapp.core.files import write_json_lines
-from tfapp.core.terminal import progress, track
+from tfapp.core.progress import track
 from tfapp.data import resolve
 from tfapp.errors import DataError, TrainingError
 
@@ -112,7 +112,7 @@ class Support(Application[SupportSettings]):
         path = resolve(source, DataSettings(train=source)).path
         templates = _templates(answers, encoding) if answers else {}
         self.keep_settings()
-        with progress(f"Reading {source}", "rows", quiet=quiet) as advance:
+        with self.show_progress(f"Reading {source}", "rows", quiet=quiet) as advance:
             rows = read_qa_pairs(read_records(path, encoding=encoding), pair_columns, source=source)
             addition = self.knowledge.add(source, track(rows, advance))
         self.knowledge.set_answers(templates)
@@ -187,7 +187,8 @@ class Support(Application[SupportSettings]):
 
     def _embed(self, *, quiet: bool) -> tuple[int, int]:
         """Embeds new texts, and returns how many, and how many vectors the index added."""
-        embedder = EmbeddingModel(self.models, self.settings.embedder, self.settings.embedder_preset, self.wait)
+        name, preset = self.settings.embedder, self.settings.embedder_preset
+        embedder = EmbeddingModel(self.models, name, preset, self.wait, show_progress=self.show_progress)
         identity, vector_count = embedder.embed_missing(self.knowledge.vectors, quiet=quiet)
         _, index_count = open_index(self.home, self.knowledge.vectors, identity)
         return vector_count, index_count

@@ -12,7 +12,8 @@ from typing import Any, Final
 from tfapp.config import Experiment, dump_toml
 from tfapp.config.search_space import SearchDimension
 from tfapp.core.files import write_json, write_text
-from tfapp.core.terminal import Advance, progress
+from tfapp.core.progress import Advance
+from tfapp.core.progress_bar import progress
 from tfapp.core.wording import pluralize
 from tfapp.errors import SettingsError, TrainingError
 from tfapp.workflows.search.result import TrialResult

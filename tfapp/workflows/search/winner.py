@@ -12,7 +12,7 @@ from typing import Any
 from tfapp.config import Experiment, dump_toml
 from tfapp.core.files import private_folder, write_json, write_text
 from tfapp.core.locks import process_lock
-from tfapp.core.terminal import progress
+from tfapp.core.progress_bar import progress
 from tfapp.errors import TrainingError
 from tfapp.workflows.search.engine import OnSearchEvent
 from tfapp.workflows.search.result import SeedResult
