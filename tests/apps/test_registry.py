@@ -38,6 +38,7 @@ def _application(templates: Path) -> WebApplication[list[str]]:
         close_session=list.clear,
         make_pages=NotePages,
         templates=templates,
+        static=templates,
         make_tile=lambda notes: OverviewTile("All notes", "/notes", len(notes) if notes else None, "notes"),
         unlabelled_texts=lambda notes, most: UnlabelledTexts("notes", ["news"], notes[:most]),
     )
@@ -48,6 +49,7 @@ def test_a_new_application_is_mounted_by_its_entry_alone(tmp_path: Path, monkeyp
     (tmp_path / "templates" / "notes.html").write_text(
         '{% extends "base.html" %}{% block main %}{{ notes | join(" and ") }}{% endblock %}', encoding="utf-8"
     )
+    (tmp_path / "templates" / "notes.css").write_text(".note { color: red; }", encoding="utf-8")
     pages = _application(tmp_path / "templates")
     spec = ApplicationSpec("notes", commands=lambda: pytest.fail("a console needs no commands"), pages=lambda: pages)
     monkeypatch.setattr("tfapp.console.console_state.APPLICATIONS", (*APPLICATIONS, spec))
@@ -60,6 +62,7 @@ def test_a_new_application_is_mounted_by_its_entry_alone(tmp_path: Path, monkeyp
         assert "Notes is not set up here yet" in text_of(refused.text)
         (tmp_path / "home" / "notes").mkdir(parents=True)
         (tmp_path / "home" / "notes" / "settings.toml").write_text("milk bread", encoding="utf-8")
+        assert site.get("/static/notes/notes.css").text == ".note { color: red; }"
         assert "milk and bread" in text_of(site.get("/notes").text)
         assert "All notes 2 notes" in text_of(site.get("/").text)
         site.post("/labelling/notes", {"model": "news"})

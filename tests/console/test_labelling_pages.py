@@ -38,6 +38,8 @@ def test_the_least_certain_text_comes_first_and_its_label_is_kept(site: Site) ->
     path = pool_of(site, "one.jsonl", TEXTS)
     page = site.get(path).text
     assert shown(page) == "money match"
+    (link,) = re.findall(r'href="(/static/console/[^"]+)"', page)
+    assert ".to-label" in site.get(link).text
     assert "The model says money (50.0 %) · uncertainty 1.00" in text_of(page)
     after = site.post(f"{path}/label", {"text": number(page), "label": "sport", "by": "margin"})
     assert shown(after.text) == "match match match money"

@@ -57,6 +57,22 @@ TRIED = tuple(
 )
 
 
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("/", []),
+        ("/support", ["/static/support/pages.css"]),
+        ("/monitor", ["/static/monitor/pages.css"]),
+        ("/recommend", ["/static/recommend/pages.css"]),
+    ],
+)
+def test_a_page_links_the_stylesheets_that_all_share_and_its_folders_own(site: Site, path: str, own: list[str]) -> None:
+    links = re.findall(r'<link rel="stylesheet" href="([^"]+)">', site.get(path).text)
+    assert links == ["/static/console.css", "/static/pages.css", *own]
+    for link in links:
+        assert site.get(link).headers["content-type"].startswith("text/css")
+
+
 @pytest.mark.parametrize("path", [*PAGES, *TRIED])
 def test_a_page_is_sound(site: Site, path: str) -> None:
     outline = Outline(site.get(path).text)

@@ -23,7 +23,8 @@ def test_without_the_password_nothing_is_shown(locked: Site) -> None:
     assert "news" not in locked.get("/models").text
     assert locked.browser.post("/labelling", data={}).status_code == 401
     assert locked.get("/labelling/export/news", follow_redirects=False).status_code == 303
-    assert locked.get("/static/console.css").status_code == 200
+    for path in ("/static/console.css", "/static/support/pages.css"):
+        assert locked.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/labelling", "/try/models/news", "/support/chat/c", "/support/learn", "/logout"])
@@ -45,13 +46,14 @@ def test_a_form_of_another_site_is_refused_even_with_a_token(site: Site, headers
 
 
 def test_every_page_forbids_scripts_of_others(site: Site) -> None:
-    for path in ("/", "/models", "/nowhere", "/static/console.js"):
+    for path in ("/", "/models", "/nowhere", "/static/console.js", "/static/monitor/pages.css"):
         headers = site.get(path).headers
         assert "script-src 'self'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
     assert site.get("/").headers["cache-control"] == "no-store"
+    assert site.get("/static/monitor/pages.css").headers["cache-control"] == "no-cache"
 
 
 def test_too_large_a_request_is_refused(site: Site) -> None:

@@ -35,7 +35,8 @@ from tfapp.web.views import Views
 
 __all__ = ["make_app"]
 
-_STATIC: Final = Path(tfapp.web.__path__[0]) / "static"
+_SHARED_STATIC: Final = Path(tfapp.web.__path__[0]) / "static"
+_STATIC: Final = Path(__file__).parent / "static"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 # Pages that are made at the same time; most of them wait for a model or the database.
 _THREADS: Final = 100
@@ -67,7 +68,7 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
     )
     routes = [route for page in pages for route in page.routes()]
     return Starlette(
-        routes=[*routes, Mount("/static", StaticFiles(directory=_STATIC), name="static")],
+        routes=[*routes, *_static_files(state)],
         middleware=[
             Middleware(SessionCookies, access=access, sessions=sessions),
             Middleware(RequestGuard, access=access, longest={"/train": LARGEST_UPLOAD + LONGEST_BODY}),
@@ -75,6 +76,14 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
         exception_handlers=views.handlers,
         lifespan=_lifespan(state),
     )
+
+
+def _static_files(state: ConsoleState) -> list[Mount]:
+    """Returns the routes of stylesheets: those of each folder first, then those that all pages share."""
+    folders = {application.name: application.static for application in state.applications if application.static}
+    folders["console"] = _STATIC
+    mounts = [Mount(f"/static/{name}", StaticFiles(directory=folder)) for name, folder in folders.items()]
+    return [*mounts, Mount("/static", StaticFiles(directory=_SHARED_STATIC), name="static")]
 
 
 def _lifespan(state: ConsoleState) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

@@ -93,6 +93,7 @@ class WebApplication(Generic[T]):
         templates: The folder of their templates.
         make_tile: Sums up its session for the overview; None stands for an application that was not begun.
         unlabelled_texts: Returns its newest texts for people to label, at most so many; None: it has none.
+        static: The folder of their stylesheets, served below `/static/NAME`; None: they have none of their own.
     """
 
     name: str
@@ -104,6 +105,7 @@ class WebApplication(Generic[T]):
     templates: Path
     make_tile: Callable[[T | None], OverviewTile]
     unlabelled_texts: Callable[[T, int], UnlabelledTexts] | None = None
+    static: Path | None = None
 
 
 class AppState:

@@ -208,5 +208,6 @@ MONITOR: Final = WebApplication(
     templates=Path(__file__).parent / "templates",
     make_tile=_tile,
     unlabelled_texts=_unlabelled_texts,
+    static=Path(__file__).parent / "static",
 )
 """The application as the console mounts it."""

@@ -110,5 +110,6 @@ RECOMMEND: Final = WebApplication(
     make_pages=RecommendPages,
     templates=Path(__file__).parent / "templates",
     make_tile=_tile,
+    static=Path(__file__).parent / "static",
 )
 """The application as the console mounts it."""

@@ -147,5 +147,6 @@ SUPPORT: Final = WebApplication(
     make_pages=SupportPages,
     templates=Path(__file__).parent / "templates",
     make_tile=_tile,
+    static=Path(__file__).parent / "static",
 )
 """The application as the console mounts it."""
