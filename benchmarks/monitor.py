@@ -24,6 +24,7 @@ from typing import Any
 
 from harness import home_folder
 
+from tfapp import api
 from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import IngestCounts
 from tfapp.apps.monitor.message import ClassifiedMessage, Message
@@ -79,9 +80,9 @@ def _classify_all(monitor: Monitor) -> dict[str, dict[str, tuple[ClassifiedMessa
     from tfapp.apps.monitor.classifier_client import ClassifierClient
 
     pools = [
-        rated_pool("tweets", share=QUIET, per_window=0, unseen_only=True),
-        rated_pool("product-reviews", share=QUIET, per_window=0),
-        news_pool(per_window=0),
+        rated_pool("tweets", api.load_data, share=QUIET, per_window=0, unseen_only=True),
+        rated_pool("product-reviews", api.load_data, share=QUIET, per_window=0),
+        news_pool(api.load_data, per_window=0),
     ]
     answers_by_source: dict[str, dict[str, tuple[ClassifiedMessage, bool]]] = {}
     with monitor.models.client() as client:
@@ -211,8 +212,8 @@ def _hits(alert: AlertRow, surge: Surge) -> bool:
 def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
     """Measures texts a second from a file to the database, classified by the embedded server."""
     pools = [
-        rated_pool("tweets", share=QUIET, per_window=25),
-        rated_pool("product-reviews", share=QUIET, per_window=25),
+        rated_pool("tweets", api.load_data, share=QUIET, per_window=25),
+        rated_pool("product-reviews", api.load_data, share=QUIET, per_window=25),
     ]
     stream = monitor.home / "speed.jsonl"
     write_json_lines(stream, islice(replay(pools, 10_000), texts))

@@ -27,7 +27,7 @@ def show_monitor(monitor: Monitor) -> None:
         output.show_model(line, as_json=False)
     screen.rule("2. Two days of real texts: on the second, from noon, customers complain for six hours")
     stream = monitor.home / "stream.jsonl"
-    _write_stream(stream)
+    _write_stream(monitor, stream)
     with monitor.show_progress("Monitoring", "texts") as advance:
         outcome = monitor.run([stream], follow=False, on_progress=lambda total: advance(total.stored))
     queries = monitor.queries
@@ -44,10 +44,10 @@ def show_monitor(monitor: Monitor) -> None:
     screen.print("Your own   tfapp monitor run FILE.jsonl, with text, time, source and id", soft_wrap=True)
 
 
-def _write_stream(file: Path) -> None:
+def _write_stream(monitor: Monitor, file: Path) -> None:
     """Writes news and reviews, of which one in five is negative, and four in five for six hours of the second day."""
     from tfapp.apps.monitor.replay import Surge, news_pool, rated_pool, replay
 
-    reviews = rated_pool("product-reviews", share=0.2, per_window=24)
+    reviews = rated_pool("product-reviews", monitor.load_data, share=0.2, per_window=24)
     surge = Surge(reviews.source, start=36, windows=6, share=0.8)
-    write_json_lines(file, replay([news_pool(per_window=8), reviews], _WINDOWS, [surge], seed=1))
+    write_json_lines(file, replay([news_pool(monitor.load_data, per_window=8), reviews], _WINDOWS, [surge], seed=1))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from tfapp import api
+from tfapp.data import Splits
 
 __all__ = ["ReplaySource", "Surge", "news_pool", "rated_pool", "replay"]
 
@@ -39,25 +39,28 @@ class Surge:
     share: float
 
 
-def rated_pool(data: str, *, share: float, per_window: float, unseen_only: bool = False) -> ReplaySource:
+def rated_pool(
+    data: str, load: Callable[[str], Splits], *, share: float, per_window: float, unseen_only: bool = False
+) -> ReplaySource:
     """Returns the texts of a data set that is labelled negative, neutral and positive.
 
     Args:
         data: Its name.
+        load: Reads a data set by its name, as `tfapp.load_data` does.
         share: The share of negative texts in quiet times.
         per_window: Texts of a window, in the mean.
         unseen_only: The texts of its test split alone, as a model has learnt from the others.
     """
-    splits = api.load_data(data)
+    splits = load(data)
     tables = (splits.test,) if unseen_only else (splits.train, splits.dev, splits.test)
     rows = [(str(row["text"]), row["label"] == "negative") for table in tables for row in table.to_pylist()]
     negative = [text for text, is_negative in rows if is_negative]
     return ReplaySource(data, negative, [text for text, is_negative in rows if not is_negative], share, per_window)
 
 
-def news_pool(*, per_window: float) -> ReplaySource:
+def news_pool(load: Callable[[str], Splits], *, per_window: float) -> ReplaySource:
     """Returns beginnings of BBC News articles that no model was trained on; they have no sentiment."""
-    texts = [" ".join(str(text).split("\n\n")[:2]) for text in api.load_data("bbc-news").test["text"].to_pylist()]
+    texts = [" ".join(str(text).split("\n\n")[:2]) for text in load("bbc-news").test["text"].to_pylist()]
     return ReplaySource("bbc-news", texts, texts, 0.0, per_window)
 
 

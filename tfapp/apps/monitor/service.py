@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tfapp_client import Client
 
+from tfapp import api
 from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import IngestCounts, Reader
 from tfapp.apps.monitor.classifier_client import ClassifierClient
@@ -35,6 +36,7 @@ from tfapp.apps.monitor.sinks.mail import MailSink
 from tfapp.apps.monitor.sinks.sink import Sink
 from tfapp.apps.monitor.sinks.webhook import WebhookSink
 from tfapp.apps.shared.application import Application
+from tfapp.data import Splits
 from tfapp.errors import DataError, SettingsError
 
 __all__ = ["Monitor"]
@@ -120,6 +122,15 @@ class Monitor(Application[MonitorSettings]):
                     self.models.wait_until_ready(client, name, self.wait)
             with deliveries.delivery_threads():
                 return self._pipeline(client, mapping, ending, everyone).run(readers, on_progress)
+
+    @staticmethod
+    def load_data(data: str) -> Splits:
+        """Reads, cleans and splits labelled texts by the name of their data set, for a stream that is replayed.
+
+        Raises:
+            TfappError: They cannot be brought or used.
+        """
+        return api.load_data(data)
 
     def resend(self, alert: int | None = None) -> int:
         """Queues undeliverable notifications again, for `run` to send, and returns how many.

@@ -50,12 +50,9 @@ def show_recommend(service: Recommend) -> None:
 
 def _write_data(service: Recommend) -> tuple[Path, Path]:
     """Writes the articles and the simulated events as files that the commands read."""
-    from tfapp import assets
     from tfapp.apps.recommend.simulated_readers import publish, simulate
 
-    with service.show_progress("Bringing bbc-news", "bytes") as advance:
-        file = assets.pull("bbc-news", on_progress=advance) / "data.jsonl"
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in service.pull("bbc-news").read_text(encoding="utf-8").splitlines()]
     # Every second one: all of them take twice as long to embed, and show nothing more.
     articles = publish(rows[::2])
     folder = service.home / "data"

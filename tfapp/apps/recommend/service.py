@@ -20,6 +20,7 @@ from threading import Lock
 
 from tfapp_client import Client
 
+from tfapp import assets
 from tfapp.apps.recommend.catalogue import Catalogue, TrainedRanking
 from tfapp.apps.recommend.evaluation import ListEvaluation, evaluate
 from tfapp.apps.recommend.event_log import EventLog
@@ -77,6 +78,15 @@ class Recommend(Application[RecommendSettings]):
         """Returns the embedding model."""
         name, preset = self.settings.embedder, self.settings.embedder_preset
         return EmbeddingModel(self.models, name, preset, self.wait, show_progress=self.show_progress)
+
+    def pull(self, data: str) -> Path:
+        """Brings a data set of the catalogue, unless it is here, and returns its file.
+
+        Raises:
+            AssetError: It is unknown, or cannot be brought.
+        """
+        with self.show_progress(f"Bringing {data}", "bytes") as advance:
+            return assets.pull(data, on_progress=advance) / "data.jsonl"
 
     def add_items(
         self,
