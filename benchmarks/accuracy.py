@@ -136,7 +136,7 @@ def main() -> None:
             results.append(AccuracyResult(name, "", row.reach))
             for _ in measure(row, results[-1], options, Path(folder)):
                 if options.output:
-                    report = {"rows": [asdict(one) for one in results], "environment": environment(*PACKAGES)}
+                    report = {"rows": [asdict(result) for result in results], "environment": environment(*PACKAGES)}
                     write_report(options.output, report)
     print_table(results)
 
@@ -215,9 +215,9 @@ def print_table(results: list[AccuracyResult]) -> None:
 
 
 def cells(result: AccuracyResult) -> tuple[str, ...]:
-    scores = [one.score for one in result.ours]
-    also = [one.also for one in result.ours if one.also is not None]
-    theirs = [one.score for one in result.theirs]
+    scores = [run.score for run in result.ours]
+    also = [run.also for run in result.ours if run.also is not None]
+    theirs = [run.score for run in result.theirs]
     return (
         result.name,
         result.measure,
@@ -227,7 +227,7 @@ def cells(result: AccuracyResult) -> tuple[str, ...]:
         f"{100 * result.reach:.1f}" if result.reach else "the peer's",
         f"{100 * statistics.mean(also):.2f}" if also else "",
         f"{100 * statistics.mean(theirs):.2f}" if theirs else "",
-        f"{statistics.mean(one.seconds for one in result.ours):.0f}",
+        f"{statistics.mean(run.seconds for run in result.ours):.0f}",
     )
 
 

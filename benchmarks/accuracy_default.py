@@ -112,7 +112,9 @@ def measure_defaults(
             for line in _lines(tables[-1]):
                 print(line, flush=True)
             if output:
-                write_report(output, {"tables": [asdict(one) for one in tables], "environment": environment("tfapp")})
+                write_report(
+                    output, {"tables": [asdict(table) for table in tables], "environment": environment("tfapp")}
+                )
     for line in _significant(tables):
         print(line)
 
@@ -151,7 +153,9 @@ def _compare(ours: DefaultRun, run_lines: Callable[..., list[Any]], peers: Peers
 
     rows = run_lines([sys.executable, str(HERE / "accuracy_rows.py"), ours.path], Path())[-1]
     run = tfapp.open_run(ours.path)
-    way = next((one["name"] for one in run.folder.read_if_there("candidates", []) if one["chosen"]), "")
+    way = next(
+        (candidate["name"] for candidate in run.folder.read_if_there("candidates", []) if candidate["chosen"]), ""
+    )
     table = ComparisonTable(
         ours.data,
         run.evaluation.main_name,

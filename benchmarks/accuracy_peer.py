@@ -83,7 +83,7 @@ class TaggingPeer:
     def _tags(self, row: dict[str, Any]) -> list[int]:
         tags, start = [], 0
         for word in row["text"].split(" "):
-            span = next((one for one in row["label"] if one["start"] <= start < one["end"]), None)
+            span = next((entity for entity in row["label"] if entity["start"] <= start < entity["end"]), None)
             prefix = "B" if span and span["start"] == start else "I"
             tags.append(self.labels.index(f"{prefix}-{span['label']}") if span else 0)
             start += len(word) + 1

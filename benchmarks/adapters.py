@@ -99,10 +99,10 @@ def main() -> None:
 def print_plan(trainings: dict[str, Any], options: argparse.Namespace) -> None:
     for part in options.part:
         counts = {name: max(len(WAYS[name].rates), 1) + options.seeds - 1 for name in options.ways}
-        done = sum(key.startswith(tuple(f"{part}; {name};" for name in options.ways)) for key in trainings)
-        left = sum(counts.values()) - done
-        hours = left * PARTS[part] * (options.train_rows or 7000) / 2000 / 3600
-        print(f"{part}: {left} trainings left, about {hours:.1f} hours")
+        finished_count = sum(key.startswith(tuple(f"{part}; {name};" for name in options.ways)) for key in trainings)
+        missing_count = sum(counts.values()) - finished_count
+        hours = missing_count * PARTS[part] * (options.train_rows or 7000) / 2000 / 3600
+        print(f"{part}: {missing_count} trainings left, about {hours:.1f} hours")
 
 
 def measure(part: str, report: dict[str, Any], options: argparse.Namespace, folder: Path) -> None:
@@ -136,18 +136,21 @@ def read_report(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
 
 def cap_rows(file: Path, folder: Path, count: int) -> Path:
     """Writes some of a file's rows, drawn by a fixed seed, to a file of the same name in a folder; with 0 all."""
-    capped = folder / file.name
+    capped_file = folder / file.name
     if not count:
-        return Path(shutil.copyfile(file, capped)).resolve()
+        return Path(shutil.copyfile(file, capped_file)).resolve()
     draw = random.Random(0)
-    with file.open(newline="", encoding="utf-8") as lines, capped.open("w", newline="", encoding="utf-8") as target:
+    with (
+        file.open(newline="", encoding="utf-8") as lines,
+        capped_file.open("w", newline="", encoding="utf-8") as target,
+    ):
         if file.suffix == ".csv":
             header, *rows = csv.reader(lines)
             csv.writer(target).writerows([header, *draw.sample(rows, min(count, len(rows)))])
-            return capped.resolve()
+            return capped_file.resolve()
         blocks = list(sentences(lines)) if file.suffix == ".conll" else list(lines)
         target.writelines(draw.sample(blocks, min(count, len(blocks))))
-    return capped.resolve()
+    return capped_file.resolve()
 
 
 def sentences(lines: Iterator[str]) -> Iterator[str]:
@@ -173,8 +176,8 @@ def chosen_rate(trainings: dict[str, Any], part: str, name: str) -> float | None
     """Returns the rate that was best on dev with the first seed, of those that were measured."""
     rates = WAYS[name].rates
     scores = {rate: trainings.get(training_key(part, name, rate, FIRST_SEED), {}).get("dev") for rate in rates}
-    measured = {rate: score for rate, score in scores.items() if score is not None}
-    return max(measured, key=lambda rate: measured[rate], default=None)
+    known_scores = {rate: score for rate, score in scores.items() if score is not None}
+    return max(known_scores, key=lambda rate: known_scores[rate], default=None)
 
 
 def training_key(part: str, name: str, rate: float | None, seed: int) -> str:
@@ -240,7 +243,7 @@ def print_results(trainings: dict[str, Any], options: argparse.Namespace) -> Non
             keys = [training_key(part, name, rate, seed) for seed in range(FIRST_SEED, FIRST_SEED + options.seeds)]
             rows.append((part, name, f"{rate:g}" if rate else "", *cells([trainings[key] for key in keys])))
     print_table(header, rows)
-    print(f"{sum(one['seconds'] for one in trainings.values()) / 3600:.2f} hours in all")
+    print(f"{sum(training['seconds'] for training in trainings.values()) / 3600:.2f} hours in all")
 
 
 def cells(runs: Sequence[dict[str, Any]]) -> tuple[str, ...]:

@@ -42,15 +42,15 @@ def measures(call: Call, streams: Mapping[str, Sequence[str]]) -> Callable[[str]
     """
 
     def answer(question: str) -> Any:
-        what, stream, *numbers = question.split()
+        command, stream, *numbers = question.split()
         lines = list(streams[stream])
-        if what == "one":
+        if command == "one":
             return median_latency(call, lines)
-        if what == "load":
+        if command == "load":
             callers, rows, seconds = numbers
             return load(call, lines, int(callers), int(rows), float(seconds))
         rows, count = map(int, numbers)
-        return rate(call, (sorted_within(lines) if what == "sorted" else lines)[:count], rows)
+        return rate(call, (sorted_within(lines) if command == "sorted" else lines)[:count], rows)
 
     return answer
 
@@ -59,9 +59,9 @@ def median_latency(call: Call, lines: list[str]) -> float:
     """Returns the median milliseconds of one text, asked one after another."""
     latencies = []
     for line in itertools.islice(itertools.cycle(lines[:_CALLS]), 2 * _CALLS):
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         call([line])
-        latencies.append(time.perf_counter() - began)
+        latencies.append(time.perf_counter() - start_time)
     # The first round meets each length for the first time.
     return statistics.median(latencies[_CALLS:]) * 1e3
 
@@ -69,21 +69,21 @@ def median_latency(call: Call, lines: list[str]) -> float:
 def rate(call: Call, lines: list[str], rows: int) -> float:
     """Returns the texts a second of one caller."""
     requests = [lines[at : at + rows] for at in range(0, len(lines), rows)]
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     for request in requests:
         call(request)
-    return len(lines) / (time.perf_counter() - began)
+    return len(lines) / (time.perf_counter() - start_time)
 
 
 def load(call: Call, lines: list[str], callers: int, rows: int, seconds: float) -> dict[str, float]:
     """Returns texts a second of callers that ask without a pause, and the CPU milliseconds a text of their process."""
     requests = itertools.cycle([lines[at : at + rows] for at in range(0, len(lines), rows)])
     lock = threading.Lock()
-    began, cpu = time.perf_counter(), time.process_time()
+    start_time, cpu = time.perf_counter(), time.process_time()
 
     def caller(_index: int) -> int:
         count = 0
-        while time.perf_counter() - began < seconds:
+        while time.perf_counter() - start_time < seconds:
             with lock:
                 request = next(requests)
             call(request)
@@ -94,7 +94,7 @@ def load(call: Call, lines: list[str], callers: int, rows: int, seconds: float) 
         total = sum(pool.map(caller, range(callers)))
     return {
         "rows": total,
-        "rows_per_second": total / (time.perf_counter() - began),
+        "rows_per_second": total / (time.perf_counter() - start_time),
         CALLERS: (time.process_time() - cpu) / total * 1e3,
     }
 

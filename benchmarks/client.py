@@ -170,10 +170,10 @@ def measure_seconds(operation: Operation) -> float:
 
 
 def batch(operation: Operation, count: int) -> float:
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     for _ in range(count):
         operation()
-    return time.perf_counter() - began
+    return time.perf_counter() - start_time
 
 
 def steady(operation: Operation, callers: int = 1, clock: Callable[[], float] = time.perf_counter) -> float:
@@ -188,14 +188,14 @@ def steady(operation: Operation, callers: int = 1, clock: Callable[[], float] = 
             counts[index] += 1
 
     threads = [threading.Thread(target=caller, args=(index,)) for index in range(callers)]
-    began = clock()
+    start_time = clock()
     for thread in threads:
         thread.start()
     deadline.wait(_TURN_SECONDS)
     deadline.set()
     for thread in threads:
         thread.join()
-    return (clock() - began) / sum(counts)
+    return (clock() - start_time) / sum(counts)
 
 
 def texts(count: int) -> list[str]:
@@ -214,19 +214,19 @@ def measures(
     """Returns the same operations for both contenders."""
     array, strings = floats(), texts(1000)
     in_content, in_strings = encode(array), encode(strings)
-    one, batch_of_texts = texts(1), texts(64)
+    one_text, batch_of_texts = texts(1), texts(64)
     return {
         "encode_floats": functools.partial(measure_seconds, lambda: encode(array)),
         "encode_strings": functools.partial(measure_seconds, lambda: encode(strings)),
-        "encode_one_text": functools.partial(measure_seconds, lambda: encode(one)),
+        "encode_one_text": functools.partial(measure_seconds, lambda: encode(one_text)),
         "decode_tensor_content": functools.partial(measure_seconds, lambda: decode(in_content)),
         "decode_float_val": functools.partial(measure_seconds, lambda: decode(from_fields)),
         "decode_strings": functools.partial(measure_seconds, lambda: decode(in_strings)),
-        "call_one_text": functools.partial(steady, lambda: predict("small", one)),
+        "call_one_text": functools.partial(steady, lambda: predict("small", one_text)),
         # The time that the calling process computes, with gRPC's threads.
-        "call_one_text_cpu": functools.partial(steady, lambda: predict("small", one), clock=time.process_time),
+        "call_one_text_cpu": functools.partial(steady, lambda: predict("small", one_text), clock=time.process_time),
         "call_64_texts": functools.partial(steady, lambda: predict("large", batch_of_texts)),
-        "call_8_threads": functools.partial(steady, lambda: predict("small", one), callers=8),
+        "call_8_threads": functools.partial(steady, lambda: predict("small", one_text), callers=8),
     }
 
 

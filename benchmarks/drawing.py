@@ -39,14 +39,14 @@ def style_axes(axes: Axes, *, grid: str = "both") -> None:
 def draw_bars(axes: Axes, rounds: Mapping[str, Sequence[float]], colors: Mapping[str, str], *, unit: str) -> None:
     """Draws a bar for each contender, of the median round, with a line from the lowest to the highest."""
     spreads = {name: spread(values) for name, values in rounds.items()}
-    most = max(values["highest"] for values in spreads.values())
+    highest = max(values["highest"] for values in spreads.values())
     style_axes(axes, grid="x")
     for index, (name, values) in enumerate(spreads.items()):
         axes.barh(index, values["median"], height=0.66, color=colors[name], linewidth=0)
         axes.plot([values["lowest"], values["highest"]], [index, index], color=INK, linewidth=1)
         label = f"{values['median']:,.0f}" if values["median"] >= 100 else f"{values['median']:.3g}"
-        axes.text(values["highest"] + most * 0.02, index, label, va="center", fontsize=8, color=INK)
-    axes.set(yticks=range(len(spreads)), yticklabels=list(spreads), xlim=(0, most * 1.18))
+        axes.text(values["highest"] + highest * 0.02, index, label, va="center", fontsize=8, color=INK)
+    axes.set(yticks=range(len(spreads)), yticklabels=list(spreads), xlim=(0, highest * 1.18))
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(unit, color=INK, fontsize=8)

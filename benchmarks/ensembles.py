@@ -41,7 +41,12 @@ def main() -> None:
     add_options(parser)
     options = parser.parse_args()
     options.runs, options.output = options.runs.resolve(), options.output.resolve()
-    measurements = [one for name in options.sets for start in options.starts for one in plan_set(name, start, options)]
+    measurements = [
+        measurement
+        for name in options.sets
+        for start in options.starts
+        for measurement in plan_set(name, start, options)
+    ]
     print_results(run_measurements(measurements, options))
 
 

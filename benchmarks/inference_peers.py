@@ -55,7 +55,8 @@ def tokenizer(folder: Path) -> Callable[[list[str]], dict[str, np.ndarray]]:
     def tokenize(rows: list[str]) -> dict[str, np.ndarray]:
         encodings = fast_tokenizer.encode_batch(rows)
         ids, mask = (
-            np.array([getattr(one, name) for one in encodings], np.int64) for name in ("ids", "attention_mask")
+            np.array([getattr(encoding, name) for encoding in encodings], np.int64)
+            for name in ("ids", "attention_mask")
         )
         return dict(zip(_INPUTS, (ids, mask, np.zeros_like(ids)), strict=True))
 

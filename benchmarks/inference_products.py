@@ -36,7 +36,7 @@ def main() -> None:
     shapes = layer_shapes(model.backbone)
     # The last layer is computed of the first token alone, but for its keys and values.
     layers = model.backbone.num_layers - 1
-    product_count = sum(one * other for one, other in shapes)
+    product_count = sum(rows * columns for rows, columns in shapes)
     product = shapes[0][0] * shapes[0][1]
     gflop = 2e-9 * ((layers * product_count + product) * tokens + (product_count - product))
     rates = {name: product_rate(shapes, round(tokens * _ROWS), threads, name) for name in ("float32", "bfloat16")}
@@ -62,7 +62,7 @@ def product_rate(shapes: list[tuple[int, int]], rows: int, threads: int, dtype: 
 
     pairs = [value for pair in zip(inputs, kernels, strict=True) for value in pair]
     multiply(*pairs)
-    work = 2e-9 * share * sum(one * other for one, other in shapes)
+    work = 2e-9 * share * sum(rows * columns for rows, columns in shapes)
 
     def measure() -> float:
         def turn(_thread: int) -> None:
@@ -70,9 +70,9 @@ def product_rate(shapes: list[tuple[int, int]], rows: int, threads: int, dtype: 
                 multiply(*pairs)[-1].numpy()
 
         with ThreadPoolExecutor(threads) as pool:
-            began = time.perf_counter()
+            start_time = time.perf_counter()
             list(pool.map(turn, range(threads)))
-            return threads * _TURNS * work / (time.perf_counter() - began)
+            return threads * _TURNS * work / (time.perf_counter() - start_time)
 
     return measure
 

@@ -236,10 +236,10 @@ def _speed(monitor: Monitor, texts: int) -> dict[str, float]:
             ClassifiedMessage(Message(f"x{number}", "s", time, "a text of some words"), "tech", 0.9, "negative", 0.9)
             for number, time in enumerate(times)
         ]
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         for start in range(0, 5000, monitor.settings.batch_size):
             message_store.keep(messages[start : start + monitor.settings.batch_size], [], [], 0)
-        result["stored_alone_per_second"] = round(5000 / (time.perf_counter() - began), 1)
+        result["stored_alone_per_second"] = round(5000 / (time.perf_counter() - start_time), 1)
     return result
 
 

@@ -70,9 +70,9 @@ def _fill(service: Recommend, data: Path) -> dict[str, float]:
         ("train", lambda: service.train(quiet=True)),
         ("open", lambda: service.recommender().__enter__()),
     ):
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         work()
-        seconds[name] = round(time.perf_counter() - began, 1)
+        seconds[name] = round(time.perf_counter() - start_time, 1)
         print(f"{name:8}{seconds[name]} s")
     return seconds
 
@@ -100,10 +100,10 @@ def _with_new_items(log: EventLog, share: float) -> EventLog:
 
 
 def _measure(service: Recommend, item_matrix: ItemMatrix, log: EventLog, share: float) -> dict[str, Any]:
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     evaluation = evaluate(item_matrix, log, service.settings, share=share)
     _print(evaluation, share)
-    return {**asdict(evaluation), "seconds": round(time.perf_counter() - began, 1)}
+    return {**asdict(evaluation), "seconds": round(time.perf_counter() - start_time, 1)}
 
 
 def _print(evaluation: ListEvaluation, share: float) -> None:

@@ -46,17 +46,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run_measurements(measurements: Sequence[Measurement], options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Runs those that have no result yet, in order, and returns the results by key; prints the hours that they take."""
     results = read_results(options.output)
-    missing = [one for one in measurements if one.key not in results]
-    hours = sum(planned_minutes(one, results) for one in missing) / 60
+    missing = [measurement for measurement in measurements if measurement.key not in results]
+    hours = sum(planned_minutes(measurement, results) for measurement in missing) / 60
     print(f"{len(missing)} of {len(measurements)} measurements left, about {hours:.1f} hours", file=sys.stderr)
     if options.plan:
         return results
-    for one in missing[: options.most]:
+    for measurement in missing[: options.most]:
         start = time.monotonic()
-        values = one.run()
-        results[one.key] = {"kind": one.kind, "seconds": round(time.monotonic() - start, 1), **values}
+        values = measurement.run()
+        results[measurement.key] = {"kind": measurement.kind, "seconds": round(time.monotonic() - start, 1), **values}
         write_report(options.output, {"results": results, "environment": environment(*PACKAGES)})
-        print(f"{one.key}: {values!s:.200}", file=sys.stderr)
+        print(f"{measurement.key}: {values!s:.200}", file=sys.stderr)
     return results
 
 

@@ -128,7 +128,7 @@ def chosen_parts(names: Sequence[str], seeds: int) -> Iterator[tuple[str, str, i
             text_set, _, method = name.partition("/")
             if text_set not in SETS or (method and method not in METHODS):
                 raise SystemExit(f"--part {name}: sets are {', '.join(SETS)}, methods {', '.join(METHODS)}")
-            yield from ((text_set, one, seed) for one in METHODS if method in ("", one))
+            yield from ((text_set, name, seed) for name in METHODS if method in ("", name))
 
 
 def check_files(names: Sequence[str], data: Path) -> None:
@@ -143,7 +143,7 @@ def measure(values: Mapping[str, Any], data: Path, settings: list[str]) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "settings.toml"
         file.write_text(tomli_w.dumps(values), encoding="utf-8")
-        changes = [f"--set={one}" for one in settings]
+        changes = [f"--set={setting}" for setting in settings]
         run = command(data, "train", str(file), f"--runs={folder}", "--json", *changes)[-1]["run"]
         scores: dict[str, Any] = run_lines([sys.executable, str(HERE / "robustness_scores.py"), run], data)[-1]
         return scores
@@ -185,7 +185,9 @@ def cell(pairs: Sequence[tuple[Any, Any]], condition: str, *, compared: bool) ->
     if not tests:
         return words
     different = [test.difference for test in tests if test.is_different]
-    signs = "+" * sum(one > 0 for one in different) + "-" * sum(one < 0 for one in different)
+    signs = "+" * sum(difference > 0 for difference in different) + "-" * sum(
+        difference < 0 for difference in different
+    )
     return f"{words} ({100 * statistics.mean(test.difference for test in tests):+.1f}{signs and f' {signs}'})"
 
 

@@ -227,7 +227,10 @@ def measure_models(bench: Bench) -> dict[str, Any]:
         (bench.folder / name).mkdir()
         (bench.folder / name / "1").symlink_to(bench.model(LABELS) / "1")
     ask, points = asker(bench), []
-    with serve({names[0]: bench.folder / names[0]}) as one, start_callers(one, bench.streams, names[:1]) as lone:
+    with (
+        serve({names[0]: bench.folder / names[0]}) as single_server,
+        start_callers(single_server, bench.streams, names[:1]) as lone,
+    ):
         ask(lone)
         for count in bench.plan.models:
             say(f"  {count} in a server")

@@ -46,9 +46,9 @@ class Stages:
 
         def watch(*args: Any, **kwargs: Any) -> Any:
             reset_peak()
-            began = time.perf_counter()
+            start_time = time.perf_counter()
             result = step(*args, **kwargs)
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start_time
             self.peaks[stage] = max(self.peaks.get(stage, 0.0), peak_memory())
             return result
 
@@ -88,13 +88,13 @@ def measure(model_folder: Path, file: Path) -> dict[str, Any]:
     memory["model"] = resident_memory()
     stages = watch_loading()
     tokenize = stages.watch("tokenize", tokenize_split)
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     splits = load(DataSettings(train=str(file)), schema=find_task(model.task.name).schema)
     # As in training: the texts stay for the lists of mistakes, those of test are tokenized at the end.
     token_splits = [tokenize(model, table) for table in (splits.train, splits.dev, splits.test)]
     return {
         "seconds": stages.seconds,
-        "all_seconds": time.perf_counter() - began,
+        "all_seconds": time.perf_counter() - start_time,
         "peaks": stages.peaks,
         "memory": memory | {"peak": max(stages.peaks.values()), "end": resident_memory()},
         "rows": dict(splits.report.rows),

@@ -87,9 +87,9 @@ def data_cells(point: Point) -> tuple[str, ...]:
 
 def data_sentence(part: Mapping[str, Any]) -> str:
     steps = [
-        f"{one['at']:,} to {other['at']:,} rows: time grows {other['all_seconds'] / one['all_seconds']:.1f} times, "
-        f"memory by {other['memory']['peak'] - one['memory']['peak']:.0f} MB"
-        for one, other in pairwise(part["points"])
+        f"{before['at']:,} to {after['at']:,} rows: time grows {after['all_seconds'] / before['all_seconds']:.1f} "
+        f"times, memory by {after['memory']['peak'] - before['memory']['peak']:.0f} MB"
+        for before, after in pairwise(part["points"])
     ]
     last = part["points"][-1]
     highest = max(last["peaks"], key=last["peaks"].__getitem__)
@@ -135,9 +135,9 @@ def _grown(part: Mapping[str, Any]) -> float:
 
 
 def _last_step(part: Mapping[str, Any]) -> str:
-    *_, one, other = part["points"]
-    grown = other["peak_mb"] - one["peak_mb"]
-    return f"from {one['at']} to {other['at']} texts by {grown:.0f} MB"
+    *_, before, after = part["points"]
+    growth = after["peak_mb"] - before["peak_mb"]
+    return f"from {before['at']} to {after['at']} texts by {growth:.0f} MB"
 
 
 def _rounds(point: Point, name: str) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ def _rounds(point: Point, name: str) -> tuple[str, ...]:
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
     """Returns the median ratio of a round, with the lowest and the highest."""
-    ratio = spread([one / other for one, other in zip(ours, theirs, strict=True)])
+    ratio = spread([our_seconds / their_seconds for our_seconds, their_seconds in zip(ours, theirs, strict=True)])
     return f"{ratio['median']:.2f} ({ratio['lowest']:.2f} to {ratio['highest']:.2f})"
 
 

@@ -59,7 +59,7 @@ def serve(models: Mapping[str, Path], *flags: str) -> Iterator[MeasuredServer]:
         config = Path(folder, "models.config")
         config.write_text(config_text(models), encoding="utf-8")
         command = [sys.executable, "-m", "tfapp", "serve", "--port=0", f"--model_config_file={config}", *flags]
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=quiet())
         try:
             assert process.stdout is not None
@@ -67,7 +67,7 @@ def serve(models: Mapping[str, Path], *flags: str) -> Iterator[MeasuredServer]:
             if match is None:
                 errors.seek(0)
                 raise SystemExit(f"the server ended:\n{errors.read()[-2000:]}")
-            yield MeasuredServer(match[1], process.pid, time.perf_counter() - began, config)
+            yield MeasuredServer(match[1], process.pid, time.perf_counter() - start_time, config)
         finally:
             process.terminate()
             process.communicate()

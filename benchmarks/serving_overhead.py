@@ -168,11 +168,11 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 
 
 def print_table(report: dict[str, Any]) -> None:
-    one = report["one_text"]
+    one_text = report["one_text"]
     print(f"{'':<24}{'direct':>10}{'served':>10}      added (lowest - highest)")
     print(
-        f"{'one short text':<24}{one[DIRECT]['median']:>10.2f}{one[SERVED]['median']:>10.2f} ms "
-        f"{spread_text(one['added'])}{miss_note(one, 'under 2 ms')}"
+        f"{'one short text':<24}{one_text[DIRECT]['median']:>10.2f}{one_text[SERVED]['median']:>10.2f} ms "
+        f"{spread_text(one_text['added'])}{miss_note(one_text, 'under 2 ms')}"
     )
     print(
         f"\n{'':<24}{'direct':>10}{'served':>10}      share (lowest - highest)   CPU ms a text: direct, server, client"

@@ -120,7 +120,7 @@ def run_phase(
 ) -> dict[str, Any]:
     """Has the callers ask for a time, and changes things meanwhile unless it is quiet."""
     attackers = () if kind == QUIET else ATTACKERS
-    began = time.monotonic()
+    start_time = time.monotonic()
     with ThreadPoolExecutor() as pool:
         attacks = {name: pool.submit(workers[name].ask, f"run {seconds}") for name in attackers}
         steady_calls = pool.submit(workers["good"].ask, f"run {seconds}")
@@ -138,7 +138,7 @@ def run_phase(
         "wrong": outcome["wrong"],
         "milliseconds": {str(share): float(np.percentile(latencies, share)) for share in (50, 99, 100)},
         "attackers": answers,
-        **sampler.since(began),
+        **sampler.since(start_time),
     }
 
 

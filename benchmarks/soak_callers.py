@@ -74,15 +74,15 @@ class Callers:
 
         def caller(ask: Ask, first: int) -> None:
             for text in itertools.cycle(self.texts[first:] + self.texts[:first]):
-                began = time.monotonic()
-                if began >= end or len(errors) >= _MOST_LOST:
+                start_time = time.monotonic()
+                if start_time >= end or len(errors) >= _MOST_LOST:
                     return
                 try:
                     answer = ask(text)
                 except Exception as error:  # noqa: BLE001 - whatever it is, a request was lost
                     errors.append(f"{type(error).__name__}: {error}"[:300])
                     continue
-                latencies.append(1e3 * (time.monotonic() - began))
+                latencies.append(1e3 * (time.monotonic() - start_time))
                 if not np.allclose(answer, self._first.setdefault(text, answer), atol=1e-3):
                     wrong.append(text)
 

@@ -157,15 +157,15 @@ class ProcessSampler:
             sampler.done.set()
             thread.join()
 
-    def since(self, began: float) -> dict[str, Any]:
+    def since(self, start_time: float) -> dict[str, Any]:
         """Returns the figures of a phase's second half: before it, what the last phase left goes."""
-        half = (began + time.monotonic()) / 2
+        half = (start_time + time.monotonic()) / 2
         samples = [sample for sample in self.samples if sample[0] >= half] or [(0.0, math.nan, 0)]
         _, megabytes, descriptors = zip(*samples, strict=True)
-        most = max((sample[1] for sample in self.samples if sample[0] >= began), default=math.nan)
+        highest = max((sample[1] for sample in self.samples if sample[0] >= start_time), default=math.nan)
         return {
             "megabytes": statistics.median(megabytes),
-            "most megabytes": most,
+            "most megabytes": highest,
             "descriptors": int(statistics.median(descriptors)),
         }
 

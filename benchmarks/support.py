@@ -102,10 +102,10 @@ def _banking77(home: Path, options: argparse.Namespace) -> dict[str, Any]:
 def _measure(
     home: Path, data: Path, templates: Path | None, cases: Sequence[Case], options: argparse.Namespace
 ) -> dict[str, Any]:
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     service = Support.open(home, overrides=options.set)
     outcome = service.build(str(data), answers=templates, quiet=True)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start_time
     sample = cases[: options.limit]
     with service.models.client() as client:
         identity = service.knowledge.vectors.embedder() or ""
@@ -130,7 +130,7 @@ def _right_at(
     for case, vector in zip(cases, vectors, strict=True):
         passages = retriever.search(case.question, vector, ways=ways, rerank=rerank)
         ranks.append(_rank(passages, case.right))
-    return {f"right at {most}": float(np.mean([rank <= most for rank in ranks])) for most in RANKS}
+    return {f"right at {rank_limit}": float(np.mean([rank <= rank_limit for rank in ranks])) for rank_limit in RANKS}
 
 
 def _rank(passages: Sequence[Passage], right: frozenset[str]) -> float:
@@ -139,14 +139,14 @@ def _rank(passages: Sequence[Passage], right: frozenset[str]) -> float:
 
 def _replies(assistant: Assistant, cases: Sequence[Case]) -> dict[str, Any]:
     outcomes: list[str] = []
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     for case in cases:
         reply = assistant.answer(case.question)
         right = any(reply.text.startswith(answer) for answer in case.right)
         outcomes.append("handed over" if reply.kind == "handover" else "right" if right else "wrong")
     answer_count = len(outcomes) - outcomes.count("handed over")
     shares = {name: outcomes.count(name) / len(outcomes) for name in ("right", "wrong", "handed over")}
-    milliseconds = 1000 * (time.perf_counter() - began) / len(cases)
+    milliseconds = 1000 * (time.perf_counter() - start_time) / len(cases)
     return {
         **shares,
         "right of answered": outcomes.count("right") / max(answer_count, 1),
@@ -170,8 +170,10 @@ def _print(name: str, result: dict[str, Any]) -> None:
     print(f"{name}: {result['questions']} held-out questions, {result['known']} known pairs")
     print(f"  built in {result['build_seconds']} s; intent model: {result['intent_model']}")
     for way, scores in result["retrieval"].items():
-        print(f"  {way:18}" + "  ".join(f"{what} {value:.3f}" for what, value in scores.items()))
-    print("  assistant         " + "  ".join(f"{what} {value:.3f}" for what, value in result["assistant"].items()))
+        print(f"  {way:18}" + "  ".join(f"{measure} {value:.3f}" for measure, value in scores.items()))
+    print(
+        "  assistant         " + "  ".join(f"{measure} {value:.3f}" for measure, value in result["assistant"].items())
+    )
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
     process = subprocess.run(command, check=False, capture_output=True, text=True, env=quiet())
     if process.returncode:
         raise SystemExit(f"the data cannot be prepared:\n{process.stderr[-2000:]}")
-    return {one["name"]: folder / f"{one['name']}.json" for one in experiments}
+    return {experiment["name"]: folder / f"{experiment['name']}.json" for experiment in experiments}
 
 
 def experiment(name: str, data: dict[str, Any], batch_size: int, options: argparse.Namespace) -> dict[str, Any]:

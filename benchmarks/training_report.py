@@ -58,7 +58,10 @@ def target_results(report: Mapping[str, Any], data: str) -> Iterator[dict[str, A
     for target in TARGETS:
         if data in target.data and target.theirs in by_time:
             theirs = by_time[target.theirs]
-            ratios = [one / other for one, other in zip(by_time[target.ours], theirs, strict=True)]
+            ratios = [
+                our_seconds / their_seconds
+                for our_seconds, their_seconds in zip(by_time[target.ours], theirs, strict=True)
+            ]
             is_met = statistics.median(ratios) >= target.bound
             yield {
                 **asdict(target),

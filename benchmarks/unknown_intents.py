@@ -186,7 +186,7 @@ def trained_part(
                     texts = [(split.texts[row], names[split.intents[row]]) for row in rows.tolist()]
                     csv.writer(file).writerows([("text", "category"), *texts])
             files = [f"data.{name}={folder / name}.csv" for name in ("train", "dev", "test")]
-            changes = [f"--set={one}" for one in (*files, f"training.seed={seed}", *settings)]
+            changes = [f"--set={setting}" for setting in (*files, f"training.seed={seed}", *settings)]
             toml = str(SETTINGS / "banking77.toml")
             end = command(folder, "train", toml, f"--runs={folder}", "--json", *changes)[-1]
             model = packed_model(load_model(open_run(end["run"]).folder.model))
@@ -215,7 +215,9 @@ def score(part: Draw, train: Texts, logits_by_split: Logits, targets: np.ndarray
     results: dict[str, Any] = {}
     for way in WAYS:
         unknown = refer(Unknown("open", by=way), train_logits[references], train_targets[references])
-        known, distances = (unknown.measure(one).numpy() for one in (dev[dev_targets != OPEN], logits))
+        known, distances = (
+            unknown.measure(split_logits).numpy() for split_logits in (dev[dev_targets != OPEN], logits)
+        )
         results[way] = {"auroc": float(roc_auc_score(targets == OPEN, distances))} | {
             str(share): textoir_figures(targets, np.where(distances >= limit, OPEN, logits.argmax(axis=1)))
             for share in SHARES
@@ -240,13 +242,13 @@ def choose_shares(results: dict[str, Any]) -> dict[str, str]:
     if not held_out:
         return {}
     return {
-        way: max(map(str, SHARES), key=lambda share: statistics.mean(one[way][share]["f1"] for one in held_out))
+        way: max(map(str, SHARES), key=lambda share: statistics.mean(figures[way][share]["f1"] for figures in held_out))
         for way in WAYS
     }
 
 
 def held_out_figures(results: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for figures in results.values() for one in figures.get("held_out", {}).values()]
+    return [held_out for figures in results.values() for held_out in figures.get("held_out", {}).values()]
 
 
 def print_results(results: dict[str, Any], part: str) -> None:
@@ -257,16 +259,19 @@ def print_results(results: dict[str, Any], part: str) -> None:
 
     def lines() -> Iterator[tuple[str, ...]]:
         for ratio in RATIOS:
-            chosen = [figures["test"] for key, figures in results.items() if key.startswith(f"{part}/{ratio}/")]
-            for way in WAYS if chosen else ():
-                means = [statistics.mean(one[way][shares[way]][figure] for one in chosen) for figure in FIGURES]
-                means.append(statistics.mean(one[way]["auroc"] for one in chosen))
+            test_figures = [figures["test"] for key, figures in results.items() if key.startswith(f"{part}/{ratio}/")]
+            for way in WAYS if test_figures else ():
+                means = [
+                    statistics.mean(figures[way][shares[way]][figure] for figures in test_figures) for figure in FIGURES
+                ]
+                means.append(statistics.mean(figures[way]["auroc"] for figures in test_figures))
                 yield f"{ratio:.0%}", way, shares[way], *(f"{100 * mean:.1f}" for mean in means)
 
     held_out = held_out_figures(results)
     for way in WAYS:
         means = [
-            f"{share} {100 * statistics.mean(one[way][str(share)]['f1'] for one in held_out):.1f}" for share in SHARES
+            f"{share} {100 * statistics.mean(figures[way][str(share)]['f1'] for figures in held_out):.1f}"
+            for share in SHARES
         ]
         print(f"F1 on intents held out of train by share, {way}: {', '.join(means)}")
     print_table(("known", "by", "share", *FIGURES, "auroc"), list(lines()))

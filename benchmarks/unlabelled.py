@@ -66,7 +66,7 @@ def main() -> None:
     options.runs, options.output = options.runs.resolve(), options.output.resolve()
     parts = options.part or list(PARTS)
     sets = dict.fromkeys(name for part in parts for name in PARTS[part] if name in (options.sets or PARTS[part]))
-    measurements = [one for name in sets for one in plan_set(name, parts, options)]
+    measurements = [measurement for name in sets for measurement in plan_set(name, parts, options)]
     print_results(run_measurements(measurements, options))
 
 

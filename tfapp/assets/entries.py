@@ -134,6 +134,6 @@ def require(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset]
     if asset is None:
         assets = (catalogue() if entries is None else entries).values()
         hint = did_you_mean(name, [entry.name for entry in assets if kind in (None, entry.kind)])
-        what = {"preset": "preset", "dataset": "data set", None: "preset or data set"}[kind]
-        raise AssetError(f'no {what} is called "{name}"{hint}')
+        noun = {"preset": "preset", "dataset": "data set", None: "preset or data set"}[kind]
+        raise AssetError(f'no {noun} is called "{name}"{hint}')
     return asset

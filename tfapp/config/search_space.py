@@ -54,7 +54,7 @@ class SearchDimension:
             words = f"one of {', '.join(json.dumps(value, default=str) for value in self.values)}"
         else:
             words = f"{self.low:g} to {self.high:g}{' (log)' if self.log else ''}"
-        conditions = [f"{name} is {' or '.join(map(str, one))}" for name, one in self.conditions.items()]
+        conditions = [f"{name} is {' or '.join(map(str, values))}" for name, values in self.conditions.items()]
         return f"{self.name}: {words}{', where ' if conditions else ''}{' and '.join(conditions)}"
 
 

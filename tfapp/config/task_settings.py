@@ -66,7 +66,11 @@ class TaskSettings:
     def fields(self) -> dict[str, FieldInfo]:
         """Returns the fields of its sections by setting, such as `data.text`, and the section distillation."""
         sections: dict[str, type[Settings]] = {"data": self.data, "model": self.model, "training": self.training}
-        fields = {f"{name}.{field}": info for name, one in sections.items() for field, info in one.model_fields.items()}
+        fields = {
+            f"{name}.{field}": info
+            for name, section in sections.items()
+            for field, info in section.model_fields.items()
+        }
         return fields | {"distillation": Experiment.model_fields["distillation"]}
 
     @property
@@ -77,7 +81,7 @@ class TaskSettings:
     @property
     def own_names(self) -> set[str]:
         """Returns the settings that it reads and some other tasks do not."""
-        shared_names = {f"{name}.{field}" for name, one in _BASES.items() for field in one.model_fields}
+        shared_names = {f"{name}.{field}" for name, section in _BASES.items() for field in section.model_fields}
         return {*self.columns, *self.reads, *(self.fields.keys() - shared_names - {"distillation"})}
 
 

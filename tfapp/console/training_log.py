@@ -164,11 +164,12 @@ class TrainingLog:
                 ]
                 self.step, self.total_steps, self.losses, self.seconds_left = 0, 0, [], None
             case "candidate_end" | "candidate_left_out":
-                ended = _candidate(event, ended=True)
-                if ended.name not in [candidate.name for candidate in self.candidates]:
-                    self.candidates.append(ended)
+                candidate_log = _candidate(event, ended=True)
+                if candidate_log.name not in [candidate.name for candidate in self.candidates]:
+                    self.candidates.append(candidate_log)
                 self.candidates = [
-                    ended if candidate.name == ended.name else candidate for candidate in self.candidates
+                    candidate_log if candidate.name == candidate_log.name else candidate
+                    for candidate in self.candidates
                 ]
             case "published":
                 self.version = str(event["version"])

@@ -10,7 +10,7 @@ __all__ = ["ndcg"]
 Floats = NDArray[np.float64]
 
 
-def ndcg(grades: Floats, scores: Floats, cut: int) -> float:
+def ndcg(grades: Floats, scores: Floats, depth: int) -> float:
     """Returns the normalised discounted cumulative gain of one query (Järvelin and Kekäläinen 2002).
 
     Gains are linear in the grade. Of candidates with the same score it takes the mean over their orders, as
@@ -19,10 +19,10 @@ def ndcg(grades: Floats, scores: Floats, cut: int) -> float:
     Args:
         grades: float[C], at least one over 0.
         scores: float[C].
-        cut: Positions that count.
+        depth: Positions that count.
     """
     discounts = 1.0 / np.log2(np.arange(2, len(grades) + 2))
-    discounts[cut:] = 0.0
+    discounts[depth:] = 0.0
     order = np.argsort(-scores, kind="stable")
     sorted_scores, gains = scores[order], grades[order]
     starts = np.flatnonzero(np.append(True, sorted_scores[1:] != sorted_scores[:-1]))

@@ -93,7 +93,11 @@ def training_dataset(texts: TokenizedTexts, targets: Any, rows: np.ndarray, weig
     answers = tf.nest.map_structure(tf.constant, targets)
 
     def batch(numbers: tf.Tensor, weight: tf.Tensor) -> tuple[tf.RaggedTensor, Any, tf.Tensor]:
-        return tf.gather(ids, numbers), tf.nest.map_structure(lambda one: tf.gather(one, numbers), answers), weight
+        return (
+            tf.gather(ids, numbers),
+            tf.nest.map_structure(lambda values: tf.gather(values, numbers), answers),
+            weight,
+        )
 
     dataset = tf.data.Dataset.from_tensor_slices((rows, weights))
     return without_autotune(dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2))

@@ -76,13 +76,15 @@ class ClassTarget(Target):
         """Returns labels of few rows, and one that says "none of these"."""
         counts = _class_counts(rows.table["label"], settings)
         rare_counts = {label: count for label, count in counts.items() if 1 < count < _FEW}
-        what = f"with a label of fewer than {_FEW} rows: {name_list(rare_counts)}; dev or test may lack it"
-        findings = found_rows(rows, has_label(rows.table["label"], rare_counts), "few_rows", what, "kept")
+        description = f"with a label of fewer than {_FEW} rows: {name_list(rare_counts)}; dev or test may lack it"
+        findings = found_rows(rows, has_label(rows.table["label"], rare_counts), "few_rows", description, "kept")
         unknown = None if settings.rating or is_multi_label(rows.table["label"]) else unknown_name(counts)
         if unknown is not None and settings.unknown_label is None and len(counts) > 2:
-            what = f'with the label "{unknown}"; if it says "none of these", set data.unknown_label = "{unknown}"'
+            description = (
+                f'with the label "{unknown}"; if it says "none of these", set data.unknown_label = "{unknown}"'
+            )
             other = has_label(rows.table["label"], [unknown])
-            findings += found_rows(rows, other, "unknown_label", what, "kept")
+            findings += found_rows(rows, other, "unknown_label", description, "kept")
         return findings
 
     def thin(self, from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
@@ -96,9 +98,9 @@ class ClassTarget(Target):
             single = [label for label, count in counts.items() if count == 1 and not elsewhere[label]]
             if not single:
                 return findings
-            what = f"with a label that no other {train.noun} has"
+            description = f"with a label that no other {train.noun} has"
             from_files["train"], problems = cleaning.drop_with_labels(
-                train, single, "single_label", what, on=settings.on_single_label, setting="on_single_label"
+                train, single, "single_label", description, on=settings.on_single_label, setting="on_single_label"
             )
             findings += problems
 
@@ -127,9 +129,9 @@ class ClassTarget(Target):
         """Drops rows with a label that is none of `labels`, or fails."""
         rows, _ = _merge(rows, labels, settings)
         unknown_labels = _class_counts(rows.table["label"], settings).keys() - set(labels)
-        what = "with a label that the model does not know"
+        description = "with a label that the model does not know"
         return cleaning.drop_with_labels(
-            rows, unknown_labels, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label"
+            rows, unknown_labels, "unseen_label", description, on=settings.on_unseen_label, setting="on_unseen_label"
         )[0]
 
 
@@ -139,12 +141,12 @@ def _merge(rows: Rows, known_labels: Iterable[str], settings: DataSettings) -> t
     names = {} if settings.rating else common_spellings(label_counts(column), (*known_labels, *unknown))
     other = has_label(column, names)
     if not settings.merge_labels:
-        what = f"with labels that differ in case or white space alone: {spelling_list(names)}"
+        description = f"with labels that differ in case or white space alone: {spelling_list(names)}"
         way_out = "; data.merge_labels = true makes them one"
-        return rows, found_rows(rows, other, "label_variant", f"{what}{way_out}", "kept")
+        return rows, found_rows(rows, other, "label_variant", f"{description}{way_out}", "kept")
     table = rows.table.set_column(rows.table.schema.get_field_index("label"), "label", rename_labels(column, names))
-    what = f"with a label in another spelling than most (data.merge_labels): {spelling_list(names)}"
-    return replace(rows, table=table), found_rows(rows, other, "label_variant", what, "merged")
+    description = f"with a label in another spelling than most (data.merge_labels): {spelling_list(names)}"
+    return replace(rows, table=table), found_rows(rows, other, "label_variant", description, "merged")
 
 
 def _class_counts(column: pa.ChunkedArray, settings: DataSettings) -> dict[str, int]:
@@ -160,12 +162,12 @@ def _drop_unseen(splits: dict[str, Rows], from_files: Mapping[str, Rows], settin
     for split in ("dev", "test"):
         if split in from_files:
             unknown_labels = _class_counts(splits[split].table["label"], settings).keys() - train_labels
-            what = f"in {split} with a label that train lacks"
+            description = f"in {split} with a label that train lacks"
             splits[split], problems = cleaning.drop_with_labels(
                 splits[split],
                 unknown_labels,
                 "unseen_label",
-                what,
+                description,
                 on=settings.on_unseen_label,
                 setting="on_unseen_label",
             )
@@ -182,8 +184,8 @@ def _bring_to_train(splits: dict[str, Rows], from_files: Mapping[str, Rows], set
         labels = _class_counts(rows.table["label"], settings).keys() - train_labels if split not in from_files else ()
         if labels:
             mask = np.isin(rows.groups, rows.groups[has_label(rows.table["label"], labels)])
-            what = f"moved from {split} to train, which had no other with the label: {name_list(labels)}"
-            findings += found_rows(rows, mask, "rare_label", what, "moved")
+            description = f"moved from {split} to train, which had no other with the label: {name_list(labels)}"
+            findings += found_rows(rows, mask, "rare_label", description, "moved")
             splits["train"], splits[split] = train.join(rows.keep(mask)), rows.keep(~mask)
     return findings
 

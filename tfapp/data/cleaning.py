@@ -132,8 +132,8 @@ def drop_empty(rows: Rows, on_problem: OnProblem) -> Cleaned:
     columns = [iter_column(rows.table[name]) for name in rows.texts]
     visible = (all(map(is_visible, texts)) for texts in zip(*columns, strict=True))
     is_empty = ~np.fromiter(visible, bool, count=len(rows))
-    what = f"without a visible character in the {' or '.join(rows.texts)}"
-    return drop_marked(rows, is_empty, "empty_text", what, on=on_problem, setting="on_empty_text")
+    description = f"without a visible character in the {' or '.join(rows.texts)}"
+    return drop_marked(rows, is_empty, "empty_text", description, on=on_problem, setting="on_empty_text")
 
 
 def drop_missing(rows: Rows, on_problem: OnProblem) -> Cleaned:
@@ -158,34 +158,34 @@ def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
     codes = label_codes(rows.table["label"])
     differs = codes != codes[leader]
     duplicates, conflicts = repeats & ~differs, repeats & differs
-    what = f"repeating an earlier {rows.noun}"
+    description = f"repeating an earlier {rows.noun}"
     findings = [
-        *found_rows(rows, duplicates, "duplicate", what, ACTIONS[on]),
-        *found_rows(rows, conflicts, "conflicting_duplicate", f"{what} with another label", ACTIONS[on]),
+        *found_rows(rows, duplicates, "duplicate", description, ACTIONS[on]),
+        *found_rows(rows, conflicts, "conflicting_duplicate", f"{description} with another label", ACTIONS[on]),
     ]
     return rows if on == "keep" else rows.keep(~repeats), findings
 
 
 def drop_with_labels(
-    rows: Rows, labels: Collection[str], kind: str, what: str, *, on: OnProblem, setting: str
+    rows: Rows, labels: Collection[str], kind: str, description: str, *, on: OnProblem, setting: str
 ) -> Cleaned:
-    """Drops rows that have one of the labels, or fails, as `drop_marked`; the labels are named after `what`.
+    """Drops rows that have one of the labels, or fails, as `drop_marked`; the labels are named after `description`.
 
     Raises:
         DataError: There are such rows and `on` is "fail".
     """
     mask = has_label(rows.table["label"], labels)
-    return drop_marked(rows, mask, kind, f"{what}: {name_list(labels)}", on=on, setting=setting)
+    return drop_marked(rows, mask, kind, f"{description}: {name_list(labels)}", on=on, setting=setting)
 
 
-def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, setting: str) -> Cleaned:
+def drop_marked(rows: Rows, bad: Mask, kind: str, description: str, *, on: OnProblem, setting: str) -> Cleaned:
     """Drops the rows where a mask is true, or fails as `data.SETTING` says.
 
     Args:
         rows: The rows.
         bad: bool [rows].
         kind: The finding's kind.
-        what: Completes "N rows ...".
+        description: Completes "N rows ...".
         on: What to do.
         setting: The name of the setting that says so.
 
@@ -195,10 +195,10 @@ def drop_marked(rows: Rows, bad: Mask, kind: str, what: str, *, on: OnProblem, s
     if on == "fail" and bad.any():
         numbers = rows.numbers(bad)
         raise DataError(
-            f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers, rows.unit)}); "
+            f"{rows.name}: {_count(len(numbers))} {description} ({row_list(numbers, rows.unit)}); "
             f'mend them, or set data.{setting} = "drop"'
         )
-    return rows.keep(~bad), found_rows(rows, bad, kind, what, "dropped")
+    return rows.keep(~bad), found_rows(rows, bad, kind, description, "dropped")
 
 
 def drop_unusable(rows: Rows, settings: DataSettings) -> Cleaned:
@@ -218,12 +218,12 @@ def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:
     return np.fromiter(digests, dtype=f"S{KEY_BYTES}", count=len(keys[0]))
 
 
-def found_rows(rows: Rows, mask: Mask, kind: str, what: str, action: str) -> list[Finding]:
-    """Returns the finding on the rows where a mask is true, "N rows WHAT"; none where there is no such row."""
+def found_rows(rows: Rows, mask: Mask, kind: str, description: str, action: str) -> list[Finding]:
+    """Returns the finding on the rows where a mask is true, "N rows DESCRIPTION"; none where there is no such row."""
     numbers = rows.numbers(mask)
     if not len(numbers):
         return []
-    message = f"{rows.name}: {_count(len(numbers))} {what} ({row_list(numbers, rows.unit)})"
+    message = f"{rows.name}: {_count(len(numbers))} {description} ({row_list(numbers, rows.unit)})"
     first = tuple(numbers[:ROWS_SHOWN].tolist())
     return [Finding(kind, len(numbers), first, rows.name, action, message)]
 

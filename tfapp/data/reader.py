@@ -214,9 +214,9 @@ def _text_columns(source: Source, schema: Schema) -> list[str]:
 
 def _first_rows(blocks: Iterator[Block], max_rows: int | None) -> Iterator[Block]:
     for block in blocks:
-        left = len(block) if max_rows is None else max_rows - block.first_row + 1
-        if left < len(block):
-            yield block.head(left)
+        rows_left = len(block) if max_rows is None else max_rows - block.first_row + 1
+        if rows_left < len(block):
+            yield block.head(rows_left)
             return
         yield block
 

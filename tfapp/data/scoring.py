@@ -97,8 +97,8 @@ def score_file(
 def _check_formats(source: Path, target: Path, format: str) -> FileFormat:  # noqa: A002
     kind = detect_format(source, format)
     if kind in ("folder", "conll") or source.is_dir():
-        what = "a folder" if source.is_dir() else "read as words with tags (conll)"
-        raise DataError(f"{source} is {what}; name a csv, tsv, jsonl or parquet file to score, or set its --format")
+        form = "a folder" if source.is_dir() else "read as words with tags (conll)"
+        raise DataError(f"{source} is {form}; name a csv, tsv, jsonl or parquet file to score, or set its --format")
     output_format(target)
     if target.exists() and target.samefile(source):
         raise DataError(f"{target}: the output would replace its own input; choose another output")

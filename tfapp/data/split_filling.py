@@ -45,8 +45,8 @@ def fill_splits(
         for donor in splits_to_fill:
             mask = _rows_to_move(split, donor, splits, settings, suffices) if donor != split else None
             if mask is not None:
-                what = f"moved from {donor} to {split}, which had too few to learn from or to evaluate on"
-                findings += found_rows(splits[donor], mask, "empty_split", what, "moved")
+                description = f"moved from {donor} to {split}, which had too few to learn from or to evaluate on"
+                findings += found_rows(splits[donor], mask, "empty_split", description, "moved")
                 splits[split], splits[donor] = splits[split].join(splits[donor].keep(mask)), splits[donor].keep(~mask)
                 break
     return findings

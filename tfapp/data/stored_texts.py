@@ -44,7 +44,7 @@ def text_key(text: str) -> str:
     return digest(normalize_text(text).casefold())
 
 
-def checked_name(what: str, name: str) -> str:
+def checked_name(subject: str, name: str) -> str:
     """Tidies the name of a conversation or of an intent that a user gave.
 
     Raises:
@@ -52,5 +52,5 @@ def checked_name(what: str, name: str) -> str:
     """
     tidy_name = tidy(name)
     if tidy_name is None or len(tidy_name) > LONGEST_NAME:
-        raise SettingsError(f"{what}: must have from 1 to {LONGEST_NAME} characters, got {len(name)}")
+        raise SettingsError(f"{subject}: must have from 1 to {LONGEST_NAME} characters, got {len(name)}")
     return tidy_name

@@ -70,13 +70,13 @@ def detect_scheme(sentences: Iterable[Sequence[Tag]]) -> TagScheme:
 
     Among equals it is BIOES where an E- or S- is met, else IOB2.
     """
-    broken: dict[TagScheme, int] = {"BIOES": 0, "IOB2": 0, "IOB1": 0}
+    violations: dict[TagScheme, int] = {"BIOES": 0, "IOB2": 0, "IOB1": 0}
     ends = False
     for tags in sentences:
         ends = ends or any(tag.mark in ("E", "S") for tag in tags)
-        for scheme in broken:
-            broken[scheme] += sum(1 for _ in bad_tags(tags, scheme))
-    return min((scheme for scheme in broken if ends or scheme != "BIOES"), key=lambda scheme: broken[scheme])
+        for scheme in violations:
+            violations[scheme] += sum(1 for _ in bad_tags(tags, scheme))
+    return min((scheme for scheme in violations if ends or scheme != "BIOES"), key=lambda scheme: violations[scheme])
 
 
 def to_entities(tags: Sequence[Tag]) -> list[Entity]:
@@ -108,8 +108,10 @@ def bad_tags(tags: Sequence[Tag], scheme: TagScheme) -> Iterator[BadTag]:
 
 def _bad_in_bioes(index: int, before: Tag, tag: Tag, where: str) -> Iterator[BadTag]:
     if before.mark in ("B", "I") and not _goes_on(before, tag):
-        what = f"{before} is followed by {tag}" if tag.label else f"{before} is followed by no word of its entity"
-        yield BadTag(index - 1, f"the tag {what}; in BIOES an entity ends with E-{before.label} or is S-{before.label}")
+        problem = f"{before} is followed by {tag}" if tag.label else f"{before} is followed by no word of its entity"
+        yield BadTag(
+            index - 1, f"the tag {problem}; in BIOES an entity ends with E-{before.label} or is S-{before.label}"
+        )
     if tag.mark in ("I", "E") and not _goes_on(before, tag):
         begins = f"in BIOES an entity begins with B-{tag.label} or is S-{tag.label}"
         yield BadTag(index, f"the tag {tag} {where}; {begins}")

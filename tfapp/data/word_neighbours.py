@@ -94,16 +94,16 @@ def _vectors(numbers: NDArray[np.int64], owners: NDArray[np.int64], size: int, s
 
     firsts, seconds = [], []
     for distance in range(1, _REACH + 1):
-        one, other = numbers[:-distance], numbers[distance:]
-        together = (owners[:-distance] == owners[distance:]) & (one >= 0) & (other >= 0)
-        firsts.append(one[together])
-        seconds.append(other[together])
+        left_words, right_words = numbers[:-distance], numbers[distance:]
+        together = (owners[:-distance] == owners[distance:]) & (left_words >= 0) & (right_words >= 0)
+        firsts.append(left_words[together])
+        seconds.append(right_words[together])
     pairs = (np.concatenate([*firsts, *seconds]), np.concatenate([*seconds, *firsts]))
     table = sparse.coo_array((np.ones(len(pairs[0])), pairs), shape=(size, size)).tocsr().tocoo()
     totals = np.asarray(table.sum(axis=1)).ravel()
     information = np.log(table.data * max(totals.sum(), 1.0) / (totals[table.row] * totals[table.col]))
     positive = sparse.csr_array((np.maximum(information, 0), (table.row, table.col)), shape=(size, size))
-    left, values, _ = randomized_svd(positive, n_components=min(_DIMENSIONS, size - 1), random_state=seed)
-    vectors = left * np.sqrt(values)
+    left_vectors, values, _ = randomized_svd(positive, n_components=min(_DIMENSIONS, size - 1), random_state=seed)
+    vectors = left_vectors * np.sqrt(values)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)

@@ -109,5 +109,5 @@ def expected_calibration_error(confidence: NDArray[Any], correct: NDArray[np.boo
     resamples = (np.bincount(random.integers(0, count, count), minlength=count) for _ in range(draws))
     estimate, errors = error(np.ones(count)), np.array([error(times) for times in resamples])
     high, low = np.quantile(errors, [0.025, 0.975])
-    value, *ends = (float(np.clip(2 * estimate - one, 0.0, 1.0)) for one in (errors.mean(), low, high))
+    value, *ends = (float(np.clip(2 * estimate - bound, 0.0, 1.0)) for bound in (errors.mean(), low, high))
     return Measure("ECE", value, (ends[0], ends[1]))

@@ -37,14 +37,19 @@ class DifferingRow:
     better: str
 
 
-def differing_rows(one: Evaluation, other: Evaluation) -> Iterator[DifferingRow]:
+def differing_rows(evaluation: Evaluation, other: Evaluation) -> Iterator[DifferingRow]:
     """Yields the rows that one model gets right and the other wrong, in the order of the file.
 
     Where answers are not right or wrong, they are the twenty whose shares in the main score differ most. None are
     yielded where the rows are not the same, or an evaluation has no answers.
     """
-    first, second = one.answers, other.answers
-    if first is None or second is None or one.rows_fingerprint != other.rows_fingerprint or len(first) != len(second):
+    first, second = evaluation.answers, other.answers
+    if (
+        first is None
+        or second is None
+        or evaluation.rows_fingerprint != other.rows_fingerprint
+        or len(first) != len(second)
+    ):
         return
     gains = second.terms[:, 0] - first.terms[:, 0]
     if first.right is not None and second.right is not None:
@@ -53,7 +58,7 @@ def differing_rows(one: Evaluation, other: Evaluation) -> Iterator[DifferingRow]
     else:
         numbers = np.sort(np.argsort(-np.abs(gains), kind="stable")[:_LARGEST])
         numbers = numbers[gains[numbers] != 0]
-        second_better = (gains < 0) if one.lower_is_better else (gains > 0)
+        second_better = (gains < 0) if evaluation.lower_is_better else (gains > 0)
     for number in numbers.tolist():
         text, truth, answer = first.describe(number)
         winner = "second" if second_better[number] else "first"

@@ -46,7 +46,7 @@ class Overlap:
             (self.left_out, "of texts that train's file has too (dropped from train)"),
             (self.repeated, "that repeat an earlier one"),
         )
-        kinds = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+        kinds = ", ".join(f"{count:,} {kind}" for count, kind in parts if count)
         start = "Caution: " if self.learnt or self.chosen else ""
         sentence = f"{start}{self.rows:,} rows, {kinds}"
         if self.score is None or self.interval is None:

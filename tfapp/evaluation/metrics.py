@@ -46,13 +46,13 @@ Floats = NDArray[np.float64]
 _EPSILON = 1e-7  # Keras clips probabilities at this before it takes a logarithm.
 
 
-def check_finite(answers: NDArray[Any], rows: Sequence[int], what: str) -> None:
+def check_finite(answers: NDArray[Any], rows: Sequence[int], noun: str) -> None:
     """Checks that all of a model's answers are numbers.
 
     Args:
         answers: float[N, ...].
         rows: The N row numbers in their data.
-        what: What an answer is, such as "score".
+        noun: What an answer is, such as "score".
 
     Raises:
         TrainingError: One is not; names its row.
@@ -60,7 +60,7 @@ def check_finite(answers: NDArray[Any], rows: Sequence[int], what: str) -> None:
     finite = np.isfinite(answers).all(axis=tuple(range(1, answers.ndim)))
     if not finite.all():
         row = rows[int(np.argmin(finite))]
-        raise TrainingError(f"row {row}: the {what} is not a number; lower training.learning_rate and train again")
+        raise TrainingError(f"row {row}: the {noun} is not a number; lower training.learning_rate and train again")
 
 
 @dataclass(frozen=True)

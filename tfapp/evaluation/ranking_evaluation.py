@@ -115,7 +115,8 @@ class RankingEvaluation(Evaluation):
         """Returns the measures, the ranks and the queries that were missed."""
         head = ("query", "wanted", "rank", "first", "row")
         rows = [
-            (one.query, one.wanted, f"{one.place} of {one.candidates}", one.first, str(one.row)) for one in self.missed
+            (query.query, query.wanted, f"{query.place} of {query.candidates}", query.first, str(query.row))
+            for query in self.missed
         ]
         text = markdown_table(head, rows) if rows else "No query was missed."
         return replace(super().board(), texts={"missed_queries": text})

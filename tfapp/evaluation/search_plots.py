@@ -96,7 +96,7 @@ def draw_slice(name: str, points: Sequence[SearchPoint], score_name: str, *, log
         names = sorted({str(point.value) for point in points})
         _scatter(axes, [names.index(str(point.value)) for point in points], points)
         axes.set(xlim=(-0.5, len(names) - 0.5), xticks=range(len(names)))
-        axes.set_xticklabels([shorten(one, 60 / len(names)) for one in names])
+        axes.set_xticklabels([shorten(name, 60 / len(names)) for name in names])
     axes.set_xlabel(name)
     return figure
 

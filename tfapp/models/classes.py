@@ -186,8 +186,8 @@ class ClassificationModel(TaskModel):
     def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Loads the arrays that `arrays` returned."""
         if self.unknown:
-            stored: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
-            self.unknown = replace(self.unknown, **stored)
+            values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
+            self.unknown = replace(self.unknown, **values)
 
 
 def soft_class_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
@@ -216,8 +216,8 @@ def mean_binary_logits(logits: Sequence[np.ndarray], temperature: float) -> np.n
         logits: float32[N, ...] of each model.
         temperature: What softens them.
     """
-    scaled = np.stack(logits) / temperature
-    mean = temperature * (logsumexp(log_expit(scaled), axis=0) - logsumexp(log_expit(-scaled), axis=0))
+    scaled_logits = np.stack(logits) / temperature
+    mean = temperature * (logsumexp(log_expit(scaled_logits), axis=0) - logsumexp(log_expit(-scaled_logits), axis=0))
     return np.asarray(mean, np.float32)
 
 

@@ -88,11 +88,11 @@ def slide_windows(lengths: tf.Tensor, rooms: tf.Tensor, strides: tf.Tensor, max_
         strides: int32[N], tokens from one window's first to the next one's, 1 or more and at most the room.
         max_windows: Windows a text, at most; what follows is left out.
     """
-    left = tf.maximum(lengths - rooms, 0)
-    counts = tf.minimum(1 + -(-left // strides), max_windows)
+    tokens_left = tf.maximum(lengths - rooms, 0)
+    counts = tf.minimum(1 + -(-tokens_left // strides), max_windows)
     owners = tf.repeat(tf.range(tf.size(counts)), counts)
     number = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
-    firsts = tf.minimum(number * tf.gather(strides, owners), tf.gather(left, owners))
+    firsts = tf.minimum(number * tf.gather(strides, owners), tf.gather(tokens_left, owners))
     sizes = tf.minimum(tf.gather(rooms, owners), tf.gather(lengths, owners))
     return SlidingWindows(owners, firsts, sizes)
 

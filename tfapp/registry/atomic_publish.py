@@ -124,14 +124,14 @@ def _locked_folder(base: Path, name: str) -> tuple[Path, int]:
 
 def _sweep(base: Path) -> None:
     """Removes the staging folders that no living process holds."""
-    for left in base.glob(f"{_PREFIX}*"):
+    for folder in base.glob(f"{_PREFIX}*"):
         try:
-            lock = os.open(left, os.O_RDONLY)
+            lock = os.open(folder, os.O_RDONLY)
         except OSError:
             continue
         try:
             if _try_lock(lock):
-                shutil.rmtree(left, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
 

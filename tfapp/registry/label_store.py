@@ -247,8 +247,8 @@ class LabelStore:
         keep = set(labels.values())
         if STABLE not in labels:
             # A version that was rolled back from is no longer for callers without a label, either.
-            left = {last_move.before} if last_move is not None and last_move.action == "rollback" else set()
-            newest = model.served_versions(versions(self.models, model.name)) - left
+            rolled_back = {last_move.before} if last_move is not None and last_move.action == "rollback" else set()
+            newest = model.served_versions(versions(self.models, model.name)) - rolled_back
             keep |= newest if model.kind == "latest" else _highest(newest)
         return _unless_unchanged(model, keep)
 

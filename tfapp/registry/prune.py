@@ -60,9 +60,9 @@ def prune(store: LabelStore, name: str, keep: int) -> list[int]:
                     while version in versions(store.models, name):
                         aside = store.models / f"{_PREFIX}{name}-{version}-{os.getpid()}-{secrets.token_hex(4)}"
                         version_folder(store.models, name, version).rename(aside)
-        for left in store.models.glob(f"{_PREFIX}*"):
+        for remnant in store.models.glob(f"{_PREFIX}*"):
             # What a link points at is somebody else's.
-            left.unlink() if left.is_symlink() else shutil.rmtree(left)
+            remnant.unlink() if remnant.is_symlink() else shutil.rmtree(remnant)
     except FileNotFoundError:
         # Another prune deletes the same leavings.
         pass

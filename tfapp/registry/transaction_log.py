@@ -116,8 +116,8 @@ class TransactionLog:
     def _unrecorded_changes(self, changes: list[Change]) -> list[Change]:
         """Returns the change of a process that was killed between the file and the history."""
         try:
-            left = json.loads(self._pending.read_text(encoding="utf-8"))
-            change, digest = Change.from_dict(left["change"]), str(left["sha256"])
+            pending = json.loads(self._pending.read_text(encoding="utf-8"))
+            change, digest = Change.from_dict(pending["change"]), str(pending["sha256"])
         except FileNotFoundError:
             return []
         except OSError as error:

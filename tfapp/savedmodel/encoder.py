@@ -66,9 +66,9 @@ class PackedEncoder(tf.Module):
         lengths, columns = self._columns(ids)
         if self._head_input == "tokens":
             values = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=True)
-            padded = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False).to_tensor()
+            padded_values = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False).to_tensor()
             # As wide as `Preprocessor.pad` makes no rows.
-            return tf.pad(padded, [[0, 0], [0, tf.maximum(2 - tf.shape(padded)[1], 0)], [0, 0]])
+            return tf.pad(padded_values, [[0, 0], [0, tf.maximum(2 - tf.shape(padded_values)[1], 0)], [0, 0]])
         return self._answer(self._pool(lengths, columns))
 
     def features(self, ids: tf.RaggedTensor) -> tf.Tensor:

@@ -107,15 +107,15 @@ class HeldBytes:
         sizes = self._by_caller.copy()
         size = 0 if caller is None else sizes[caller]
         limit = max(self.size / len(sizes), size)
-        victims, left = [], self.size
+        victims, bytes_left = [], self.size
         for holding in takewhile(lambda holding: holding.since <= old, self._holdings):
-            if left <= max_bytes:
+            if bytes_left <= max_bytes:
                 break
             holds = size if holding.caller == caller else sizes[holding.caller]
             if holding.size and not holding.is_safe and holds >= limit:
                 victims.append(holding)
                 sizes[holding.caller] -= holding.size
-                left -= holding.size
+                bytes_left -= holding.size
         return victims
 
     def remove(self, victims: list[Holding]) -> None:

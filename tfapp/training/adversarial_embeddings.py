@@ -72,11 +72,11 @@ class AdversarialEmbeddings:
         """
         moves: list[tf.Tensor] = []
 
-        def network(padded: dict[str, tf.Tensor], *, training: bool) -> tf.Tensor:
-            shape = tf.concat([tf.shape(padded["token_ids"]), [self._embedding.output_dim]], axis=0)
+        def network(inputs: dict[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+            shape = tf.concat([tf.shape(inputs["token_ids"]), [self._embedding.output_dim]], axis=0)
             moves.append(tf.zeros(shape))
             tape.watch(moves[-1])
-            return self._network(padded | {"moves": moves[-1]}, training=training)
+            return self._network(inputs | {"moves": moves[-1]}, training=training)
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             total, count = self._loss(network, ids, targets, weights)
@@ -87,10 +87,10 @@ class AdversarialEmbeddings:
         self, moves: Sequence[tf.Tensor], ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss of moved texts, as `TaskModel.batch_loss`."""
-        rest = iter(moves)
+        remaining_moves = iter(moves)
 
-        def network(padded: dict[str, tf.Tensor], *, training: bool) -> tf.Tensor:
-            return self._network(padded | {"moves": next(rest)}, training=training)
+        def network(inputs: dict[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+            return self._network(inputs | {"moves": next(remaining_moves)}, training=training)
 
         return self._loss(network, ids, targets, weights)
 
@@ -108,10 +108,10 @@ class AdversarialEmbeddings:
         losses = self._model.loss(targets, twin.logits(ids, training=True))
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
-    def _run(self, padded: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
-        vectors = self._embedding(padded["token_ids"])
-        moved = vectors + tf.cast(padded["moves"], vectors.dtype)
-        return self._rest([moved, *(padded[name] for name in self._others)], training=training)
+    def _run(self, inputs: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
+        vectors = self._embedding(inputs["token_ids"])
+        moved_vectors = vectors + tf.cast(inputs["moves"], vectors.dtype)
+        return self._rest([moved_vectors, *(inputs[name] for name in self._others)], training=training)
 
 
 def _token_embedding(network: keras.Model) -> Any:

@@ -60,12 +60,12 @@ def train_few_shot(
     elif settings.epochs:
         phase.model.mkdir(parents=True, exist_ok=True)
         # The pairs of all epochs, once.
-        once = settings.model_copy(update={"epochs": 1})
+        one_epoch = settings.model_copy(update={"epochs": 1})
         no_texts = TokenizedTexts(split.texts.ids[:0], split.texts.splits[:1])
         first = FineTuner(
             model=embedder,
             train_split=split,
-            settings=once,
+            settings=one_epoch,
             folder=phase,
             observers=observers,
             objective=None,

@@ -86,13 +86,13 @@ class BatchGradients:
     def _sum_parts(self, parts: _Parts, targets: Any, weights: tf.Tensor) -> Gradients:
         def part(ids: tf.RaggedTensor, rows: slice) -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
-                some = tf.nest.map_structure(lambda one: one[rows], targets)
-                total, count = self._loss(ids, some, weights[rows])
+                part_targets = tf.nest.map_structure(lambda value: value[rows], targets)
+                total, count = self._loss(ids, part_targets, weights[rows])
             return [total, count, *_dense(tape.gradient(total, self._values()))]
 
         total, count, *values = parts.sum(part, [(), (), *self._shapes()])
         count = self.total(count)
-        return Gradients(*tf.nest.map_structure(lambda one: tf.math.divide_no_nan(one, count), (total, values)))
+        return Gradients(*tf.nest.map_structure(lambda value: tf.math.divide_no_nan(value, count), (total, values)))
 
     def _compare_rows(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> Gradients:
         if self._sub_batch is None:
@@ -172,7 +172,7 @@ class _Parts:
         def body(index: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             rows = self._rows(index)
             partial_sums = function(self._ids[rows], rows)
-            return index + 1, *(one + other for one, other in zip(sums, partial_sums, strict=True))
+            return index + 1, *(total + part for total, part in zip(sums, partial_sums, strict=True))
 
         _, *sums = tf.while_loop(self._goes_on, body, (0, *map(tf.zeros, shapes)), parallel_iterations=1)
         return sums

@@ -76,8 +76,8 @@ class FineTuner(Trainer):
             self.optimizer.build(self.adaptation.trained)
             decay = self.settings.ema_decay
             # Of an adapter its own weights are averaged, so that what they make of a kernel keeps its rank.
-            trained, merge = self.adaptation.trained, self.adaptation.merge
-            self.average = WeightAverage(trained, decay, on_change=merge) if decay else None
+            variables, merge = self.adaptation.trained, self.adaptation.merge
+            self.average = WeightAverage(variables, decay, on_change=merge) if decay else None
         self.train_step = make_train_step(
             self.model,
             self.optimizer,

@@ -23,7 +23,7 @@ def shards_of(count: int, ids: tf.RaggedTensor, *others: Any) -> list[tuple[Any,
         return [(ids, *others)]
     rows = ids.nrows(tf.int32)
     slices = [slice(rows * part // count, rows * (part + 1) // count) for part in range(count)]
-    return [(ids[some], *tf.nest.map_structure(lambda one, some=some: one[some], others)) for some in slices]
+    return [(ids[some], *tf.nest.map_structure(lambda value, some=some: value[some], others)) for some in slices]
 
 
 def map_shards(count: int, function: Callable[..., tf.Tensor], ids: tf.RaggedTensor, *others: Any) -> tf.Tensor:

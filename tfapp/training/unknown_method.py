@@ -44,8 +44,8 @@ def choose_method(
     """
 
     def fit(method: Method) -> Unknown:
-        measured = refer(replace(unknown, by=method), references, reference_targets)
-        return fit_unknown(measured, dev, dev_targets)
+        rule = refer(replace(unknown, by=method), references, reference_targets)
+        return fit_unknown(rule, dev, dev_targets)
 
     examples = dev[dev_targets < 0]
     fits = {_RULE: fit(_RULE)}

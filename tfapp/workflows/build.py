@@ -131,8 +131,10 @@ def _load_teacher(path: Path, experiment: Experiment, labels: Sequence[str], dty
 def _teacher_run(path: Path) -> RunFolder:
     folder = RunFolder(path) if (path / "settings.toml").is_file() else latest_run(path.name, path.parent)
     if folder is None or not folder.is_finished:
-        what = "no run there" if folder is None else "the run is not finished"
-        raise TrainingError(f"distillation.teacher {path}: {what}; give runs/NAME or runs/NAME/TIME of a finished run")
+        reason = "no run there" if folder is None else "the run is not finished"
+        raise TrainingError(
+            f"distillation.teacher {path}: {reason}; give runs/NAME or runs/NAME/TIME of a finished run"
+        )
     return folder
 
 

@@ -109,14 +109,14 @@ class Servers:
 
         return replace(self, addresses=[address for address in self.addresses if lacks(address)])
 
-    def _wait(self, what: str, missing: Callable[[str, Client], str], config: Path) -> None:
+    def _wait(self, failure: str, missing: Callable[[str, Client], str], config: Path) -> None:
         end = time.monotonic() + self.timeout
         for address in self.addresses:
             with self._server(address).client() as client:
                 while reason := _ask(missing, address, client):
                     if time.monotonic() > end:
                         raise RegistryError(
-                            f"{address} {what} after {self.timeout:g} s: {reason}; does it read {config} again "
+                            f"{address} {failure} after {self.timeout:g} s: {reason}; does it read {config} again "
                             "(--model_config_file_poll_wait_seconds)? if not, give --reload"
                         )
                     time.sleep(_PAUSE_SECONDS)

@@ -113,7 +113,7 @@ def _evaluate_table(
     model: TaskModel,
     table: Any,
     data: str | None,
-    what: str,
+    rows_name: str,
     *,
     overlap: OverlapMasks | str | None,
     on_dev: bool = False,
@@ -131,11 +131,11 @@ def _evaluate_table(
     target = folder.evaluation_folder(data)
     private_folder(target)
     write_answers(RunFolder(target).answers, evaluation)
-    RunFolder(target).write("evaluation", {"on": what} | evaluation.to_dict())
+    RunFolder(target).write("evaluation", {"on": rows_name} | evaluation.to_dict())
     experiment = read_run_settings(folder.path)
     run_metadata = {
         "Run": str(folder.path),
-        "Data": data or f"{experiment.data.train}, {what}",
+        "Data": data or f"{experiment.data.train}, {rows_name}",
         "Preset": experiment.origin,
         model.limit: f"{experiment.model.max_length} tokens",
         "Trained weights": f"{count_trained(model, experiment.training):,} of {model.trainable_weights():,}",

@@ -89,7 +89,7 @@ def make_plan(
     Raises:
         TfappError: The file cannot be used, or no candidate goes with the settings that were given.
     """
-    known_quality = next((one for one in QUALITIES if one == quality), None)
+    known_quality = next((name for name in QUALITIES if name == quality), None)
     if known_quality is None:
         names = ", ".join(QUALITIES)
         raise SettingsError(f"quality is one of {names}, got {quality!r:.80}{did_you_mean(str(quality), QUALITIES)}")

@@ -152,10 +152,10 @@ def _check_runs(runs: Sequence[Run]) -> list[RunFolder]:
         raise TrainingError("no run to average; name two runs, runs/NAME or runs/NAME/TIME each")
     first = _network(folders[0])
     for folder in folders[1:]:
-        for setting, (one, other) in changed_entries(first, _network(folder)).items():
+        for setting, (first_value, value) in changed_entries(first, _network(folder)).items():
             raise TrainingError(
-                f"{folder.path}: its {setting} is {other}, that of {folders[0].path} {one}; only runs of one network "
-                "on the same data can be averaged"
+                f"{folder.path}: its {setting} is {value}, that of {folders[0].path} {first_value}; only runs of one "
+                "network on the same data can be averaged"
             )
     return folders
 

@@ -105,7 +105,9 @@ def _reasons(
     """Returns why old runs stay, by their folders."""
     best = {record.path for record in choose_best(all_records)}
     for name in {record.path.parent.name for record in old_records}:
-        best |= {record.path for record in choose_best(one for one in all_records if one.path.parent.name == name)}
+        best |= {
+            record.path for record in choose_best(record for record in all_records if record.path.parent.name == name)
+        }
     metadata_by_run = _published_versions(models)
     reasons: dict[Path, str] = {}
     for record in old_records:
@@ -141,7 +143,7 @@ def _came_from(version: Mapping[str, Any], record: RunRecord) -> bool:
 def _names(other: RunRecord, path: Path) -> bool:
     """Returns whether a run's settings name a folder, or something in it."""
     target = path.resolve()
-    values = [one for value in other.settings.values() for one in (value if isinstance(value, list) else [value])]
+    values = [entry for value in other.settings.values() for entry in (value if isinstance(value, list) else [value])]
     texts = [value for value in values if isinstance(value, str) and os.sep in value]
     return any(Path(text).resolve().is_relative_to(target) for text in texts)
 

@@ -34,9 +34,11 @@ def gather_threads(calls: Sequence[Callable[[], T]], limit: int) -> list[T]:
     """Waits for the results of calls, in order; the first that fails ends those that have not begun."""
     with ThreadPoolExecutor(limit, thread_name_prefix="tfapp-client") as pool:
         futures: list[Future[T]] = [pool.submit(contextvars.copy_context().run, call) for call in calls]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        ended_futures, _ = wait(futures, return_when=FIRST_EXCEPTION)
         pool.shutdown(wait=False, cancel_futures=True)
-        failure = next((future.exception() for future in futures if future in done and future.exception()), None)
+        failure = next(
+            (future.exception() for future in futures if future in ended_futures and future.exception()), None
+        )
         if failure is not None:
             raise failure
         return [future.result() for future in futures]

@@ -77,7 +77,7 @@ class AlertEvaluator:
         return alert_writer.opened
 
     @contextmanager
-    def _isolate(self, session: Session, what: str, since: datetime) -> Iterator[None]:
+    def _isolate(self, session: Session, subject: str, since: datetime) -> Iterator[None]:
         """Undoes and reports a failed evaluation of one subject, so that the others are evaluated."""
         try:
             with session.begin_nested():
@@ -85,9 +85,11 @@ class AlertEvaluator:
         except Exception as error:
             if isinstance(error, (OperationalError, InterfaceError)) or getattr(error, "connection_invalidated", False):
                 raise  # it is the database that fails
-            _log.exception("%s since %s could not be evaluated, and is tried again when its texts change", what, since)
+            _log.exception(
+                "%s since %s could not be evaluated, and is tried again when its texts change", subject, since
+            )
             reason = f"its windows could not be evaluated: {type(error).__name__}: {error}"[:_SHOWN]
-            row = RejectedMessage("alerts", f"{what} since {since.isoformat()}", RejectedRow(1, reason, ""))
+            row = RejectedMessage("alerts", f"{subject} since {since.isoformat()}", RejectedRow(1, reason, ""))
             add_rejected(session, [row], self._clock(), self._settings.set_aside_rows)
 
     def _limit(self, newest: datetime, *, idle: bool, final: bool) -> datetime:

@@ -98,7 +98,7 @@ class MessageColumns:
         return RejectedRow(row.line, storable(reason)[:_EXCERPT], _row_text(row))
 
     def _message(self, values: Mapping[str, Any], source: str, latest: datetime, now: datetime) -> Message:
-        fields = {what: self._value(values, what) for what in _NAMES}
+        fields = {name: self._value(values, name) for name in _NAMES}
         text, time_field = fields["text"], fields["time"]
         if not isinstance(text, str) or not is_visible(text):
             raise ValueError(f'no text in "{self.columns.get("text", "text")}"')
@@ -114,8 +114,8 @@ class MessageColumns:
         parts = ("text", own_time, content) if identity is None else ("id", storable(identity))
         return Message(digest(name, *parts), name, time, content)
 
-    def _value(self, values: Mapping[str, Any], what: str) -> Any:
-        names = (self.columns[what],) if what in self.columns else _NAMES[what]
+    def _value(self, values: Mapping[str, Any], field: str) -> Any:
+        names = (self.columns[field],) if field in self.columns else _NAMES[field]
         return next((values[name] for name in names if values.get(name) is not None), None)
 
 

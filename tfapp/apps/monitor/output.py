@@ -161,8 +161,8 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
 
 def _show_undeliverable(rows: Sequence[Mapping[str, object]], number: int) -> None:
     for row in rows:
-        what = f"{row['sink']}, alert {row['alert_id']} ({row['event']})"
-        print_line("Not sent", f"{what}: {row['error']}; given up after {row['tries']} tries")
+        delivery = f"{row['sink']}, alert {row['alert_id']} ({row['event']})"
+        print_line("Not sent", f"{delivery}: {row['error']}; given up after {row['tries']} tries")
     if number > len(rows):
         print_line("Not sent", f"{number - len(rows)} more")
     if number:

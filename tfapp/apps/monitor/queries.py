@@ -197,7 +197,7 @@ class MonitorQueries:
         tried too often.
         """
         tables = {"texts": MessageRow, "set_aside_kept": RejectedMessageRow, "alerts": AlertRow}
-        left = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.delivered_at.is_(None))
+        undelivered = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.delivered_at.is_(None))
         deliveries = {
             "undelivered": DeliveryRow.failed_at.is_(None),
             "undeliverable": DeliveryRow.failed_at.is_not(None),
@@ -205,7 +205,7 @@ class MonitorQueries:
 
         def work(session: Session) -> dict[str, int]:
             counts = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
-            counts |= {name: session.scalar(left.where(which)) or 0 for name, which in deliveries.items()}
+            counts |= {name: session.scalar(undelivered.where(which)) or 0 for name, which in deliveries.items()}
             progress = session.get(ProgressRow, 1)
             duplicates, set_aside = (progress.repeated, progress.set_aside) if progress else (0, 0)
             return {**counts, "set_aside": set_aside, "repeated": duplicates}
@@ -265,6 +265,6 @@ def _trend(
     return Trend(name, points, sum((point.counts for point in points), Counts()))
 
 
-def _check(what: str, value: str, choices: Collection[str]) -> None:
+def _check(name: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
-        raise SettingsError(f"{what} {value}: must be one of {', '.join(choices)}")
+        raise SettingsError(f"{name} {value}: must be one of {', '.join(choices)}")

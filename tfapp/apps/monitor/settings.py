@@ -50,10 +50,10 @@ class SmtpSettings(Settings):
     """`[smtp]`: alerts by e-mail."""
 
     host: str = Field(min_length=1, description="The mail server.")
-    port: int = Field(587, ge=1, le=65535, description="Its port.")
-    sender: str = Field(min_length=3, description="From whom.")
-    to: tuple[str, ...] = Field(min_length=1, description="To whom.")
-    user: str | None = Field(None, description="Logs in as this user; unset: does not.")
+    port: int = Field(587, ge=1, le=65535, description="The mail server's port.")
+    sender: str = Field(min_length=3, description="The sender's address.")
+    to: tuple[str, ...] = Field(min_length=1, description="The receivers' addresses.")
+    user: str | None = Field(None, description="The user to log in as; unset: no login.")
     password: str | None = Field(None, repr=False, description="The user's password.")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
     timeout: float = Field(
@@ -97,66 +97,85 @@ class MonitorSettings(ApplicationSettings):
 
     topic_model: str = Field("monitor-topics", min_length=1, description="The served classifier of topics.")
     topic_data: str | None = Field(
-        "bbc-news", description="What it is trained on where there is none; unset: it is served already."
+        "bbc-news", description="The data that it is trained on if there is none; unset: it is served already."
     )
     sentiment_model: str = Field("monitor-sentiment", min_length=1, description="The served classifier of sentiment.")
     sentiment_data: str | None = Field(
-        "tweets", description="What it is trained on where there is none; unset: it is served already."
+        "tweets", description="The data that it is trained on if there is none; unset: it is served already."
     )
-    preset: str = Field("minilm-l6", min_length=1, description="What both are trained from.")
-    max_length: int = Field(128, ge=3, description="Tokens that they read of a text.")
+    preset: str = Field("minilm-l6", min_length=1, description="The preset that both classifiers are trained from.")
+    max_length: int = Field(128, ge=3, description="The most tokens of a text that both classifiers read.")
     tagger: str | None = Field(
-        None, min_length=1, description="A served tagging model, which finds entities; unset: none are."
+        None, min_length=1, description="A served tagging model that finds entities; unset: none are found."
     )
     negative: str = Field("negative", min_length=1, description="The sentiment whose share is watched.")
-    positive: str = Field("positive", min_length=1, description="Its opposite, which is counted, too.")
-    batch_size: int = Field(64, ge=1, le=4096, description="Texts that are classified and stored together, at most.")
+    positive: str = Field("positive", min_length=1, description="The opposite sentiment, which is counted, too.")
+    batch_size: int = Field(64, ge=1, le=4096, description="The most texts that are classified and stored together.")
     batch_seconds: float = Field(0.2, ge=0, le=86_400, description="How long a batch waits for more texts.")
-    longest_text: int = Field(20_000, ge=1, description="Characters of a text; a longer one is rejected.")
+    longest_text: int = Field(
+        20_000, ge=1, description="The most characters that a text may have; a longer one is rejected."
+    )
     future_minutes: float = Field(
         60.0,
         ge=0,
-        description="A text whose time lies further in the future is rejected: it would close windows. A day at most.",
+        description="How far in the future a text's time may lie, a day at most; a later text is rejected: it would "
+        "close windows.",
     )
     set_aside_rows: int = Field(
-        5000, ge=1, description="So many of the rejected rows are kept, the newest ones; all are counted."
+        5000, ge=1, description="How many of the newest rejected rows are kept; all are counted."
     )
-    window: WidthName = Field("hour", description="The windows in which alerts are looked for.")
+    window: WidthName = Field("hour", description="The length of the windows in which alerts are looked for.")
     lateness_minutes: float = Field(
         10.0,
         ge=0,
-        description="A window is evaluated when texts are so much newer than its end, and again when later ones come.",
+        description="How much newer than a window's end a text must be before the window is evaluated; when texts of "
+        "the window come later, it is evaluated again.",
     )
     idle_seconds: float = Field(
-        60.0, gt=0, description="Where no text comes for so long, windows that are over by the clock are evaluated."
+        60.0, gt=0, description="How long no text must come before windows that are over by the clock are evaluated."
     )
-    history: int = Field(48, ge=4, description="Windows with texts that a topic's usual share is taken from, at most.")
-    least_history: int = Field(8, ge=2, description="There is no alert before a topic has so many of them.")
+    history: int = Field(
+        48, ge=4, description="The most windows with texts from which a topic's usual share is computed."
+    )
+    least_history: int = Field(
+        8, ge=2, description="How many windows with texts a topic must have before it can raise an alert."
+    )
     guard: int = Field(
         1,
         ge=0,
-        description="Windows left out between the history and those that are tested, so that a slow rise stands out.",
+        description="How many windows between the history and the tested ones are left out, so that a slow rise stands "
+        "out.",
     )
     spans: tuple[PositiveInt, ...] = Field(
-        (1, 2, 4, 8), min_length=1, description="The last so many windows are tested together, for each number."
+        (1, 2, 4, 8),
+        min_length=1,
+        description="How many of the last windows are tested together; each number is a test of its own.",
     )
     false_alerts: float = Field(
-        1.0, gt=0, le=1000, description="False alerts that are accepted in 1000 windows, over all topics together."
+        1.0, gt=0, le=1000, description="How many false alerts are accepted in 1000 windows, over all topics together."
     )
-    least_rise: float = Field(0.05, ge=0, le=1, description="Smaller rises of the share are no alert, however sure.")
+    least_rise: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="The smallest rise of the share that raises an alert; smaller ones raise none, however sure.",
+    )
     drift_reference: int = Field(
         500, ge=20, description="Texts that drift is measured against: the first ones, or those since the last drift."
     )
     drift_distance: float = Field(
-        0.25, gt=0, le=1, description="The least Kolmogorov-Smirnov distance from the reference that is an alert."
+        0.25,
+        gt=0,
+        le=1,
+        description="The smallest Kolmogorov-Smirnov distance from the reference that raises an alert.",
     )
-    drift_texts: int = Field(20, ge=2, description="Windows with fewer texts are not looked at for drift.")
-    texts: int = Field(5, ge=1, le=100, description="Texts that an alert shows.")
+    drift_texts: int = Field(20, ge=2, description="How many texts a window must have to be tested for drift.")
+    texts: int = Field(5, ge=1, le=100, description="How many texts an alert shows.")
     delivery_tries: int = Field(
         84,
         ge=1,
-        description="So often a sink is tried, ever more rarely, by default in three days; then what it was to be told "
-        "is kept as undeliverable.",
+        description="How many times an alert is sent to a sink, at growing intervals, by default over three days, "
+        "before it is kept as undeliverable.",
     )
     log: bool = Field(True, description="Alerts are written to alerts.jsonl in the home folder.")
     console: bool = Field(True, description="Alerts are printed by `tfapp monitor run`.")
@@ -164,15 +183,18 @@ class MonitorSettings(ApplicationSettings):
         None, min_length=8, repr=False, description="`--listen`: callers must send `Authorization: Bearer TOKEN`."
     )
     listen_items: int = Field(
-        1000, ge=1, le=100_000, description="`--listen`: texts that a request may hold; one with more is answered 413."
+        1000,
+        ge=1,
+        le=100_000,
+        description="`--listen`: the most texts that a request may hold; one with more is answered 413.",
     )
     allow_hosts: tuple[str, ...] = Field(
         (),
         description="`--listen` without a token: hosts that it may be called by, beside this machine, and whose pages "
         "may send texts.",
     )
-    webhook: WebhookSettings | None = Field(None, description="Alerts are posted there.")
-    smtp: SmtpSettings | None = Field(None, description="Alerts are mailed.")
+    webhook: WebhookSettings | None = Field(None, description="Where alerts are posted.")
+    smtp: SmtpSettings | None = Field(None, description="How alerts are mailed.")
 
     @model_validator(mode="after")
     def _history_suffices(self) -> Self:

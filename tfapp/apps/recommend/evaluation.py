@@ -158,8 +158,8 @@ def _best(scores: NDArray[np.float64], available: NDArray[np.bool_], case: PastL
 
 def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
     """Returns the lists of users who liked some of the given items, with these as the only relevant ones."""
-    lists = (PastList(one.user, one.history, one.relevant[items[one.relevant]]) for one in cases)
-    return [one for one in lists if len(one.relevant)]
+    lists = (PastList(case.user, case.history, case.relevant[items[case.relevant]]) for case in cases)
+    return [past_list for past_list in lists if len(past_list.relevant)]
 
 
 def _score(ranker: Ranker, cases: Sequence[PastList], count: int, k: int) -> Score:

@@ -119,7 +119,7 @@ def _entries(
 
 def _entry(row: Record, columns: Mapping[str, str], make: Callable[[int, Mapping[str, Any]], E]) -> E | RejectedRow:
     try:
-        return make(row.line, {what: row.values.get(column) for what, column in columns.items()})
+        return make(row.line, {field: row.values.get(column) for field, column in columns.items()})
     except ValueError as error:
         return RejectedRow(row.line, str(error), storable(str(row.values))[:_LONGEST])
 
@@ -151,25 +151,25 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _name(values: Mapping[str, Any], what: str) -> str:
+def _name(values: Mapping[str, Any], field: str) -> str:
     """Returns an id, which may be a number."""
-    value = values.get(what)
+    value = values.get(field)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ValueError(f"the {what} is missing" if value is None else f"the {what} is no name but {value!r:.40}")  # noqa: TRY004 - the value's fault
+        raise ValueError(f"the {field} is missing" if value is None else f"the {field} is no name but {value!r:.40}")  # noqa: TRY004 - the value's fault
     name = tidy(str(value))
     if name is None or len(name) > LONGEST_NAME:
-        raise ValueError(f"the {what} must have from 1 to {LONGEST_NAME} characters, got {len(str(value))}")
+        raise ValueError(f"the {field} must have from 1 to {LONGEST_NAME} characters, got {len(str(value))}")
     return name
 
 
-def _text(values: Mapping[str, Any], what: str) -> str:
-    value = values.get(what)
+def _text(values: Mapping[str, Any], field: str) -> str:
+    value = values.get(field)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError(f"the {what} is no text but a {type(value).__name__}")  # noqa: TRY004 - the value's fault
+        raise ValueError(f"the {field} is no text but a {type(value).__name__}")  # noqa: TRY004 - the value's fault
     if len(value) > _LONGEST:
-        raise ValueError(f"the {what} has {len(value)} characters; at most {_LONGEST} are kept")
+        raise ValueError(f"the {field} has {len(value)} characters; at most {_LONGEST} are kept")
     return tidy(value) or ""
 
 

@@ -142,7 +142,9 @@ def _draw_lists(
 ) -> list[tuple[float, list[PastList]]]:
     total = sum(len(lists) for _, lists in moments)
     share = min(1.0, _LISTS / max(total, 1))
-    return [(time, [one for one in lists if share == 1 or random.random() < share]) for time, lists in moments]
+    return [
+        (time, [past_list for past_list in lists if share == 1 or random.random() < share]) for time, lists in moments
+    ]
 
 
 def _list_builder(time: float, log: EventLog, item_matrix: ItemMatrix, settings: RecommendSettings) -> ListBuilder:

@@ -77,7 +77,7 @@ class Recommender:
         request_vector = self._embed(request) if request else None
         profile = UserProfile.of(self._history(user), self.snapshot.item_matrix, request_vector)
         items, failure = self._build_list(profile, k, new_only=new_only)
-        suggestions = tuple(self._suggestion(one, profile, request or "") for one in items)
+        suggestions = tuple(self._suggestion(item, profile, request or "") for item in items)
         return Suggestions(user, len(profile.history), self.ranking is not None, suggestions, failure)
 
     def similar(self, item: str, k: int = 10) -> Suggestions:
@@ -97,7 +97,7 @@ class Recommender:
         history = UserHistory(rows, rows, np.ones(1), self.settings.half_life)
         profile = UserProfile.of(history, item_matrix)
         list_builder = replace(self._list_builder(), ranking=None, pairs=None)
-        suggestions = tuple(self._suggestion(one, profile, "") for one in list_builder.alike(profile, k))
+        suggestions = tuple(self._suggestion(item, profile, "") for item in list_builder.alike(profile, k))
         return Suggestions(item, 0, self.ranking is not None, suggestions)
 
     def past(self, user: str, limit: int = 10) -> list[str]:

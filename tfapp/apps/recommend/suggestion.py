@@ -95,7 +95,7 @@ class Suggestions:
             "trained": self.trained,
             "degraded": self.degraded,
         }
-        return {**values, "suggestions": [one.to_dict() for one in self.suggestions]}
+        return {**values, "suggestions": [suggestion.to_dict() for suggestion in self.suggestions]}
 
 
 def reasons_for(snapshot: Snapshot, profile: UserProfile, row: int, *, request: str, limit: int) -> tuple[Reason, ...]:

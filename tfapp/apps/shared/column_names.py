@@ -43,11 +43,11 @@ def find_columns(present: Iterable[str], columns: Mapping[str, str], usual_names
     """
     names_by_spelling = {name.lower(): name for name in reversed(list(present))}
     usual_columns = {
-        what: next((names_by_spelling[name] for name in names if name in names_by_spelling), None)
-        for what, names in usual_names.items()
-        if what not in columns
+        content: next((names_by_spelling[name] for name in names if name in names_by_spelling), None)
+        for content, names in usual_names.items()
+        if content not in columns
     }
-    return {**columns, **{what: name for what, name in usual_columns.items() if name is not None}}
+    return {**columns, **{content: name for content, name in usual_columns.items() if name is not None}}
 
 
 @dataclass(frozen=True)

@@ -24,5 +24,5 @@ def translate_client_errors(
     try:
         yield
     except ClientError as error:
-        what = error.details if isinstance(error, StatusError) else str(error)
-        raise ServerError(f"{where}: the model {model} cannot be asked: {what}; {hint}") from error
+        reason = error.details if isinstance(error, StatusError) else str(error)
+        raise ServerError(f"{where}: the model {model} cannot be asked: {reason}; {hint}") from error

@@ -234,17 +234,17 @@ class Assistant:
     def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
         return self._ask_model(case, "embedder", lambda: self.retriever.embedder.embed(texts))
 
-    def _ask_model(self, case: _Case, what: str, ask: Callable[[], T]) -> T | None:
+    def _ask_model(self, case: _Case, kind: str, ask: Callable[[], T]) -> T | None:
         """Asks a model, and notes the failure and returns None where it cannot be asked."""
         try:
             return ask()
         except ClientError as error:
-            self._note(case, what, error)
+            self._note(case, kind, error)
             return None
 
-    def _note(self, case: _Case, what: str, error: ClientError) -> None:
-        _log.warning("%s: %s", what, error)
-        case.failures.append(what)
+    def _note(self, case: _Case, kind: str, error: ClientError) -> None:
+        _log.warning("%s: %s", kind, error)
+        case.failures.append(kind)
 
 
 def _disagreement(prediction: IntentPrediction, nearest: IntentPrediction) -> str:

@@ -70,10 +70,10 @@ class IntentModel:
             return TrainingDecision(True, "there is none yet")
         if len(counts) > last.intents:
             return TrainingDecision(True, "there are new intents")
-        grown = len(questions) - last.questions
-        if grown > last.questions * self._settings.retrain_share:
-            return TrainingDecision(True, f"{grown} new questions")
-        return TrainingDecision(False, f"version {last.version} kept: {grown} questions more than it learnt from")
+        growth = len(questions) - last.questions
+        if growth > last.questions * self._settings.retrain_share:
+            return TrainingDecision(True, f"{growth} new questions")
+        return TrainingDecision(False, f"version {last.version} kept: {growth} questions more than it learnt from")
 
 
 def intent_experiment(settings: SupportSettings, questions: Sequence[tuple[str, str]], folder: Path) -> dict[str, Any]:

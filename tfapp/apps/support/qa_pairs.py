@@ -92,13 +92,13 @@ def _fits(row: Record | RejectedRow, where: Mapping[str, str]) -> bool:
 def _qa_pair(row: Record, columns: Mapping[str, str]) -> QAPair | RejectedRow:
     try:
         texts = {
-            what: _text(row.values.get(columns[what]), columns[what], longest)
-            for what, longest in _LIMITS.items()
-            if what in columns
+            field: _text(row.values.get(columns[field]), columns[field], longest)
+            for field, longest in _LIMITS.items()
+            if field in columns
         }
     except ValueError as error:
         return RejectedRow(row.line, str(error), str(row.values)[:_LONGEST])
-    question, answer, intent = (texts.get(what) for what in _PAIR)
+    question, answer, intent = (texts.get(field) for field in _PAIR)
     if question is None:
         return RejectedRow(row.line, "the question is empty", str(row.values)[:_LONGEST])
     if answer is None and intent is None:

@@ -142,11 +142,11 @@ class Support(Application[SupportSettings]):
             TfappError: As of `build`.
         """
         corrections = Corrections(self.store, self.clock)
-        lesson = corrections.learn()
+        result = corrections.learn()
         self._write_grades(corrections.relevance_grades())
         intent_model = self._train_intents(quiet=quiet)
         vector_count, _ = self._embed(quiet=quiet)
-        return LearningSummary(lesson, vector_count, intent_model)
+        return LearningSummary(result, vector_count, intent_model)
 
     @contextmanager
     def assistant(self) -> Iterator[Assistant]:

@@ -199,11 +199,11 @@ class Leases:
         """Returns the texts that other people are labelling."""
         with self._lock:
             now = self._ticks()
-            self._lent = {key: lent for key, lent in self._lent.items() if lent[1] > now}
+            self._lent = {key: lease for key, lease in self._lent.items() if lease[1] > now}
             return {number for (thing, number), (holder, _) in self._lent.items() if thing == of and holder != who}
 
     def take(self, of: str, number: int, who: str) -> None:
         """Leases something to a person, whose earlier lease ends."""
         with self._lock:
-            others = {key: lent for key, lent in self._lent.items() if key[0] != of or lent[0] != who}
+            others = {key: lease for key, lease in self._lent.items() if key[0] != of or lease[0] != who}
             self._lent = {**others, (of, number): (who, self._ticks() + self._seconds)}

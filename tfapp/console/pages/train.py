@@ -131,8 +131,8 @@ class TrainPages:
     def _one(self, request: Request) -> Response:
         training = self._training(request)
         state, log = training.state, training.log()
-        earlier_trainings = [one for one in self._state.trainings.all() if one.number < training.number]
-        before = sum(one.is_waiting or one.is_running for one in earlier_trainings) if state == "waiting" else 0
+        earlier_trainings = [other for other in self._state.trainings.all() if other.number < training.number]
+        before = sum(other.is_waiting or other.is_running for other in earlier_trainings) if state == "waiting" else 0
         return self._views.page(
             request,
             "training.html",

@@ -135,7 +135,7 @@ def _to_names(values: list[Any], names: Sequence[str] | None) -> list[Any]:
 
 def _name(value: Any, names: Sequence[str]) -> Any:
     if isinstance(value, list):
-        return [_name(one, names) for one in value]
+        return [_name(code, names) for code in value]
     if not isinstance(value, int):
         return value
     return names[value] if 0 <= value < len(names) else None

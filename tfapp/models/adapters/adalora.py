@@ -56,13 +56,13 @@ class SingularValueUpdate(KernelAdapter):
     def matrix_gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Returns the gradients dP, dL and dQ of the loss without the penalty."""
         p, values, q = (weight.value for weight in self.weights.values())
-        scaled = self.scale * gradient
-        right, left = tf.matmul(scaled, q, transpose_b=True), tf.matmul(p, scaled, transpose_a=True)
+        scaled_gradient = self.scale * gradient
+        right, left = tf.matmul(scaled_gradient, q, transpose_b=True), tf.matmul(p, scaled_gradient, transpose_a=True)
         return right * values, tf.reduce_sum(p * right, axis=0), left * values[:, None]
 
     def penalty(self) -> tf.Tensor:
         """Returns the penalty R."""
-        return tf.add_n([tf.reduce_sum(tf.square(rest)) for rest in self._distances()])
+        return tf.add_n([tf.reduce_sum(tf.square(distance)) for distance in self._distances()])
 
     def penalty_gradients(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the gradients of R by P and by Q: 4 P (P^T P - I) and 4 (Q Q^T - I) Q."""
@@ -168,12 +168,12 @@ class RankAllocator:
 
     def penalize(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Adds the penalty's gradients to those of all updates' weights, which are in the updates' order."""
-        penalized = []
+        penalized_gradients = []
         for number, update in enumerate(self._updates):
             of_p, of_values, of_q = gradients[3 * number : 3 * number + 3]
             more_p, more_q = update.penalty_gradients()
-            penalized += [of_p + self._penalty * more_p, of_values, of_q + self._penalty * more_q]
-        return penalized
+            penalized_gradients += [of_p + self._penalty * more_p, of_values, of_q + self._penalty * more_q]
+        return penalized_gradients
 
     def sensitivities(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the sensitivities I of all weights, from the batch's gradients; call it before the weights change."""

@@ -61,11 +61,11 @@ class AdapterFile:
         """
         tensors: dict[str, dict[str, Any]] = {"kernel": {}, "head": {}, "array": {}}
         try:
-            with safe_open(file, framework="np") as opened:
-                metadata = json.loads(opened.metadata()[_METADATA])
-                for name in opened.keys():  # noqa: SIM118 - it is no mapping
+            with safe_open(file, framework="np") as reader:
+                metadata = json.loads(reader.metadata()[_METADATA])
+                for name in reader.keys():  # noqa: SIM118 - it is no mapping
                     part, _, rest = name.partition("/")
-                    tensors[part][rest] = opened.get_tensor(name)
+                    tensors[part][rest] = reader.get_tensor(name)
             kernels: dict[str, dict[str, np.ndarray]] = {}
             for name in sorted(tensors["kernel"]):
                 kernel, _, weight = name.rpartition("/")

@@ -42,9 +42,9 @@ class LowRankUpdate(KernelAdapter):
 
     def matrix_gradients(self, gradient: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Returns the gradients dA and dB."""
-        scaled = self.scale * gradient
+        scaled_gradient = self.scale * gradient
         a, b = self.weights["a"].value, self.weights["b"].value
-        return tf.matmul(scaled, b, transpose_b=True), tf.matmul(a, scaled, transpose_a=True)
+        return tf.matmul(scaled_gradient, b, transpose_b=True), tf.matmul(a, scaled_gradient, transpose_a=True)
 
     @staticmethod
     def count(rows: int, columns: int, rank: int) -> int:

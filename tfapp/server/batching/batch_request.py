@@ -95,8 +95,8 @@ class BatchRequest:
             Exception: What the run raised.
         """
         with self._context.on_cancel(self._wake):
-            left = self._context.time_remaining()
-            self._done.acquire(timeout=-1 if left is None else left)
+            seconds_left = self._context.time_remaining()
+            self._done.acquire(timeout=-1 if seconds_left is None else seconds_left)
         # An error knows the frames that it passed through, and by them this request. In such a circle, its arrays would
         # stay until the next collection of garbage.
         error, self._error = self._error, None
@@ -151,10 +151,10 @@ def _pad_parts(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
     if len({part.shape[1:] for part in parts}) == 1:
         return parts
     shape = np.max([part.shape[1:] for part in parts], axis=0).tolist()
-    padded = [np.full((len(part), *shape), _PADDING.get(part.dtype.kind, 0), part.dtype) for part in parts]
-    for part, target in zip(parts, padded, strict=True):
+    padded_parts = [np.full((len(part), *shape), _PADDING.get(part.dtype.kind, 0), part.dtype) for part in parts]
+    for part, target in zip(parts, padded_parts, strict=True):
         target[tuple(map(slice, part.shape))] = part
-    return padded
+    return padded_parts
 
 
 class BatchSlice:

@@ -145,10 +145,10 @@ class BatchScheduler:
         """Ends the threads after their current batch; requests that wait fail as UNAVAILABLE."""
         with self._changed:
             self._stopped = True
-            left = [request for queue in self._queues for request in queue.requests]
+            requests = [request for queue in self._queues for request in queue.requests]
             self._queues.clear()
             self._changed.notify_all()
-        for request in left:
+        for request in requests:
             request.fail(RequestError(grpc.StatusCode.UNAVAILABLE, "The server stops"))
 
     def _start_threads(self) -> None:

@@ -32,8 +32,10 @@ def handle_call(context: grpc.ServicerContext, work: Callable[[Any, RequestConte
     """
     # gRPC counts it by the time of day: none left to a call that goes on means that the clock was set. It ends the call
     # when its time is up, by another clock.
-    left = context.time_remaining()
-    request_context = RequestContext(left if left and left <= _LONGEST else None, connection=context.peer())
+    seconds_left = context.time_remaining()
+    request_context = RequestContext(
+        seconds_left if seconds_left and seconds_left <= _LONGEST else None, connection=context.peer()
+    )
     if not context.add_callback(request_context.cancel) or not request_context.is_active:
         # It waited for a thread until its time was up: nobody reads an answer any more.
         context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")

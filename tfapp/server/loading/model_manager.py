@@ -158,8 +158,8 @@ class ModelManager(ServedVersions):
 
     def _unload_unwanted(self, name: str, versions: set[int]) -> None:
         self._forget(name, versions)
-        if unwanted := self._available(name) - versions:
-            self._unload(name, unwanted, self._drain_seconds)
+        if surplus := self._available(name) - versions:
+            self._unload(name, surplus, self._drain_seconds)
             # Loaded models are full of reference cycles; their memory comes back only with a collection.
             gc.collect()
 
@@ -222,8 +222,8 @@ class ModelManager(ServedVersions):
 
         with self._changed:
             if self._thread is not None:
-                left = None if end == math.inf else max(0.0, end - time.monotonic())
-                self._changed.wait_for(lambda: self._stopped or is_settled(), left)
+                seconds_left = None if end == math.inf else max(0.0, end - time.monotonic())
+                self._changed.wait_for(lambda: self._stopped or is_settled(), seconds_left)
             missing = [model for model in models if not self._available(model.name)]
             if missing:
                 text = ", ".join(self._why_not(model) for model in missing)

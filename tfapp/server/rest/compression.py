@@ -33,7 +33,7 @@ def decompress(body: bytes, encoding: str, max_bytes: int, count: Callable[[int]
     if _GZIP not in encoding.lower():
         return body
     chunks: list[bytes] = []
-    left, start = max_bytes, 0
+    bytes_left, start = max_bytes, 0
     while start < len(body):
         stream, step = zlib.decompressobj(_GZIP_WINDOW), _FIRST_STEP
         while not stream.eof:
@@ -42,12 +42,12 @@ def decompress(body: bytes, encoding: str, max_bytes: int, count: Callable[[int]
             if not chunk:
                 raise invalid_argument("Failed to uncompress the gzipped body: it is incomplete")
             try:
-                chunks.append(stream.decompress(chunk, left + 1))
+                chunks.append(stream.decompress(chunk, bytes_left + 1))
             except zlib.error as error:
                 raise invalid_argument(f"Failed to uncompress the gzipped body: {error}") from error
             count(len(chunks[-1]))
-            left -= len(chunks[-1])
-            if left < 0:
+            bytes_left -= len(chunks[-1])
+            if bytes_left < 0:
                 raise TooLargeError("uncompressed", max_bytes)
             start += len(chunk) - len(stream.unused_data)
             step = min(2 * step, _LONGEST_STEP)

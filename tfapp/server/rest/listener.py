@@ -95,8 +95,8 @@ class RestListener:
         end = time.monotonic() + seconds
         self._thread.join(seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
-        left = max(0.0, min(_LAST_SECONDS, end - time.monotonic()))
-        return not self._thread.is_alive() and self._app.wait(left)
+        seconds_left = max(0.0, min(_LAST_SECONDS, end - time.monotonic()))
+        return not self._thread.is_alive() and self._app.wait(seconds_left)
 
     def _serve(self, listening_socket: socket.socket) -> None:
         with asyncio.Runner(loop_factory=WebLoop) as runner:

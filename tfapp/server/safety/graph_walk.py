@@ -38,13 +38,13 @@ class GraphWalk:
             with_assets: Whether the run gets the assets' paths; otherwise it would take what the graph has there.
         """
         assets = self._assets if with_assets else frozenset[str]()
-        left, visits, functions = [node_name(name) for name in names], set[str](), _Calls()
-        while left:
-            node = self._nodes.get(name := left.pop())
+        pending_names, visits, functions = [node_name(name) for name in names], set[str](), _Calls()
+        while pending_names:
+            node = self._nodes.get(name := pending_names.pop())
             if node is None or name in visits:
                 continue
             visits.add(name)
-            left += [node_name(source) for source in node.input]
+            pending_names += [node_name(source) for source in node.input]
             if self._is_unsafe(node, assets):
                 yield node
             functions.add(self._function_calls(node, assets))
@@ -143,11 +143,11 @@ def node_name(tensor: str) -> str:
 
 def _spread(nodes: Sequence[Any], paths: set[str]) -> None:
     """Adds the nodes that hand an asset's path on; in functions they need not stand in order."""
-    grown = bool(paths)
-    while grown:
+    has_changes = bool(paths)
+    while has_changes:
         additions = {node.name for node in nodes if _hands_on(node, paths)} - paths
         paths |= additions
-        grown = bool(additions)
+        has_changes = bool(additions)
 
 
 def _hands_on(node: Any, paths: Collection[str]) -> bool:

@@ -189,8 +189,10 @@ def evaluate_answers(
 def _length_groups(contexts: Sequence[str], f1: NDArray[np.float64]) -> tuple[AnswerGroup, ...]:
     """Returns the F1 by the contexts' lengths."""
     last_length = f"over {_LENGTHS[-1]}"
-    lengths = [next((f"to {most}" for most in _LENGTHS if len(context) <= most), last_length) for context in contexts]
-    return _groups(lengths, f1, [*(f"to {most}" for most in _LENGTHS), last_length])
+    lengths = [
+        next((f"to {length}" for length in _LENGTHS if len(context) <= length), last_length) for context in contexts
+    ]
+    return _groups(lengths, f1, [*(f"to {length}" for length in _LENGTHS), last_length])
 
 
 def _measures(

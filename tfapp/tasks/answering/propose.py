@@ -28,7 +28,10 @@ def propose_answering(sample: DataSample) -> Proposal | None:
     return make_proposal(
         "answering",
         sample,
-        [f"{one} {other}" for one, other in zip(columns[question], columns[context], strict=True)],
+        [
+            f"{question_text} {context_text}"
+            for question_text, context_text in zip(columns[question], columns[context], strict=True)
+        ],
         [f'questions with contexts; answers: column "{answer}"', *sample.notes],
         columns={"answer": answer} if answer != "answer" else None,
         longer="with {max_length}, {cut:.0%} of them are read in several windows",

@@ -25,7 +25,7 @@ class VectorAnswerFormat(AnswerFormat):
         first = objects[0]["embedding"]
         table = Table(*inputs, f"{len(first)} numbers", "cosine", "with the first")
         for values in objects:
-            cosine = sum(one * other for one, other in zip(values["embedding"], first, strict=True))
+            cosine = sum(left * right for left, right in zip(values["embedding"], first, strict=True))
             start = " ".join(f"{value:.3f}" for value in values["embedding"][:_NUMBERS])
             bar = "█" * round(max(cosine, 0.0) * BAR_WIDTH)
             table.add_row(*(values[name] for name in inputs), f"{start} …", f"{cosine:.3f}", bar)

@@ -109,19 +109,19 @@ def evaluate_retrieval(
     check_finite(vectors, rows, "vector")
     pool = _Pool(vectors, texts)
     results = [_look(query, scores / temperature, pool) for query, scores in pool.scores(block)]
-    measures = mean_measures(_NAMES, [one.measures() for one in results])
-    misses = sorted((one for one in results if one.ranks[0] > 1), key=lambda one: -one.ranks[0])
+    measures = mean_measures(_NAMES, [result.measures() for result in results])
+    misses = sorted((result for result in results if result.ranks[0] > 1), key=lambda result: -result.ranks[0])
     return RetrievalEvaluation(
         count=len(results),
-        loss=float(np.mean([one.loss for one in results])) if results else 0.0,
+        loss=float(np.mean([result.loss for result in results])) if results else 0.0,
         queries=len(results),
         answerable=len(results),
         main=_MAIN,
         main_interval=measures[0].interval,
         measures=measures,
-        places=count_ranks((one.ranks for one in results), _CUT),
+        places=count_ranks((result.ranks for result in results), _CUT),
         missed_count=len(misses),
-        missed=tuple(pool.missed_query(one, rows) for one in misses[:_MISSED]),
+        missed=tuple(pool.missed_query(miss, rows) for miss in misses[:_MISSED]),
         candidates=len(pool.texts),
         answers=pool.answers(results, rows),
     )
@@ -157,25 +157,25 @@ class _Pool:
         """Returns the answer to each query: the candidate that came first, and its nDCG."""
 
         def describe(at: int) -> AnsweredRow:
-            one = results[at]
-            first = one.best if one.ranks[0] == 1 else one.first
-            relevant = next(iter(self.relevant[one.query]))
-            return AnsweredRow(self._texts[one.query], self.texts[relevant], self.texts[first])
+            result = results[at]
+            first = result.best if result.ranks[0] == 1 else result.first
+            relevant = next(iter(self.relevant[result.query]))
+            return AnsweredRow(self._texts[result.query], self.texts[relevant], self.texts[first])
 
-        numbers = np.array([rows[next(iter(self.relevant[one.query].values()))] for one in results], np.int64)
-        terms = np.array([(_ndcg(one.ranks), 1.0) for one in results], np.float64).reshape(-1, 2)
-        right = np.array([one.ranks[0] == 1 for one in results], bool)
-        measures = query_measures(_NAMES, [one.measures() for one in results])
+        numbers = np.array([rows[next(iter(self.relevant[result.query].values()))] for result in results], np.int64)
+        terms = np.array([(_ndcg(result.ranks), 1.0) for result in results], np.float64).reshape(-1, 2)
+        right = np.array([result.ranks[0] == 1 for result in results], bool)
+        measures = query_measures(_NAMES, [result.measures() for result in results])
         return RowAnswers(terms, describe, numbers, right, measures=measures)
 
-    def missed_query(self, one: _QueryResult, rows: Sequence[int]) -> MissedQuery:
+    def missed_query(self, result: _QueryResult, rows: Sequence[int]) -> MissedQuery:
         return MissedQuery(
-            query=shorten(self._texts[one.query]),
-            wanted=shorten(self.texts[one.best]),
-            place=int(one.ranks[0]),
+            query=shorten(self._texts[result.query]),
+            wanted=shorten(self.texts[result.best]),
+            place=int(result.ranks[0]),
             candidates=len(self.texts),
-            first=shorten(self.texts[one.first]),
-            row=int(rows[self.relevant[one.query][one.best]]),
+            first=shorten(self.texts[result.first]),
+            row=int(rows[self.relevant[result.query][result.best]]),
         )
 
 

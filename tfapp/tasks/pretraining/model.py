@@ -170,15 +170,15 @@ class LanguageModel(TokenPredictor):
 
     def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Returns how well the masked tokens of blocks are guessed; targets are those of `encode`."""
-        padded = self.preprocessor.pad(ids)
-        rows, width = tf.unstack(tf.shape(padded["token_ids"]))
+        features = self.preprocessor.pad(ids)
+        rows, width = tf.unstack(tf.shape(features["token_ids"]))
         true_ids = tf.pad(targets, [[0, rows - tf.shape(targets)[0]], [0, 0]], constant_values=-1)[:, :width]
         hidden = tf.cast(true_ids >= 0, tf.int32)
         max_count = tf.maximum(tf.reduce_max(tf.reduce_sum(hidden, axis=1)), 1)
         # Masked positions first; blocks with fewer than the most get others, which do not count.
         positions = tf.argsort(hidden, axis=1, direction="DESCENDING", stable=True)[:, :max_count]
         scores = compare_guesses(
-            tf.gather(true_ids, positions, batch_dims=1), self._guess(padded, positions, training=training)
+            tf.gather(true_ids, positions, batch_dims=1), self._guess(features, positions, training=training)
         )
         return scores[: ids.nrows(tf.int32)]
 

@@ -94,12 +94,12 @@ class Tsdae(TokenPredictor):
         """Returns how well the tokens of whole texts are predicted from the vectors of those with deletions."""
         lengths = ids.row_lengths()
         keep_mask = tf.RaggedTensor.from_tensor(targets, lengths=lengths)
-        damaged = self.preprocessor.pad(tf.ragged.boolean_mask(ids, keep_mask > 0))
-        whole = self.preprocessor.pad(ids)
+        noisy_text = self.preprocessor.pad(tf.ragged.boolean_mask(ids, keep_mask > 0))
+        text = self.preprocessor.pad(ids)
         logits = self.network(
-            {**damaged, "whole_ids": whole["token_ids"], "whole_mask": whole["padding_mask"]}, training=training
+            {**noisy_text, "whole_ids": text["token_ids"], "whole_mask": text["padding_mask"]}, training=training
         )["logits"]
-        next_ids = tf.where(whole["padding_mask"] > 0, whole["token_ids"], -1)[:, 1:]
+        next_ids = tf.where(text["padding_mask"] > 0, text["token_ids"], -1)[:, 1:]
         return compare_guesses(next_ids, logits[:, :-1])[: ids.nrows(tf.int32)]
 
     def _delete(self, ids: Ids, splits: Splits, random: np.random.Generator) -> Ids:

@@ -80,10 +80,10 @@ def _choose_steps(rows: int, entities: Sequence[str]) -> tuple[dict[str, Any], l
     training = {"epochs": epochs, "batch_size": batch, "learning_rate": 2e-4, "layer_decay": 0.8}
     counts = Counter(entity.lower() for entity in entities)
     # The share of entities that will be new, too (Good 1953).
-    once = sum(count == 1 for count in counts.values()) / max(len(entities), 1)
-    if once > 0.5:
+    single_share = sum(count == 1 for count in counts.values()) / max(len(entities), 1)
+    if single_share > 0.5:
         training["word_dropout"] = 0.2
-        notes.append(f"word_dropout: {once:.0%} of the spans come once, so most of those to find are new words")
+        notes.append(f"word_dropout: {single_share:.0%} of the spans come once, so most of those to find are new words")
     return training, notes
 
 

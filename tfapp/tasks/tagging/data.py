@@ -105,8 +105,8 @@ class SpanTarget(Target):
         train_types = set(self.names(splits["train"].table["label"], settings))
         for split in ("dev", "test"):
             if split in from_files:
-                what = f"in {split} with a type that train lacks"
-                splits[split], losses = _drop_unknown(splits[split], train_types, settings, what)
+                description = f"in {split} with a type that train lacks"
+                splits[split], losses = _drop_unknown(splits[split], train_types, settings, description)
                 findings += losses
         shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
         for split, share in shares.items():
@@ -122,11 +122,13 @@ class SpanTarget(Target):
         return _drop_unknown(rows, set(labels), settings, "with a type that the model does not know")[0]
 
 
-def _drop_unknown(rows: Rows, known_types: set[str], settings: DataSettings, what: str) -> tuple[Rows, list[Finding]]:
+def _drop_unknown(
+    rows: Rows, known_types: set[str], settings: DataSettings, description: str
+) -> tuple[Rows, list[Finding]]:
     unknown = [labels - known_types for labels in _labels(rows.table["label"])]
-    what = f"{what}: {name_list(set().union(*unknown))}"
+    description = f"{description}: {name_list(set().union(*unknown))}"
     mask = np.fromiter(map(bool, unknown), bool, len(rows))
-    return drop_marked(rows, mask, "unseen_label", what, on=settings.on_unseen_label, setting="on_unseen_label")
+    return drop_marked(rows, mask, "unseen_label", description, on=settings.on_unseen_label, setting="on_unseen_label")
 
 
 def _labels(column: pa.ChunkedArray) -> Iterable[set[str]]:

@@ -156,13 +156,13 @@ class EntityEvaluation(Evaluation):
     def _mistakes_table(self) -> str:
         rows = [
             (
-                one.kind,
-                one.context,
-                f"{one.truth} {one.truth_type}",
-                f"{one.predicted} {one.predicted_type}",
-                f"{one.score:.3f}" if one.predicted else "",
-                str(one.row),
+                mistake.kind,
+                mistake.context,
+                f"{mistake.truth} {mistake.truth_type}",
+                f"{mistake.predicted} {mistake.predicted_type}",
+                f"{mistake.score:.3f}" if mistake.predicted else "",
+                str(mistake.row),
             )
-            for one in self.mistakes
+            for mistake in self.mistakes
         ]
         return markdown_table(("kind", "text", "truth", "predicted", "score", "row"), rows) if rows else "No mistakes."

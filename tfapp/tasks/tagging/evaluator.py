@@ -206,4 +206,6 @@ def _fold_spaces(text: str) -> str:
 
 def _worst(mistakes: Sequence[EntityMistake]) -> Iterator[EntityMistake]:
     for kind in MISTAKE_KINDS:
-        yield from sorted((one for one in mistakes if one.kind == kind), key=lambda one: -one.score)[:_SHOWN]
+        yield from sorted(
+            (mistake for mistake in mistakes if mistake.kind == kind), key=lambda mistake: -mistake.score
+        )[:_SHOWN]

@@ -84,13 +84,13 @@ def split_words(
     first = 1 + _sums_by_row(parts.with_values(counts)) - counts
     are_words = parts.with_values(counts > 0)
     start, end, first_piece = (
-        tf.ragged.boolean_mask(parts.with_values(one), are_words) for one in (starts, ends, first)
+        tf.ragged.boolean_mask(parts.with_values(values), are_words) for values in (starts, ends, first)
     )
     if by_spaces:
         spaces = tf.cast(tf.strings.regex_full_match(parts.values, _SPACE), tf.int32)
         before = _sums_by_row(parts.with_values(spaces))
         begins, finishes = _run_borders(tf.ragged.boolean_mask(parts.with_values(before), are_words))
-        start, first_piece = (tf.ragged.boolean_mask(one, begins) for one in (start, first_piece))
+        start, first_piece = (tf.ragged.boolean_mask(values, begins) for values in (start, first_piece))
         end = tf.ragged.boolean_mask(end, finishes)
     ids = preprocessor.frame(parts.with_values(pieces).merge_dims(1, 2))
     return Words(ids, first_piece, start, end)

@@ -113,7 +113,9 @@ def _collect(study: SearchStudy) -> SearchResult:
     winner = TrialResult.of(best) if best else None
     if winner is None:
         raise TrainingError(f"{study.folder}: no trial came to its end by now; give more minutes, and it goes on")
-    return SearchResult(study.folder, [one for one in map(TrialResult.of, study.finished_trials()) if one], winner)
+    return SearchResult(
+        study.folder, [result for result in map(TrialResult.of, study.finished_trials()) if result], winner
+    )
 
 
 def _check_bounds(trials: int, minutes: float | None, seeds: int, *, keep_seeds: bool) -> None:

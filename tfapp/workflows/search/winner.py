@@ -69,8 +69,8 @@ def train_winner(
                     record["others"] = [_destination(other, runs / f"{experiment.name}-seeds") for other in others]
                 # Before the renames, so that a search that is killed in between finds the runs in either place.
                 write_json(folder / "winner.json", record)
-            for one in [(record["source"], record["run"]), *record.get("others", [])]:
-                _publish(*map(Path, one))
+            for move in [(record["source"], record["run"]), *record.get("others", [])]:
+                _publish(*map(Path, move))
             shutil.rmtree(folder / "seeds", ignore_errors=True)
     except BlockingIOError as error:
         raise TrainingError(f"{folder}: {error} trains the winner; wait until it ends, or give --seeds 0") from error
@@ -144,7 +144,7 @@ def _destination(folder: Path, runs: Path) -> tuple[str, str]:
 def _free_path(path: Path) -> Path:
     """Returns the path, or where there is something already, one that follows on it."""
     paths = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
-    return next(one for one in itertools.chain([path], paths) if not one.exists())
+    return next(candidate for candidate in itertools.chain([path], paths) if not candidate.exists())
 
 
 def _publish(source: Path, target: Path) -> None:

@@ -250,5 +250,5 @@ def _row(number: int, item: Any) -> Record | RejectedRow:
     return RejectedRow(number, f"expected a JSON object, got {type(item).__name__}", content)
 
 
-def _problem(status: int, what: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": what}, status, headers=headers)
+def _problem(status: int, reason: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": reason}, status, headers=headers)
