@@ -68,7 +68,7 @@ def one_stream() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def checkpoints_by_steps() -> Iterator[None]:
-    """How long a checkpoint takes to write changes nothing in tests."""
+    """Lets the time that a checkpoint takes to write change nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", float("inf"))
         yield

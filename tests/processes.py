@@ -21,7 +21,7 @@ _DEADLINE = 300.0
 
 @dataclass(frozen=True)
 class Result:
-    """What a command printed, and its exit status."""
+    """The output of a command, and its exit status."""
 
     code: int
     out: str

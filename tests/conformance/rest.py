@@ -13,7 +13,7 @@ __all__ = ["RestResponse", "ask"]
 
 @dataclass(frozen=True)
 class RestResponse:
-    """What came back.
+    """An answer by REST.
 
     Attributes:
         status: The HTTP status.

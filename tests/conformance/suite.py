@@ -91,7 +91,7 @@ class TestedServer(ServerProcess):
 
 
 class Suite:
-    """What all tests share.
+    """The server and the models that all tests share.
 
     Args:
         command: Starts a server.

@@ -33,7 +33,7 @@ _MOST_DESCRIPTORS: Final = 20
 
 @dataclass(frozen=True)
 class AttackPlan:
-    """How many inputs an attack draws.
+    """The number and seeds of the inputs that an attack draws.
 
     Attributes:
         seconds: For so long; None: as many as the test says, always the same.

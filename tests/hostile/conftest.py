@@ -24,7 +24,7 @@ _WEIGHTS = {"test_grpc": 15, "test_http2": 10, "test_rest": 15}
 
 @pytest.fixture
 def plan(request: pytest.FixtureRequest) -> AttackPlan:
-    """How long the test's attack lasts: its share of the time."""
+    """Plans the test's attack, which lasts for its share of the time."""
     attacks = [item for item in request.session.items if "plan" in getattr(item, "fixturenames", ())]
     share = _weight(request.node) / sum(map(_weight, attacks))
     seconds = float(os.environ[_SECONDS]) * share if _SECONDS in os.environ else None

@@ -22,7 +22,7 @@ _BUSY: Final = "The batch scheduling queue to which this task was submitted is f
 
 @dataclass(frozen=True)
 class Question:
-    """What a server is asked in between, and the right answer."""
+    """A question for the server between two inputs, with the right answer."""
 
     model: str
     alias: str

@@ -57,7 +57,7 @@ _Draw = Callable[[random.Random], Call]
 
 @dataclass(frozen=True)
 class Conversation:
-    """What is sent over one connection.
+    """The bytes that are sent over one connection.
 
     Attributes:
         parts: Its bytes, in the pieces that are sent.
@@ -218,7 +218,7 @@ def _misannounced(source: random.Random, stream: int, call: Call) -> _Stream:
 
 
 def _several(source: random.Random, stream: int, call: Call) -> _Stream:
-    """More messages than the method takes."""
+    """Sends more messages than the method takes."""
     data = length_prefixed(call.data) * source.choice((2, 3, 50))
     return _Stream([_head(source, stream, call.path), *_body(source, stream, data)])
 

@@ -77,7 +77,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class RawResponse:
-    """What came back: the status, 0 where the connection was closed without one, and the body; the worst of several."""
+    """The answer, the worst of several: its status, 0 where the connection was closed without one, and its body."""
 
     status: int
     body: bytes = b""

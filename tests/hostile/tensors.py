@@ -103,7 +103,7 @@ def _elements(tensor: Any) -> int:
 
 
 def _surplus(source: random.Random, rows: int) -> int:
-    """More values than the shape asks for, seldom very many."""
+    """Returns a count of values over what the shape asks for, seldom a very large one."""
     return 50_000 if maybe(source, 0.01) else 2 * rows + source.randrange(100)
 
 

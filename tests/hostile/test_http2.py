@@ -20,7 +20,7 @@ _MOST_LEFT_OPEN = 4
 
 
 class StreamCallers:
-    """Those who hold conversations with a port; some stay, until others do.
+    """Threads that hold conversations with a port; some stay, until others do.
 
     Args:
         address: The port's.

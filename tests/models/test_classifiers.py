@@ -83,7 +83,7 @@ def test_no_texts_give_no_answers(model: TaskModel) -> None:
 
 @pytest.fixture(scope="module")
 def plain(shallow_preset: Path) -> TaskModel:
-    """One that tests read only."""
+    """Builds a model that tests only read."""
     return build(shallow_preset)
 
 

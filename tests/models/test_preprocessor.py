@@ -64,7 +64,7 @@ def test_it_agrees_with_the_reference_tokenizer(pair: tuple[Preprocessor, Tokeni
 
 
 def folds_apart(char: str) -> bool:
-    """Whether compatibility form or case folding differs from plain lower case, where we are documented to differ."""
+    """Returns whether compatibility form or case folding differs from plain lower case, as we are documented to."""
     return unicodedata.normalize("NFKD", char.casefold()) != unicodedata.normalize("NFD", char.lower())
 
 

@@ -55,7 +55,7 @@ class Echo:
 
 
 class Stuck(Echo):
-    """One that runs until its gate is open, whoever has gone."""
+    """An echo that runs until its gate is open, even if its caller has gone."""
 
     def run(self, inputs: Any, _outputs: Any, _caller: Any) -> Any:
         self.entered.release()

@@ -47,7 +47,7 @@ def _holds_numbers(name: str, values: Sequence[Any]) -> bool:
         numbers = [number for value in values if (number := as_number(value)) is not None]
     except ValueError:
         return False
-    is_count = all(one + 1 == other for one, other in pairwise(numbers))
+    is_count = all(number + 1 == successor for number, successor in pairwise(numbers))
     return len(set(numbers)) > 1 and not is_count and not f"_{name.lower()}".endswith("_id")
 
 

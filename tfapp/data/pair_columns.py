@@ -63,7 +63,7 @@ class PairColumns(NamedTuple):
 
     def texts(self, sample: DataSample) -> list[str]:
         """Returns both texts of each row as one."""
-        return [f"{one} {other}" for one, other in zip(*(sample.columns[name] for name in self[:2]), strict=True)]
+        return [f"{first} {second}" for first, second in zip(*(sample.columns[name] for name in self[:2]), strict=True)]
 
 
 def find_pair(sample: DataSample) -> PairColumns | None:
@@ -88,7 +88,7 @@ def find_pair(sample: DataSample) -> PairColumns | None:
         pair for pair in permutations(words, 2) if _is_numbered(*pair) and all(words[name] for name in pair)
     ]
     if numbered_pairs:
-        fewest = min(len(_words(one)) for one, _ in numbered_pairs)
+        fewest = min(len(_words(name)) for name, _ in numbered_pairs)
         pairs = [pair for pair in numbered_pairs if len(_words(pair[0])) == fewest]
         return PairColumns(*pairs[0], "by their names") if len(pairs) == 1 and sample.text_column in pairs[0] else None
     return _find_by_texts(_free_texts(sample, words))
@@ -128,8 +128,8 @@ def _find_by_texts(texts: Mapping[str, Sequence[set[str]]]) -> PairColumns | Non
     second = next((pair for pair in permutations(texts, 2) if _is_second(*pair)), None)
     if second:
         return PairColumns(*second, "by their names")
-    one, other = texts
-    return PairColumns(one, other, "texts of like lengths") if _are_alike(texts) else None
+    query, candidate = texts
+    return PairColumns(query, candidate, "texts of like lengths") if _are_alike(texts) else None
 
 
 def _is_numbered(first: str, second: str) -> bool:

@@ -70,7 +70,7 @@ def evaluate_classes(
     index, scores, predicted = with_unknown(index, scores, unknown)
     labels = [*labels, unknown.label] if unknown else labels
     top = scores[np.arange(len(scores)), predicted]
-    truth, answer_mask = (one[:, None] == np.arange(len(labels)) for one in (index, predicted))
+    truth, answer_mask = (numbers[:, None] == np.arange(len(labels)) for numbers in (index, predicted))
     answers = _Answers(labels, truth, answer_mask, scores)
     correct = predicted == index
     interval = metrics.accuracy_interval(correct)

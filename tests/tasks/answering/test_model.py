@@ -56,7 +56,7 @@ place = tf.function(
 
 
 def folded(text: str) -> str:
-    """What the uncased vocabulary sees of a text: folded letters without marks, control characters and spaces."""
+    """Returns a text as the uncased vocabulary sees it: folded letters without marks, control characters and spaces."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     kept = (c for c in decomposed if unicodedata.category(c) not in ("Mn", "Cc", "Cf") and not c.isspace())
     return "".join(kept)
