@@ -114,6 +114,12 @@ def shallow_preset(shared_folders: SharedFolders) -> Path:
 
 
 @pytest.fixture(scope="session")
+def bare_preset(shared_folders: SharedFolders) -> Path:
+    """The same with no layer at all, for tests of what a training does with its steps, whatever they compute."""
+    return shared_folders.get("bare-preset", lambda folder: write_toy_preset(folder, layers=0))
+
+
+@pytest.fixture(scope="session")
 def still_preset(shared_folders: SharedFolders) -> Path:
     """The shallow one without dropout."""
     return shared_folders.get("still-preset", lambda folder: write_toy_preset(folder, dropout=0, layers=1))

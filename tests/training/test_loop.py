@@ -65,11 +65,15 @@ class CopyAt(Silent):
             shutil.copytree(self.folder.path, self.copies / str(step))
 
 
+def loop_experiment(preset: Path) -> Experiment:
+    training = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "checkpoint_steps": 4, "log_steps": 3}
+    model = {"preset": str(preset), "max_length": 16, "pooling": "mean"}
+    return parse_experiment({"name": "toy", "data": {"train": "x"}, "model": model, "training": training})
+
+
 @pytest.fixture(scope="module")
 def experiment(shallow_preset: Path) -> Experiment:
-    training = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "checkpoint_steps": 4, "log_steps": 3}
-    model = {"preset": str(shallow_preset), "max_length": 16, "pooling": "mean"}
-    return parse_experiment({"name": "toy", "data": {"train": "x"}, "model": model, "training": training})
+    return loop_experiment(shallow_preset)
 
 
 def table(start: int, stop: int) -> pa.Table:

@@ -17,7 +17,7 @@ from tests.training.test_loop import (
     Silent,
     Whole,
     changed,
-    experiment,
+    loop_experiment,
     new_folder,
     run,
     run_whole,
@@ -37,7 +37,12 @@ from tfapp.training.optimizer import MovableWarmupDecay, make_schedule
 from tfapp.training.run_folder import RunFolder
 from tfapp.training.time_budget import CLOSING_SECONDS, StepBudget
 
-__all__ = ["experiment", "whole"]  # the fixtures
+__all__ = ["whole"]  # the fixture
+
+
+@pytest.fixture(scope="module")
+def experiment(bare_preset: Path) -> Experiment:
+    return loop_experiment(bare_preset)
 
 
 class BudgetClock(Silent):
@@ -106,10 +111,8 @@ def test_a_machine_that_grows_slow_ends_it_at_a_step(experiment: Experiment, tmp
     assert [event.epoch for event in clock.epochs] == [1, 2]
 
 
-def test_adalora_has_its_last_ranks_where_the_time_is_over_with_an_epoch(
-    experiment: Experiment, tmp_path: Path
-) -> None:
-    ranks = changed(experiment, adapt="adalora", lora_rank=2, adalora_warmup_share=0.5)
+def test_adalora_has_its_last_ranks_where_the_time_is_over_with_an_epoch(shallow_preset: Path, tmp_path: Path) -> None:
+    ranks = changed(loop_experiment(shallow_preset), adapt="adalora", lora_rank=2, adalora_warmup_share=0.5)
     folder = new_folder(ranks, tmp_path)
     _, state = bounded(ranks, folder, BudgetClock(then=1000.0, after=10), 200.0)
     assert state.cut == "12 of 24 steps"
