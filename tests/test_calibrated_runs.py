@@ -41,8 +41,8 @@ def fit(preset: Path, data: Path, runs: Path, *, shares: tuple[float, float] = (
 
 
 @pytest.fixture(scope="module")
-def run(shallow_preset: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return fit(shallow_preset, data, tmp_path_factory.mktemp("runs"), adapt="head")
+def run(bare_preset: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return fit(bare_preset, data, tmp_path_factory.mktemp("runs"), adapt="head")
 
 
 def uncalibrated(run: Run) -> np.ndarray:
@@ -88,8 +88,8 @@ def test_what_is_served_is_calibrated_and_the_card_says_so(run: Run, tmp_path: P
 
 
 @pytest.mark.slow
-def test_it_can_be_turned_off(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
-    run = fit(shallow_preset, data, tmp_path, adapt="head", calibrate=False)
+def test_it_can_be_turned_off(bare_preset: Path, data: Path, tmp_path: Path) -> None:
+    run = fit(bare_preset, data, tmp_path, adapt="head", calibrate=False)
     np.testing.assert_allclose(run.predict(TEXTS)["probabilities"], uncalibrated(run), atol=1e-5)
     page = run.folder.report.read_text(encoding="utf-8")
     assert "Temperature 1, so the probabilities are the network's own: training.calibrate is false." in page
@@ -105,8 +105,8 @@ def test_a_small_dev_split_is_left_alone_and_the_page_says_why(toy_run: Run) -> 
 
 
 @pytest.mark.slow
-def test_without_a_test_split_nothing_is_measured(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
-    run = fit(shallow_preset, data, tmp_path, shares=(0.4, 0.0), adapt="head")
+def test_without_a_test_split_nothing_is_measured(bare_preset: Path, data: Path, tmp_path: Path) -> None:
+    run = fit(bare_preset, data, tmp_path, shares=(0.4, 0.0), adapt="head")
     report = run.evaluation.calibration_report
     assert report is not None
     assert (report.before, report.after) == (None, None)
@@ -115,8 +115,8 @@ def test_without_a_test_split_nothing_is_measured(shallow_preset: Path, data: Pa
 
 
 @pytest.mark.slow
-def test_a_head_that_learns_dev_is_calibrated_by_its_folds(shallow_preset: Path, data: Path, tmp_path: Path) -> None:
-    run = fit(shallow_preset, data, tmp_path, shares=(0.1, 0.2), adapt="head", head_penalty="cross-validation")
+def test_a_head_that_learns_dev_is_calibrated_by_its_folds(bare_preset: Path, data: Path, tmp_path: Path) -> None:
+    run = fit(bare_preset, data, tmp_path, shares=(0.1, 0.2), adapt="head", head_penalty="cross-validation")
     report = run.evaluation.calibration_report
     assert report is not None
     rows = run.folder.read("data")["report"]["rows"]

@@ -13,10 +13,10 @@ STEPS = ("training.batch_size=8", "model.max_length=32")
 
 
 def test_a_file_is_trained_and_published_and_told_as_json_lines(
-    shallow_preset: Path, toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bare_preset: Path, toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = [part for item in (f"model.preset={shallow_preset}", *STEPS) for part in ("--set", item)]
+    settings = [part for item in (f"model.preset={bare_preset}", *STEPS) for part in ("--set", item)]
     result = call("train", toy_data, "--quality", "fast", "--name", "mine", "--json", *settings)
     events = [json.loads(line) for line in result.out.splitlines()]
     assert (result.code, result.err) == (0, "")

@@ -65,8 +65,8 @@ def _with_preset(candidate: PlannedCandidate, preset: Path) -> PlannedCandidate:
 
 
 @pytest.fixture(scope="module")
-def whole(messages: Path, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return api.fit_plan(plan(messages, shallow_preset), runs=tmp_path_factory.mktemp("runs"), quiet=True)
+def whole(messages: Path, bare_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return api.fit_plan(plan(messages, bare_preset), runs=tmp_path_factory.mktemp("runs"), quiet=True)
 
 
 def test_the_best_on_dev_is_the_run_and_says_why(whole: Run, messages: Path) -> None:
@@ -101,7 +101,7 @@ def test_predict_reads_the_column_that_it_learnt_from(whole: Run, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_between_candidates_goes_on(
-    whole: Run, messages: Path, shallow_preset: Path, tmp_path: Path
+    whole: Run, messages: Path, bare_preset: Path, tmp_path: Path
 ) -> None:
     def kill(event: Mapping[str, Any]) -> None:
         assert not list(tmp_path.rglob("evaluation.json"))
@@ -109,24 +109,24 @@ def test_a_run_that_was_killed_between_candidates_goes_on(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        api.fit_plan(plan(messages, shallow_preset), runs=tmp_path, quiet=True, on_event=kill)
+        api.fit_plan(plan(messages, bare_preset), runs=tmp_path, quiet=True, on_event=kill)
     with pytest.raises(TrainingError, match="no run there"):
         api.open_run(tmp_path / "messages")
     with pytest.raises(TrainingError, match="started with other settings, or on other data"):
-        api.fit_plan(plan(messages, shallow_preset, quality="fast"), runs=tmp_path, quiet=True, resume=True)
+        api.fit_plan(plan(messages, bare_preset, quality="fast"), runs=tmp_path, quiet=True, resume=True)
     watcher = Trainings()
     arguments: dict[str, Any] = {"runs": tmp_path, "quiet": True, "resume": True, "observers": [watcher]}
-    resumed = api.fit_plan(plan(messages, shallow_preset), **arguments)
+    resumed = api.fit_plan(plan(messages, bare_preset), **arguments)
     assert watcher.starts == [0]
     assert [path.name for path in (tmp_path / "messages").iterdir()] == [resumed.path.name]
     assert resumed.evaluation == whole.evaluation
-    assert api.fit_plan(plan(messages, shallow_preset), **arguments).path == resumed.path
+    assert api.fit_plan(plan(messages, bare_preset), **arguments).path == resumed.path
     assert watcher.starts == [0]
 
 
 @pytest.mark.slow
-def test_a_candidate_that_does_not_learn_is_not_chosen(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
-    slow = plan(messages, shallow_preset, training={"epochs": 1, "learning_rate": 1e-12})
+def test_a_candidate_that_does_not_learn_is_not_chosen(messages: Path, bare_preset: Path, tmp_path: Path) -> None:
+    slow = plan(messages, bare_preset, training={"epochs": 1, "learning_rate": 1e-12})
     run = api.fit_plan(slow, runs=tmp_path, quiet=True)
     assert run.experiment.training.adapt == "head"
     assert run.folder.read("candidates")[0]["chosen"]
@@ -134,10 +134,10 @@ def test_a_candidate_that_does_not_learn_is_not_chosen(messages: Path, shallow_p
 
 @pytest.mark.slow
 def test_fit_takes_a_file_and_publishes_nothing(
-    messages: Path, shallow_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    messages: Path, bare_preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    model = {"preset": str(shallow_preset), "max_length": 32}
+    model = {"preset": str(bare_preset), "max_length": 32}
     training = {"batch_size": 8, "epochs": 1}
     run = tfapp.fit(messages, quality="fast", name="m", model=model, training=training, quiet=True)
     assert run.path.parent == Path("runs/m")
@@ -155,12 +155,12 @@ def test_fit_takes_a_file_and_publishes_nothing(
         tfapp.fit(messages, dev_share=0)
 
 
-def test_settings_that_rule_a_candidate_out_are_told(messages: Path, shallow_preset: Path) -> None:
-    dropped = plan(messages, shallow_preset, overrides=["training.word_dropout=0.1"])
+def test_settings_that_rule_a_candidate_out_are_told(messages: Path, bare_preset: Path) -> None:
+    dropped = plan(messages, bare_preset, overrides=["training.word_dropout=0.1"])
     assert [one.name for one in dropped.candidates] == ["all weights"]
     assert any(note.startswith("output layer alone: left out, since training.word_dropout") for note in dropped.notes)
     with pytest.raises(SettingsError, match="unknown setting training"):
-        plan(messages, shallow_preset, overrides=["training.epocs=1"])
+        plan(messages, bare_preset, overrides=["training.epocs=1"])
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,9 @@ def test_settings_that_rule_a_candidate_out_are_told(messages: Path, shallow_pre
     ],
 )
 def test_minutes_cut_epochs_and_candidates(
-    messages: Path, shallow_preset: Path, minutes: float, epochs: list[int], told: str
+    messages: Path, bare_preset: Path, minutes: float, epochs: list[int], told: str
 ) -> None:
-    timed = plan(messages, shallow_preset, minutes=minutes)
+    timed = plan(messages, bare_preset, minutes=minutes)
     seconds = (20, 212)
     timed = replace(timed, candidates=tuple(map(_with_seconds, timed.candidates, seconds)))
     fitted = fit_into_minutes(timed)
@@ -187,8 +187,8 @@ def test_minutes_cut_epochs_and_candidates(
     assert sum(one.seconds for one in fitting) <= max(60 * minutes, 20)
 
 
-def test_an_estimate_counts_the_fits_of_the_output_layer(messages: Path, shallow_preset: Path) -> None:
-    both = plan(messages, shallow_preset, training={"epochs": 1})
+def test_an_estimate_counts_the_fits_of_the_output_layer(messages: Path, bare_preset: Path) -> None:
+    both = plan(messages, bare_preset, training={"epochs": 1})
     splits = load_splits(both.experiment)
     head, deep = (one.seconds for one in with_estimates(both, splits).candidates)
     train, dev = splits.train.num_rows, splits.dev.num_rows
@@ -239,9 +239,9 @@ def train_by(
 
 @pytest.mark.slow
 def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
-    messages: Path, shallow_preset: Path, tmp_path: Path
+    messages: Path, bare_preset: Path, tmp_path: Path
 ) -> None:
-    best = plan(messages, shallow_preset, minutes=1, quality="best")
+    best = plan(messages, bare_preset, minutes=1, quality="best")
     clock = CandidateClock(0.2, 2.0)
     run, events = train_by(clock, best, tmp_path)
     assert 40 < clock.now <= 60
@@ -265,10 +265,10 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
 
 @pytest.mark.slow
 def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_thought(
-    messages: Path, shallow_preset: Path, tmp_path: Path
+    messages: Path, bare_preset: Path, tmp_path: Path
 ) -> None:
     # By the estimates there is time for one of the two; by the clock both take none.
-    run, events = train_by(CandidateClock(0.001, 0.001), plan(messages, shallow_preset, minutes=0.35), tmp_path)
+    run, events = train_by(CandidateClock(0.001, 0.001), plan(messages, bare_preset, minutes=0.35), tmp_path)
     names = [(event["event"], event["name"]) for event in events if event["event"] not in ("plan", "comparison")]
     head, deep = "output layer alone", "all weights"
     assert names == [
@@ -283,8 +283,8 @@ def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_though
 
 
 @pytest.mark.slow
-def test_the_time_before_a_kill_counts(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
-    bounded = plan(messages, shallow_preset, minutes=2)
+def test_the_time_before_a_kill_counts(messages: Path, bare_preset: Path, tmp_path: Path) -> None:
+    bounded = plan(messages, bare_preset, minutes=2)
     killed = CandidateClock(0.5, 2.0, dies_after=90)
     with pytest.raises(KeyboardInterrupt):
         train_by(killed, bounded, tmp_path)
@@ -298,8 +298,8 @@ def test_the_time_before_a_kill_counts(messages: Path, shallow_preset: Path, tmp
     assert any(" as the time was over" in note for note in run.folder.read("choices"))
 
 
-def test_one_candidate_is_trained_whatever_the_time(messages: Path, shallow_preset: Path, tmp_path: Path) -> None:
-    run, events = train_by(CandidateClock(100.0, 100.0), plan(messages, shallow_preset, minutes=0.01), tmp_path)
+def test_one_candidate_is_trained_whatever_the_time(messages: Path, bare_preset: Path, tmp_path: Path) -> None:
+    run, events = train_by(CandidateClock(100.0, 100.0), plan(messages, bare_preset, minutes=0.01), tmp_path)
     assert [event["event"] for event in events] == ["plan", "candidate", "candidate_end", "candidate_left_out"]
     assert run.folder.read("candidates")[0]["note"].endswith(" of 166 texts, as the time was over")
 
