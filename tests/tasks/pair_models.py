@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from tfapp_client import contract
 
@@ -32,30 +33,29 @@ def pair_logits(model: TaskModel, pairs: list[tuple[str, str]]) -> np.ndarray:
     return model.logits(model.preprocessor(*columns)).numpy()
 
 
-def check_padding(model: TaskModel) -> None:
-    """Padding changes nothing, and different texts have different logits."""
-    alone = np.concatenate([pair_logits(model, [pair]) for pair in PAIRS])
-    np.testing.assert_allclose(pair_logits(model, PAIRS), alone, atol=1e-5)
-    one, other = pair_logits(model, [("ball goal", "tax"), ("tax", "ball goal")])
-    assert not np.allclose(one, other, atol=1e-3)
+class PairModelTests:
+    """Tests of any model of pairs; a sub-class is in a module that has the fixture `model`."""
 
+    def test_padding_changes_nothing_and_texts_do(self, model: TaskModel) -> None:
+        alone = np.concatenate([pair_logits(model, [pair]) for pair in PAIRS])
+        np.testing.assert_allclose(pair_logits(model, PAIRS), alone, atol=1e-5)
+        one, other = pair_logits(model, [("ball goal", "tax"), ("tax", "ball goal")])
+        assert not np.allclose(one, other, atol=1e-3)
 
-def check_saving(model: TaskModel, folder: Path) -> None:
-    """A model that was saved and loaded gives the same answers."""
-    model.save(folder)
-    again = load_model(folder)
-    assert type(again) is type(model)
-    np.testing.assert_array_equal(pair_logits(again, PAIRS), pair_logits(model, PAIRS))
-    assert again.config() == model.config()
+    def test_saving_keeps_the_answers(self, model: TaskModel, tmp_path: Path) -> None:
+        model.save(tmp_path)
+        again = load_model(tmp_path)
+        assert type(again) is type(model)
+        np.testing.assert_array_equal(pair_logits(again, PAIRS), pair_logits(model, PAIRS))
+        assert again.config() == model.config()
 
-
-def check_contract(model: TaskModel, pairs: list[tuple[str, str]]) -> None:
-    """The answers to these pairs are those that the client expects."""
-    answers = model.answers(tf.constant(pair_logits(model, pairs)))
-    for spec in contract.TASKS[model.task.name].outputs:
-        if spec.name in answers:
-            assert answers[spec.name].dtype.name == spec.dtype
-            assert answers[spec.name].shape.rank == spec.rank
-            assert answers[spec.name].shape[0] == len(pairs)
-        else:
-            assert spec.optional
+    @pytest.mark.parametrize("pairs", [PAIRS, []])
+    def test_answers_fulfil_the_contract(self, model: TaskModel, pairs: list[tuple[str, str]]) -> None:
+        answers = model.answers(tf.constant(pair_logits(model, pairs)))
+        for spec in contract.TASKS[model.task.name].outputs:
+            if spec.name in answers:
+                assert answers[spec.name].dtype.name == spec.dtype
+                assert answers[spec.name].shape.rank == spec.rank
+                assert answers[spec.name].shape[0] == len(pairs)
+            else:
+                assert spec.optional

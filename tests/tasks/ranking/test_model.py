@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tasks.pair_models import PAIRS, build_pair_model, check_contract, check_padding, check_saving
+from tests.tasks.pair_models import PairModelTests, build_pair_model
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models import TaskModel
@@ -23,17 +23,8 @@ def model(request: pytest.FixtureRequest, shallow_preset: Path) -> TaskModel:
     return build_pair_model(shallow_preset, "ranking", labels, **changes)
 
 
-def test_padding_changes_nothing_and_texts_do(model: TaskModel) -> None:
-    check_padding(model)
-
-
-def test_saving_keeps_the_answers(model: TaskModel, tmp_path: Path) -> None:
-    check_saving(model, tmp_path)
-
-
-@pytest.mark.parametrize("pairs", [PAIRS, []])
-def test_answers_fulfil_the_contract(model: TaskModel, pairs: list[tuple[str, str]]) -> None:
-    check_contract(model, pairs)
+class TestPairRanker(PairModelTests):
+    pass
 
 
 def test_grades_are_shares_of_the_top_one(shallow_preset: Path) -> None:
