@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import tfapp
 from tests.toy import toy_rows
 from tests.workflows.search.stub_trial import WEIGHTS
 from tests.workflows.search.studies import ROOT, SPACE, STUB, running, start_search, stub_experiment, study_of
+from tfapp.config import Experiment
 from tfapp.config.search_space import read_search_space
 from tfapp.errors import SettingsError, StoreError, TrainingError
 from tfapp.tasks.experiments import task_settings
@@ -30,6 +31,14 @@ def run_search(runs: Path, **options: Any) -> tuple[SearchResult, list[Mapping[s
     defaults: dict[str, Any] = {"trials": 6, "seeds": 2, "command": STUB, "quiet": True}
     experiment = options.pop("experiment", stub_experiment())
     return search(experiment, runs=runs, on_event=events.append, **defaults | options), events
+
+
+def enqueue_trials(runs: Path, experiment: Experiment, trials: Sequence[Mapping[str, Any]]) -> None:
+    """Says what the first trials of a search are to draw, by the names of its space; the rest is drawn."""
+    dimensions = read_search_space(experiment, task_settings()["classification"])
+    study = open_study(runs / "toy" / "search", experiment, dimensions, None).study
+    for parameters in trials:
+        study.enqueue_trial({f"training.{name}": value for name, value in parameters.items()})
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +106,15 @@ def test_a_page_shows_all_of_it_and_needs_nothing_else(finished: tuple[Path, Sea
 
 
 def test_poor_trials_are_pruned(tmp_path: Path) -> None:
-    space = {"learning_rate": SPACE["learning_rate"], "epochs": [6, 7]}
-    result, events = run_search(tmp_path, trials=12, seeds=0, experiment=stub_experiment(space))
+    experiment = stub_experiment({"learning_rate": SPACE["learning_rate"], "epochs": [6, 7]})
+    # The first and the last are poor, the others are better and better.
+    rates = [1e-3, 4e-5, 5e-5, 6e-5, 7e-5, 8e-5, 1e-3]
+    enqueue_trials(tmp_path, experiment, [{"learning_rate": rate} for rate in rates])
+    result, events = run_search(tmp_path, trials=len(rates), seeds=0, experiment=experiment)
+    assert [trial.parameters["training.learning_rate"] for trial in result.trials] == rates
     pruned = [trial for trial in result.trials if trial.state == "pruned"]
-    assert pruned
     # Not before there is something to compare with, nor at the first epoch.
-    assert min(trial.number for trial in pruned) >= 5
-    assert all(2 <= trial.epochs < trial.parameters["training.epochs"] for trial in pruned)
+    assert [(trial.number, trial.epochs) for trial in pruned] == [(6, 2)]
     ends = {event["number"]: event["state"] for event in events if event["event"] == "trial_end"}
     assert ends == {trial.number: trial.state for trial in result.trials}
     assert result.path is None
@@ -177,6 +188,7 @@ def test_conditions_leave_what_does_not_apply_at_its_default(tmp_path: Path) -> 
         **SPACE,
     }
     experiment = stub_experiment(space, layer_decay=0.9)
+    enqueue_trials(tmp_path, experiment, [{"adapt": "all"}, {"adapt": "lora"}])
     result, _ = run_search(tmp_path, trials=8, seeds=0, experiment=experiment)
     dimensions = read_search_space(experiment, task_settings()["classification"])
     kinds = set()
