@@ -108,7 +108,7 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     Raises:
         DataError: An argument is spelt like a data file and there is none, or a file stands among others.
     """
-    from tfapp.data.blocks import INPUT_SUFFIXES, data_suffix
+    from tfapp.data.readers.formats import INPUT_SUFFIXES, data_suffix
     from tfapp.data.sources import existing_path
 
     for value in inputs:
@@ -158,7 +158,7 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 def default_output(file: Path) -> Path:
     """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same form."""
-    from tfapp.data.blocks import INPUT_SUFFIXES, data_suffix
+    from tfapp.data.readers.formats import INPUT_SUFFIXES, data_suffix
 
     suffixes = {"txt": ".csv", "squad": ".jsonl", "arrow": ".parquet", "xlsx": ".csv"}
     input_suffix = data_suffix(file)

@@ -9,7 +9,7 @@ from tfapp.apps.feedback.service import Feedback
 from tfapp.apps.registry import APPLICATIONS
 from tfapp.console.training_queue import TrainingQueue
 from tfapp.console.uploads import Uploads
-from tfapp.data.blocks import INPUT_SUFFIXES
+from tfapp.data.readers.formats import INPUT_SUFFIXES
 from tfapp.web.app_state import AppState, was_begun
 
 __all__ = ["ConsoleState"]

@@ -49,7 +49,7 @@ class Rows:
 
     Attributes:
         name: The source, as the user named it.
-        table: As `tfapp.data.reader.read_table` gives it.
+        table: As `tfapp.data.table_reader.read_table` gives it.
         texts: The names of its columns of texts.
         keys: Digest of each row's normalised texts; bytes [rows], see `text_keys`.
         repeats: The same of all that a row must have like another to repeat it: of the extra texts, too.

@@ -11,15 +11,15 @@ from typing import Any
 
 from tfapp.config import DataSettings
 from tfapp.config.overrides import validate_settings
-from tfapp.data.blocks import estimate_rows, iter_blocks
 from tfapp.data.columns import guess_text, looks_headless
-from tfapp.data.folders import iter_texts, list_files
 from tfapp.data.readers.arrow import hidden_columns
 from tfapp.data.readers.excel import list_sheets
+from tfapp.data.readers.folders import iter_texts, list_files
+from tfapp.data.readers.formats import estimate_rows, iter_blocks
 from tfapp.data.readers.separators import find_separator
-from tfapp.data.shards import split_settings
+from tfapp.data.readers.shards import split_settings
+from tfapp.data.readers.textfile import find_bad_byte, open_bytes
 from tfapp.data.sources import Pull, Source, resolve
-from tfapp.data.textfile import find_bad_byte, open_bytes
 from tfapp.errors import DataError, did_you_mean
 
 __all__ = ["DataSample", "take_sample"]

@@ -13,15 +13,15 @@ import pyarrow.compute as pc
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
-from tfapp.data.blocks import iter_blocks, row_noun
 from tfapp.data.cleaning import Rows
 from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
-from tfapp.data.reader import OnProgress, read_table
 from tfapp.data.readers.block import group_rows
+from tfapp.data.readers.formats import iter_blocks, row_noun
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
+from tfapp.data.table_reader import OnProgress, read_table
 from tfapp.data.targets import Target
 
 __all__ = ["CountTokens", "Description", "LengthStats", "describe"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tfapp.config import DataSettings
-from tfapp.data.blocks import FileFormat
+from tfapp.data.readers.formats import FileFormat
 from tfapp.data.targets import Target
 
 __all__ = ["TABLES", "Schema"]

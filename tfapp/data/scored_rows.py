@@ -13,7 +13,7 @@ from typing import Any, TextIO, TypeAlias
 import pyarrow as pa
 
 from tfapp.data.answer_format import AnswerColumn
-from tfapp.data.blocks import SUFFIXES, FileFormat
+from tfapp.data.readers.formats import SUFFIXES, FileFormat
 from tfapp.data.readers.json_lines import as_json_text
 from tfapp.errors import DataError
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from tfapp.core.rows import Row, to_rows
 from tfapp.data.answer_format import AnswerColumn, AnswerFormat
-from tfapp.data.blocks import FileFormat, detect_format, estimate_rows
 from tfapp.data.parts import PartStore, file_identity
-from tfapp.data.reader import OnProgress, as_text, check_column, read_batches
 from tfapp.data.readers.block import group_rows
+from tfapp.data.readers.formats import FileFormat, detect_format, estimate_rows
 from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
 from tfapp.data.scored_rows import InputRows, merge_parts, output_format, write_part
 from tfapp.data.sources import existing_path
+from tfapp.data.table_reader import OnProgress, as_text, check_column, read_batches
 from tfapp.errors import DataError
 
 __all__ = ["Predict", "score_file"]

@@ -10,8 +10,8 @@ from typing import Any
 
 from tfapp import assets
 from tfapp.config import DataSettings
-from tfapp.data.blocks import INPUT_SUFFIXES, FileFormat, data_suffix, detect_format
-from tfapp.data.shards import list_shards, main_split
+from tfapp.data.readers.formats import INPUT_SUFFIXES, FileFormat, data_suffix, detect_format
+from tfapp.data.readers.shards import list_shards, main_split
 from tfapp.errors import DataError
 
 __all__ = ["Catalogue", "Pull", "Source", "existing_path", "resolve"]

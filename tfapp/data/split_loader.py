@@ -10,15 +10,15 @@ import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
-from tfapp.data.blocks import row_noun
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import drop_overlap
-from tfapp.data.reader import OnProgress, read_table
+from tfapp.data.readers.formats import row_noun
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Catalogue, Pull, resolve
 from tfapp.data.splits import Splits, fingerprint_rows
 from tfapp.data.splitting import SPLITS, assign_splits, split_numbers
+from tfapp.data.table_reader import OnProgress, read_table
 from tfapp.errors import DataError
 
 __all__ = ["load", "load_table"]

@@ -12,7 +12,7 @@ from tests.text_classes import load
 from tfapp.cli.predict import default_output
 from tfapp.config import DataSettings
 from tfapp.data import read_batches
-from tfapp.data.blocks import iter_blocks
+from tfapp.data.readers.formats import iter_blocks
 from tfapp.data.scored_rows import output_format
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task

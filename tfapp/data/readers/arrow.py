@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from tfapp.data.readers import parquet
 from tfapp.data.readers.block import Block
-from tfapp.data.shards import list_shards
+from tfapp.data.readers.shards import list_shards
 from tfapp.errors import DataError
 
 __all__ = ["count_rows", "hidden_columns", "iter_batches", "iter_blocks"]
@@ -48,7 +48,7 @@ def iter_batches(path: Path, columns: Sequence[str] | None, batch_rows: int) -> 
 def iter_blocks(path: Path, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
     """Yields blocks of Python values; a class label is its name, and -1 is none.
 
-    Arguments and errors are as in `tfapp.data.blocks.iter_blocks`.
+    Arguments and errors are as in `tfapp.data.readers.formats.iter_blocks`.
     """
     row = 1
     for batch in iter_batches(path, columns, block_rows):

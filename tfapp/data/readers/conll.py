@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from tfapp.data.readers.block import Block, group_rows
-from tfapp.data.tag_schemes import Tag, TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
-from tfapp.data.textfile import open_text
+from tfapp.data.readers.tag_schemes import Tag, TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
+from tfapp.data.readers.textfile import open_text
 from tfapp.errors import DataError
 
 __all__ = ["WordColumns", "iter_blocks"]

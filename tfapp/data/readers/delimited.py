@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.readers.separators import FIELD_LIMIT, csv_lines, find_separator
-from tfapp.data.textfile import open_text
+from tfapp.data.readers.textfile import open_text
 from tfapp.errors import DataError
 
 __all__ = ["Record", "csv_records", "iter_blocks", "tsv_records"]
@@ -52,7 +52,7 @@ def tsv_records(path: Path, encoding: str) -> Iterator[Record]:
 def iter_blocks(
     path: Path, records: Iterator[Record], header: bool, columns: Sequence[str] | None, block_rows: int
 ) -> Iterator[Block]:
-    """Groups rows into blocks of strings; arguments and errors as in `tfapp.data.blocks.iter_blocks`."""
+    """Groups rows into blocks of strings; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`."""
     first = next(records, None)
     if first is None:
         raise DataError(f"{path}: the file is empty")

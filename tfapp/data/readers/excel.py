@@ -21,7 +21,7 @@ Record = tuple[int, list[Any]]
 def iter_blocks(
     path: Path, sheet: str | None, header: bool, columns: Sequence[str] | None, block_rows: int
 ) -> Iterator[Block]:
-    """Groups the rows of a sheet into blocks; arguments and errors as in `tfapp.data.blocks.iter_blocks`.
+    """Groups the rows of a sheet into blocks; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`.
 
     Numbers and truth values stay what they are, dates and times become texts as ISO 8601 writes them, a formula is its
     last value. Empty rows are skipped. A column without a name has its letter.

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from tfapp.data.readers.block import Block, group_rows
-from tfapp.data.textfile import open_text
+from tfapp.data.readers.textfile import open_text
 from tfapp.errors import DataError
 
 __all__ = ["as_json_text", "infer_schema", "iter_blocks", "iter_objects", "replace_surrogates", "to_batch"]
@@ -33,7 +33,7 @@ def _numbered_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str
 
 
 def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
-    """Groups objects into blocks; arguments and errors as in `tfapp.data.blocks.iter_blocks`.
+    """Groups objects into blocks; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`.
 
     The columns of a block are the keys that its objects have, in the order of their first use.
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfapp.data.readers.block import Block, group_rows
-from tfapp.data.textfile import open_text
+from tfapp.data.readers.textfile import open_text
 
 __all__ = ["COLUMN", "iter_blocks"]
 

@@ -34,7 +34,7 @@ def iter_batches(path: Path, columns: Sequence[str] | None, batch_rows: int) -> 
 
 
 def iter_blocks(path: Path, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
-    """Yields blocks of Python values; arguments and errors as in `tfapp.data.blocks.iter_blocks`."""
+    """Yields blocks of Python values; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`."""
     row = 1
     for batch in iter_batches(path, columns, block_rows):
         yield Block(row, {name: batch.column(name).to_pylist() for name in batch.schema.names})

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TextIO
 
-from tfapp.data.textfile import open_text
+from tfapp.data.readers.textfile import open_text
 
 __all__ = ["FIELD_LIMIT", "csv_lines", "find_separator"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tfapp.data.readers.block import Block
-from tfapp.data.textfile import read_text
+from tfapp.data.readers.textfile import read_text
 from tfapp.errors import DataError
 
 __all__ = ["COLUMNS", "iter_blocks"]
@@ -17,7 +17,7 @@ COLUMNS: Final = ("id", "title", "context", "question", "answer")
 
 
 def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
-    """Groups questions into blocks; arguments and errors as in `tfapp.data.blocks.iter_blocks`.
+    """Groups questions into blocks; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`.
 
     The columns are `id`, `title` (of the article), `context`, `question` and `answer`: the list of SQuAD's answers,
     objects with `text` and `answer_start`, empty where `is_impossible` is true, None where there is no such list.

@@ -10,14 +10,13 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from tfapp.data import folders
 from tfapp.data.bad_tags import BadTagCount
-from tfapp.data.blocks import detect_format, iter_blocks, row_noun
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
-from tfapp.data.readers import arrow, json_lines, parquet
+from tfapp.data.readers import arrow, folders, json_lines, parquet
 from tfapp.data.readers.block import Block
 from tfapp.data.readers.conll import WordColumns
+from tfapp.data.readers.formats import detect_format, iter_blocks, row_noun
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean

@@ -17,7 +17,7 @@ from tests.text_classes import load, read_table
 from tfapp.cli.predict import default_output
 from tfapp.config import DataSettings
 from tfapp.data import read_batches, resolve, write_starter
-from tfapp.data.blocks import estimate_rows, iter_blocks
+from tfapp.data.readers.formats import estimate_rows, iter_blocks
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.sniff import sniff

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from tfapp.data.textfile import read_text
+from tfapp.data.readers.textfile import read_text
 from tfapp.errors import DataError
 
 __all__ = ["TextFile", "iter_texts", "list_files"]
@@ -34,7 +34,7 @@ def list_files(folder: Path, max_rows: int | None = None) -> list[TextFile]:
 
 
 def iter_texts(folder: Path, files: list[TextFile], encoding: str) -> Iterator[str]:
-    """Reads the texts one by one; errors as in `tfapp.data.textfile.open_text`."""
+    """Reads the texts one by one; errors as in `tfapp.data.readers.textfile.open_text`."""
     for _, _, path in files:
         yield read_text(folder / path, encoding)
 

@@ -13,8 +13,8 @@ from tests.text_classes import load
 from tfapp.cli.predict import default_output, file_to_score
 from tfapp.config import DataSettings
 from tfapp.data import detect_format, read_batches, write_starter
-from tfapp.data.blocks import estimate_rows
-from tfapp.data.textfile import find_bad_byte
+from tfapp.data.readers.formats import estimate_rows
+from tfapp.data.readers.textfile import find_bad_byte
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.registry import find_task

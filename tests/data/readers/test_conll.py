@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.text_classes import describe, load, load_table
 from tfapp.config import DataSettings
 from tfapp.data import Splits, write_starter
-from tfapp.data.blocks import iter_blocks
 from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.conll import iter_blocks as iter_conll
+from tfapp.data.readers.formats import iter_blocks
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import task_settings
 from tfapp.tasks.registry import find_task

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tests.text_classes import read_table
 from tfapp.config import DataSettings
 from tfapp.data import read_batches, resolve
-from tfapp.data.blocks import iter_blocks
-from tfapp.data.textfile import find_bad_byte
+from tfapp.data.readers.formats import iter_blocks
+from tfapp.data.readers.textfile import find_bad_byte
 from tfapp.errors import DataError
 from tfapp.tasks.sniff import sniff
 

@@ -14,7 +14,7 @@ import pytest
 from tests.text_classes import load, read_table
 from tfapp.config import DataSettings
 from tfapp.data import detect_format, read_batches, resolve, write_starter
-from tfapp.data.blocks import estimate_rows
+from tfapp.data.readers.formats import estimate_rows
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.sniff import sniff

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from tfapp.data.tag_schemes import TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
+from tfapp.data.readers.tag_schemes import TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
 
 Entity = tuple[int, int, str]
 

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from tfapp.data.readers.block import Block
 from tfapp.data.readers.conll import WordColumns
-from tfapp.data.shards import list_shards
-from tfapp.data.textfile import open_bytes
+from tfapp.data.readers.shards import list_shards
+from tfapp.data.readers.textfile import open_bytes
 from tfapp.errors import DataError
 
 __all__ = [
@@ -108,7 +108,7 @@ def iter_blocks(
 
     Args:
         path: The file.
-        format: Its format; a folder is read by `tfapp.data.folders`.
+        format: Its format; a folder is read by `tfapp.data.readers.folders`.
         encoding: The encoding of csv, tsv, jsonl, txt, conll and squad.
         header: Whether the first line of csv and tsv, or the first row of xlsx, names the columns.
         columns: The columns that are wanted; those that the file lacks are left out. All by default.
