@@ -27,7 +27,7 @@ from tfapp.config.label_settings import CLASS_SETTINGS
 from tfapp.console.console_state import ConsoleState
 from tfapp.data import DataSample, Proposal
 from tfapp.data.classes import ClassTarget
-from tfapp.data.proposal import make_proposal
+from tfapp.data.proposals.proposal import make_proposal
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
 from tfapp.models import TextClassifier

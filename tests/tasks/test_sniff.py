@@ -22,8 +22,8 @@ from tfapp import assets
 from tfapp.config import DataSettings
 from tfapp.config.task_settings import foreign_fields
 from tfapp.data import QUALITIES, Candidate, DataSample, Proposal, write_starter
-from tfapp.data.proposal import make_proposal
-from tfapp.data.starter import starter_text
+from tfapp.data.proposals.proposal import make_proposal
+from tfapp.data.proposals.starter import starter_text
 from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import count_labels
 from tfapp.tasks.experiments import load_experiment, parse_experiment, task_settings

@@ -9,7 +9,7 @@ from typing import Any
 from tfapp.assets.sentence_encoder import SentenceEncoder, find_sentence_encoder
 from tfapp.config import DEFAULT_TASK
 from tfapp.data import Candidate, DataSample, Proposal, Pull, take_sample
-from tfapp.data.proposal import make_proposal
+from tfapp.data.proposals.proposal import make_proposal
 from tfapp.errors import DataError, SettingsError, did_you_mean
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.spec import TaskSpec

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from tfapp.assets.sentence_encoder import SentenceEncoder
     from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
-    from tfapp.data.data_sample import DataSample
-    from tfapp.data.proposal import Proposal
+    from tfapp.data.proposals.data_sample import DataSample
+    from tfapp.data.proposals.proposal import Proposal
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
     from tfapp.models import Preset, TaskModel

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tfapp.apps.shared.record_reader import Record, RejectedRow, read_records
 from tfapp.data.cleaning import is_visible
-from tfapp.data.columns import guess_text
+from tfapp.data.proposals.columns import guess_text
 from tfapp.data.stored_texts import storable
 from tfapp.errors import DataError
 

@@ -1,1 +1,1 @@
-"""Holds the readers of data files as blocks of rows, one file for each format, and formats.py, which chooses among them."""
+"""Holds what reads data files as blocks of rows: formats.py chooses one of the readers, each of which has its file."""

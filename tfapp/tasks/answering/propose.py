@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfapp.data.data_sample import DataSample
-from tfapp.data.proposal import Proposal, make_proposal
+from tfapp.data.proposals.data_sample import DataSample
+from tfapp.data.proposals.proposal import Proposal, make_proposal
 from tfapp.errors import DataError
 
 __all__ = ["propose_answering"]

@@ -15,10 +15,10 @@ from typing import Any, Final
 from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
-from tfapp.data.head_candidate import head_candidate
 from tfapp.data.label_names import common_spellings
 from tfapp.data.labels import as_labels
-from tfapp.data.proposal import WINDOW, Candidate, Proposal
+from tfapp.data.proposals.head_candidate import head_candidate
+from tfapp.data.proposals.proposal import WINDOW, Candidate, Proposal
 
 __all__ = ["choose_training", "count_labels"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
-from tfapp.data.columns import LabelGuess, guess_ids, guess_label
-from tfapp.data.data_sample import DataSample
-from tfapp.data.label_columns import choose_label, label_settings, propose_label_names
-from tfapp.data.proposal import Proposal, make_proposal
+from tfapp.data.proposals.columns import LabelGuess, guess_ids, guess_label
+from tfapp.data.proposals.data_sample import DataSample
+from tfapp.data.proposals.label_columns import choose_label, label_settings, propose_label_names
+from tfapp.data.proposals.proposal import Proposal, make_proposal
 from tfapp.data.readers.folders import list_files
 from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import choose_training, count_labels

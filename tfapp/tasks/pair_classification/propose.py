@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tfapp.data.data_sample import DataSample
-from tfapp.data.label_columns import choose_label, label_settings, propose_label_names
-from tfapp.data.pair_columns import find_pair, find_pair_number, guess_pair_label
-from tfapp.data.proposal import Proposal, make_proposal
+from tfapp.data.proposals.data_sample import DataSample
+from tfapp.data.proposals.label_columns import choose_label, label_settings, propose_label_names
+from tfapp.data.proposals.pair_columns import find_pair, find_pair_number, guess_pair_label
+from tfapp.data.proposals.proposal import Proposal, make_proposal
 
 __all__ = ["propose_pair_classification"]
 

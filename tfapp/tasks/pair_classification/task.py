@@ -8,7 +8,7 @@ from tfapp_client import contract
 
 from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.classes import ClassTarget
-from tfapp.data.pair_candidates import choose_pair_candidates
+from tfapp.data.proposals.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
 from tfapp.tasks.pair_classification.propose import propose_pair_classification

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tfapp.data.data_sample import DataSample
-from tfapp.data.pair_columns import find_pair, find_pair_number
-from tfapp.data.proposal import Proposal
+from tfapp.data.proposals.data_sample import DataSample
+from tfapp.data.proposals.pair_columns import find_pair, find_pair_number
+from tfapp.data.proposals.proposal import Proposal
 
 __all__ = ["suggest_ranking"]
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
-from tfapp.data.head_candidate import head_candidate
-from tfapp.data.proposal import Candidate, Proposal
+from tfapp.data.proposals.head_candidate import head_candidate
+from tfapp.data.proposals.proposal import Candidate, Proposal
 
 __all__ = ["choose_regression"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tfapp.data.columns import guess_label
-from tfapp.data.data_sample import DataSample
-from tfapp.data.number_columns import choose_number_column, number_columns
-from tfapp.data.pair_columns import find_pair, find_pair_number, has_lists
-from tfapp.data.proposal import Proposal, make_proposal
+from tfapp.data.proposals.columns import guess_label
+from tfapp.data.proposals.data_sample import DataSample
+from tfapp.data.proposals.number_columns import choose_number_column, number_columns
+from tfapp.data.proposals.pair_columns import find_pair, find_pair_number, has_lists
+from tfapp.data.proposals.proposal import Proposal, make_proposal
 
 __all__ = ["propose_pair_regression", "propose_regression", "suggest_regression"]
 

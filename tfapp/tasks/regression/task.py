@@ -8,7 +8,7 @@ from typing import Any, Final
 from tfapp_client import contract
 
 from tfapp.data.answer_format import ScoreAnswerFormat
-from tfapp.data.pair_candidates import choose_pair_candidates
+from tfapp.data.proposals.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.regression.choices import choose_regression

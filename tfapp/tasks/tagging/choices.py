@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
-from tfapp.data.proposal import Proposal
+from tfapp.data.proposals.proposal import Proposal
 
 __all__ = ["choose_tagging"]
 

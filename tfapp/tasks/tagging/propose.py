@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from tfapp.data.bad_tags import BadTagCount
-from tfapp.data.data_sample import DataSample
-from tfapp.data.proposal import WINDOW, Proposal, make_proposal
+from tfapp.data.proposals.data_sample import DataSample
+from tfapp.data.proposals.proposal import WINDOW, Proposal, make_proposal
 from tfapp.data.readers.formats import iter_blocks
 from tfapp.errors import DataError
 from tfapp.tasks.tagging.choices import choose_tagging

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from tfapp.config import RatingSettings
-from tfapp.data.columns import LabelGuess
-from tfapp.data.data_sample import DataSample
 from tfapp.data.findings import name_list
 from tfapp.data.label_names import common_spellings, spelling_list, unknown_name
 from tfapp.data.labels import as_labels
+from tfapp.data.proposals.columns import LabelGuess
+from tfapp.data.proposals.data_sample import DataSample
 from tfapp.errors import DataError
 
 __all__ = ["LabelNames", "choose_label", "label_settings", "propose_label_names"]

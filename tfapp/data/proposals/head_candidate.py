@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tfapp.config import DataSettings
-from tfapp.data.proposal import Candidate
+from tfapp.data.proposals.proposal import Candidate
 
 __all__ = ["head_candidate"]
 

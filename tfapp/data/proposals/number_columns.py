@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from tfapp.data.data_sample import DataSample
 from tfapp.data.labels import as_number
+from tfapp.data.proposals.data_sample import DataSample
 
 __all__ = ["choose_number_column", "is_continuous", "number_columns"]
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any, Final, NamedTuple
 
-from tfapp.data.columns import LABEL_NAMES, LabelGuess, guess_ids, guess_label
-from tfapp.data.data_sample import DataSample
-from tfapp.data.number_columns import choose_number_column, is_continuous, number_columns
+from tfapp.data.proposals.columns import LABEL_NAMES, LabelGuess, guess_ids, guess_label
+from tfapp.data.proposals.data_sample import DataSample
+from tfapp.data.proposals.number_columns import choose_number_column, is_continuous, number_columns
 
 __all__ = ["PairColumns", "find_pair", "find_pair_number", "guess_pair_label", "has_lists"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tfapp.config import DataSettings
 from tfapp.config.overrides import validate_settings
-from tfapp.data.columns import guess_text, looks_headless
+from tfapp.data.proposals.columns import guess_text, looks_headless
 from tfapp.data.readers.arrow import hidden_columns
 from tfapp.data.readers.excel import list_sheets
 from tfapp.data.readers.folders import iter_texts, list_files

@@ -13,7 +13,7 @@ from typing import Final
 from tfapp.assets.sentence_encoder import SentenceEncoder
 from tfapp.config import DataSettings
 from tfapp.core.wording import pluralize
-from tfapp.data.proposal import Candidate, Proposal
+from tfapp.data.proposals.proposal import Candidate, Proposal
 
 __all__ = ["choose_pair_candidates"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Self, get_args
 import numpy as np
 
 from tfapp.config import DataSettings
-from tfapp.data.data_sample import DataSample
+from tfapp.data.proposals.data_sample import DataSample
 
 __all__ = ["QUALITIES", "WINDOW", "Candidate", "Proposal", "Quality", "make_proposal"]
 
