@@ -64,6 +64,11 @@ TRIED = tuple(
         ("/support", ["/static/support/pages.css"]),
         ("/monitor", ["/static/monitor/pages.css"]),
         ("/recommend", ["/static/recommend/pages.css"]),
+        ("/try/models/news", ["/static/console/playground.css"]),
+        (
+            "/try/models/minilm-l6",
+            ["/static/console/playground.css", "/static/tasks/embedding/embedding.playground.css"],
+        ),
     ],
 )
 def test_a_page_links_the_stylesheets_that_all_share_and_its_folders_own(site: Site, path: str, own: list[str]) -> None:

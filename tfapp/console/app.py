@@ -24,7 +24,7 @@ from tfapp.console.pages.overview import OverviewPage
 from tfapp.console.pages.playground import PlaygroundPages
 from tfapp.console.pages.runs import RunPages
 from tfapp.console.pages.train import TrainPages
-from tfapp.console.predict_form import form_templates
+from tfapp.console.predict_form import form_static_folders, form_templates
 from tfapp.console.uploads import LARGEST_UPLOAD
 from tfapp.web.access import Access
 from tfapp.web.app_state import Pages
@@ -81,6 +81,7 @@ def make_app(state: ConsoleState, access: Access, *, ticks: Callable[[], float] 
 def _static_files(state: ConsoleState) -> list[Mount]:
     """Returns the routes of stylesheets: those of each folder first, then those that all pages share."""
     folders = {application.name: application.static for application in state.applications if application.static}
+    folders |= {f"tasks/{name}": folder for name, folder in form_static_folders().items()}
     folders["console"] = _STATIC
     mounts = [Mount(f"/static/{name}", StaticFiles(directory=folder)) for name, folder in folders.items()]
     return [*mounts, Mount("/static", StaticFiles(directory=_SHARED_STATIC), name="static")]

@@ -16,7 +16,7 @@ from tfapp.tasks.registry import all_tasks
 from tfapp.tasks.spec import TaskSpec
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
-__all__ = ["ServedTask", "form_templates", "served_task"]
+__all__ = ["ServedTask", "form_static_folders", "form_templates", "served_task"]
 
 _OUTPUTS: Final = Path(__file__).parent / "templates" / "outputs.playground.html"
 
@@ -65,6 +65,12 @@ def form_templates() -> list[Path]:
     """Returns the folders of the templates that show the answers of the tasks."""
     forms = [spec.playground for spec in all_tasks().values()]
     return list(dict.fromkeys(form.template.parent for form in forms if form))
+
+
+def form_static_folders() -> dict[str, Path]:
+    """Returns the folders of the stylesheets of the tasks' answers, by task."""
+    forms = {name: spec.playground for name, spec in all_tasks().items()}
+    return {name: form.stylesheet.parent for name, form in forms.items() if form and form.stylesheet}
 
 
 def _of_spec(spec: TaskSpec) -> ServedTask:

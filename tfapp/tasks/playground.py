@@ -72,8 +72,11 @@ class PlaygroundForm:
         ask: Asks the model about what was written, and returns the values for the template. It raises SettingsError
             where a field breaks its rule, and ClientError where the model cannot be asked.
         template: The Jinja template of the answer, whose file name is no other task's; it finds the values as `answer`.
+        stylesheet: The stylesheet of the answer; all files of its folder are served to browsers, below
+            `/static/tasks/NAME`. None: it has none of its own.
     """
 
     fields: tuple[FormField, ...]
     ask: Callable[[PlaygroundModel, FormValues], Mapping[str, Any]]
     template: Path
+    stylesheet: Path | None = None

@@ -64,6 +64,7 @@ _FORM: Final = PlaygroundForm(
     (FormField("texts", "Texts", rows=7, hint=f"One per line, from 2 to {_MOST_TEXTS}"),),
     _embed,
     Path(__file__).parent / "templates" / "embedding.playground.html.jinja",
+    Path(__file__).parent / "static" / "embedding.playground.css",
 )
 
 

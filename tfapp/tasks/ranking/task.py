@@ -29,6 +29,7 @@ _FORM: Final = PlaygroundForm(
     (FormField("query", "Query"), FormField("candidates", "Candidates", rows=7, hint="One per line")),
     _rank,
     Path(__file__).parent / "templates" / "ranking.playground.html.jinja",
+    Path(__file__).parent / "static" / "ranking.playground.css",
 )
 
 
