@@ -178,17 +178,19 @@ def test_rules_over_several_settings() -> None:
         "model.kind tsdae cannot be compiled; remove it, or set it to false"
     )
     epochs = "training.keep_epochs=true"
-    assert "keep_epochs is true, but method few-shot ends with a head" in complaint(epochs, "training.method=few-shot")
+    assert "keep_epochs is true, but a contrastive training ends with a head" in complaint(
+        epochs, "training.method=few-shot"
+    )
     assert "keep_epochs is true, but adapt head is fitted at once" in complaint(epochs, "training.adapt=head")
     dropped = "training.word_dropout=0.2"
     assert "word_dropout is 0.2, but adapt head is fitted at once" in complaint(dropped, "training.adapt=head")
-    assert "ema_decay is 0.9, but method few-shot ends with a head that is fitted at once" in complaint(
+    assert "ema_decay is 0.9, but a contrastive training ends with a head that is fitted at once" in complaint(
         "training.ema_decay=0.9", "training.method=few-shot"
     )
     assert "sam_rho is 0.05, but adapt head is fitted at once" in complaint(
         "training.sam_rho=0.05", "training.adapt=head"
     )
-    assert "augment.share is 0.5, but method few-shot ends" in complaint(
+    assert "augment.share is 0.5, but a contrastive training ends" in complaint(
         "training.augment.share=0.5", "training.method=few-shot"
     )
     twice = "training.r_drop_alpha=1"
@@ -199,7 +201,7 @@ def test_rules_over_several_settings() -> None:
     assert "fgm_epsilon and training.r_drop_alpha exclude each other" in complaint(twice, "training.fgm_epsilon=1")
     assert with_set("task=tagging", "training.fgm_epsilon=1").training.fgm_epsilon == 1
     folds = "training.head_penalty=cross-validation"
-    assert "but only adapt head and method few-shot fit the output layer at once" in complaint(folds)
+    assert "but the output layer is not fitted at once" in complaint(folds)
     assert "class_balance and model.multi_label exclude" in complaint("model.class_balance=1", "model.multi_label=true")
     assert "focal_gamma has no single best" in complaint("model.focal_gamma=2", "training.adapt=head")
     head = (folds, "training.adapt=head")

@@ -136,6 +136,8 @@ def test_the_proposed_space_leaves_out_what_the_settings_decide() -> None:
         assert space(training={"adapt": method}).keys() >= {"training.lora_rank", "training.lora_rank_stabilized"}
         assert "training.learning_rate" in space(training={"adapt": method})
     assert "training.layer_decay" not in space(model={"kind": "lstm"})
+    assert "training.word_dropout" in space()
+    assert "training.word_dropout" not in space(training={"method": "few-shot"})
 
 
 def test_a_training_takes_a_file_with_a_space_and_writes_it_again() -> None:

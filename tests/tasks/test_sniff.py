@@ -309,7 +309,7 @@ def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     assert {**experiment.training.model_dump(), **proposal.training} == experiment.training.model_dump()
     assert experiment.model.pooling == "mean"
     assert load(experiment.data).labels == ("negative", "neutral", "positive")
-    assert "# Passes over the training texts; for few-shot, " in target.read_text(encoding="utf-8")
+    assert "For few-shot: how many partners " in target.read_text(encoding="utf-8")
     assert "\nepochs = 10\n" in target.read_text(encoding="utf-8")
     assert "\n# sub_batch =\n" in target.read_text(encoding="utf-8")
     assert '\n# lora_targets = ["query", "value"]\n' in target.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.test_head import build, made_features
 from tests.training.test_loop import table
-from tfapp.config import TrainingSettings
+from tfapp.tasks.classification.settings import ClassificationTrainingSettings
 from tfapp.training import count_row_evaluations, measure_row_evaluation, tokenize_split
 from tfapp.training.head_fit import PENALTIES, HeadFit, cross_validate
 
@@ -19,7 +19,7 @@ FOLDS = HEAD | {"head_penalty": "cross-validation"}
 
 
 def count(train: int = 100, dev: int = 20, **settings: Any) -> float:
-    return count_row_evaluations(TrainingSettings(**settings), train, dev)
+    return count_row_evaluations(ClassificationTrainingSettings(**settings), train, dev)
 
 
 def test_only_trainings_that_fit_an_output_layer_count() -> None:

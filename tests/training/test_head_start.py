@@ -98,7 +98,10 @@ def test_a_run_that_goes_on_does_not_fit_again(shallow_preset: Path, tmp_path: P
         ({"model": {"kind": "lstm"}}, "cannot be fitted to classification by a lstm"),
         ({"model": {"focal_gamma": 2.0}}, "there is no single best output layer"),
         ({"training": {"head_start": "fitted", "adapt": "head"}}, "say the same twice"),
-        ({"training": {"head_start": "fitted", "method": "few-shot"}}, "which fits the output layer at its end"),
+        (
+            {"training": {"head_start": "fitted", "method": "few-shot"}},
+            "a contrastive method, which fits the output layer at its end",
+        ),
         ({"distillation": {"teacher": "runs/a"}}, "the section distillation exclude each other"),
     ],
 )

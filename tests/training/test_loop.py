@@ -91,6 +91,7 @@ def run(
     budget: TimeBudget | None = None,
     clock: Callable[[], float] = time.monotonic,
     dtype: str = "float32",
+    method: Callable[..., TrainState] | None = None,
 ) -> tuple[TaskModel, TrainState]:
     import keras
 
@@ -111,6 +112,7 @@ def run(
         observers=observers,
         budget=budget,
         clock=clock,
+        method=method,
     )
     return model, state
 

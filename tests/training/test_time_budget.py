@@ -28,6 +28,7 @@ from tests.training.test_loop import (
 )
 from tfapp.config import Experiment, TrainingSettings
 from tfapp.models.adapters import AdapterFile
+from tfapp.tasks.classification.few_shot import train_few_shot
 from tfapp.tasks.models import load_model
 from tfapp.training import EpochEvent, StepEvent, StepPrecision, TimeBudget, make_strategy, tokenize_split
 from tfapp.training.features import FeatureReader
@@ -66,9 +67,11 @@ class BudgetClock(Silent):
         self.epochs.append(event)
 
 
-def bounded(experiment: Experiment, folder: RunFolder, clock: BudgetClock, seconds: float, **options: Any) -> Any:
-    budget = TimeBudget(seconds, clock=clock, **options)
-    return run(experiment, folder, observers=(clock,), clock=clock, budget=budget)
+def bounded(
+    experiment: Experiment, folder: RunFolder, clock: BudgetClock, seconds: float, spent: float = 0.0, **options: Any
+) -> Any:
+    budget = TimeBudget(seconds, clock=clock, spent=spent)
+    return run(experiment, folder, observers=(clock,), clock=clock, budget=budget, **options)
 
 
 def test_a_budget_with_room_changes_no_step(experiment: Experiment, whole: Whole, tmp_path: Path) -> None:
@@ -133,7 +136,7 @@ def test_few_shots_leave_time_for_the_head(experiment: Experiment, tmp_path: Pat
     few = changed(experiment, method="few-shot", epochs=3)
     # A step on pairs takes six times as long as one that reads.
     folder, clock = new_folder(few, tmp_path), BudgetClock(after=35, then=1 / 6)
-    _, state = bounded(few, folder, clock, 30.0)
+    _, state = bounded(few, folder, clock, 30.0, method=train_few_shot)
     assert state.cut.endswith(" of 35 steps")
     assert load_model(folder.model)
     assert state.best_score > 0.9

@@ -32,7 +32,7 @@ def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
         *task.rules,
         _without_dev,
     )
-    by_task = (_steps_only, _head_start, _few_shot, _without_epochs)
+    by_task = (_steps_only, _head_start, _without_epochs)
     problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
     return next((problem for problem in problems if problem), None)
 
@@ -51,7 +51,7 @@ def _loss(experiment: Experiment) -> str | None:
     name = "class_balance" if model.class_balance else "focal_gamma" if model.focal_gamma else None
     if name and model.multi_label:
         return f"model.{name} and model.multi_label exclude each other: it weighs texts by their one label"
-    if model.focal_gamma and (training.adapt == "head" or training.method == "few-shot"):
+    if model.focal_gamma and (training.adapt == "head" or training.is_contrastive):
         return "model.focal_gamma has no single best output layer to fit at once; use adapt all or lora, or set it to 0"
     return None
 
@@ -81,8 +81,8 @@ def _head_penalty(experiment: Experiment) -> str | None:
     if training.head_penalty == "dev":
         return None
     begin = f"training.head_penalty is {training.head_penalty}"
-    if training.method != "few-shot" and training.adapt != "head":
-        return f"{begin}, but only adapt head and method few-shot fit the output layer at once; set dev, or adapt head"
+    if training.adapt != "head" and not training.is_contrastive:
+        return f"{begin}, but the output layer is not fitted at once; set dev, or adapt head"
     if data.unknown_label is not None:
         return f"{begin}, which learns from dev, too, but data.unknown_label takes its limit from dev; set dev"
     if not (data.test or data.test_share):
@@ -113,8 +113,8 @@ def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
     if name is None:
         return None
     begin = f"training.{name} is {'true' if values[name] is True else format(values[name], 'g')}"
-    if training.method == "few-shot":
-        return f"{begin}, but method few-shot ends with a head that is fitted at once; use method fine-tuning"
+    if training.is_contrastive:
+        return f"{begin}, but a contrastive training ends with a head that is fitted at once; use method fine-tuning"
     if training.adapt == "head" and task.fits_head:
         return f"{begin}, but adapt head is fitted at once to texts as they are; remove it, or use adapt all or lora"
     return None
@@ -127,8 +127,7 @@ def _head_start(experiment: Experiment, task: TaskSettings) -> str | None:
     rules = {
         f"cannot be fitted to {task.name} by a {model.kind}; set random": not task.fits_head or model.kind != "bert",
         "and adapt head say the same twice; set random": training.adapt == "head",
-        "and method few-shot, which fits the output layer at its end, exclude each other": training.method
-        == "few-shot",
+        "and a contrastive method, which fits the output layer at its end, exclude each other": training.is_contrastive,
         "and the section distillation exclude each other": experiment.distillation is not None,
         "and model.focal_gamma exclude each other: there is no single best output layer": model.focal_gamma > 0,
     }
@@ -168,36 +167,15 @@ def _objective(experiment: Experiment) -> str | None:
     return None
 
 
-def _few_shot(experiment: Experiment, task: TaskSettings) -> str | None:
-    model, training, data = experiment.model, experiment.training, experiment.data
-    if training.method != "few-shot":
-        return None
-    without_dev = not (data.dev or data.dev_share)
-    rules = {
-        f"trains no {task.name} by a {model.kind}; use method fine-tuning": not task.few_shot or model.kind != "bert",
-        "needs one label a text; set model.multi_label = false, or use method fine-tuning": model.multi_label,
-        'compares the mean or maximum of the tokens; set model.pooling = "mean", or remove it': model.pooling == "cls",
-        "and adapt head exclude each other: head leaves the BERT as it is": training.adapt == "head",
-        "has no steps that a teacher could guide; remove the section distillation": experiment.distillation is not None,
-        "needs a dev split to find the limit of data.unknown_label; set data.dev_share over 0, or give data.dev": (
-            data.unknown_label is not None and without_dev
-        ),
-    }
-    return next((f"training.method few-shot {rule}" for rule, is_broken in rules.items() if is_broken), None)
-
-
 def _without_dev(experiment: Experiment) -> str | None:
     data = experiment.data
-    if data.dev or data.dev_share or experiment.training.method == "few-shot":
+    if data.dev or data.dev_share or experiment.training.is_contrastive:
         return None
-    return (
-        "data.dev_share is 0, but fine-tuning chooses its best epoch on dev; give a share or a file with data.dev, or "
-        "use training.method few-shot"
-    )
+    return "data.dev_share is 0, but the best epoch is chosen on dev; give a share, or a file with data.dev"
 
 
 def _without_epochs(experiment: Experiment, task: TaskSettings) -> str | None:
     training = experiment.training
-    if training.epochs or task.pretrained or training.method == "few-shot":
+    if training.epochs or task.pretrained or training.is_contrastive:
         return None
     return f"training.epochs is 0, but the output layer of a {task.name} model starts from nothing; take 1 or more"

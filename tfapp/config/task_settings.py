@@ -37,7 +37,6 @@ class TaskSettings:
         rules: Checks of its settings against each other; each returns what is wrong and the way out, or None.
         pretrained: Whether its models answer before any training, since all of the network is pretrained.
         fits_head: Whether `training.adapt = "head"` fits its models' head at once, not by steps.
-        few_shot: Whether its BERT can be trained by the method few-shot.
         notes: What shared settings, such as `data.label`, mean for this task alone, in sentences that follow their
             descriptions.
         refusals: Why it does not read some of the settings that other tasks share, by their names, and what to do
@@ -56,7 +55,6 @@ class TaskSettings:
     rules: tuple[Callable[[Experiment], str | None], ...] = ()
     pretrained: bool = False
     fits_head: bool = False
-    few_shot: bool = False
     notes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     refusals: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     search: Callable[[Experiment], Mapping[str, Any]] = lambda _: {}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
     from tfapp.models import Preset, TaskModel
     from tfapp.models.temperature_scaling import TemperatureScaling
-    from tfapp.training import TokenizedSplit
+    from tfapp.training import TokenizedSplit, TrainState
 
 __all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]
 
@@ -67,10 +67,13 @@ class TaskClasses(NamedTuple):
     Attributes:
         models: The classes of its models by their kind, as `model.kind` names it.
         evaluator: The class of its evaluator.
+        train_contrastive: Trains its models where `TrainingSettings.is_contrastive`; it is called as the `method` of
+            `tfapp.training.train`.
     """
 
     models: Mapping[str, type[Any]]
     evaluator: type[Evaluator]
+    train_contrastive: Callable[..., TrainState] | None = None
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,10 @@ def count_row_evaluations(settings: TrainingSettings, train: int, dev: int) -> f
         dev: Rows of dev.
     """
     one_fit = _EVALUATIONS * train
-    by_contrast = settings.method == "few-shot"
-    if settings.adapt != "head" and not by_contrast:
+    if settings.adapt != "head" and not settings.is_contrastive:
         return one_fit if settings.head_start == "fitted" else 0
-    # After a training by contrast dev chooses the penalty; see `train_few_shot`.
-    if settings.head_penalty == "cross-validation" and not (by_contrast and settings.epochs):
+    # Vectors that have learnt the classes of all of train leave no fold to say how others lie; dev chooses then.
+    if settings.head_penalty == "cross-validation" and not (settings.is_contrastive and settings.epochs):
         last_fit = _EVALUATIONS * (train + dev) if dev else 0
         return _PENALTIES * _ROUGH_EVALUATIONS * (FOLDS - 1) * train + one_fit + last_fit
     return one_fit * (_PENALTIES if dev else 1)

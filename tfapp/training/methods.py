@@ -1,4 +1,4 @@
-"""Trains a model by the method of its settings: by steps, by a fit of its head, or from few texts."""
+"""Trains a model by the method of its settings: by steps, by a fit of its head, or as its task says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
 from tfapp.training.adversarial_embeddings import AdversarialEmbeddings
-from tfapp.training.few_shot import train_few_shot
 from tfapp.training.head import HeadTrainer
 from tfapp.training.loop import FineTuner
 from tfapp.training.observers import Observer
@@ -46,11 +45,11 @@ def train(
     budget: TimeBudget | None = None,
     shared: SharedArrays | None = None,
     clock: Callable[[], float] = time.monotonic,
+    method: Callable[..., TrainState] | None = None,
 ) -> TrainState:
     """Trains a model and keeps the weights of its best epoch in the run's folder.
 
-    With `method` few-shot, `train_few_shot` does it; with `adapt` head and a model that has such a `head`,
-    `HeadTrainer`.
+    With `adapt` head and a model that has such a `head`, `HeadTrainer` does it, else `FineTuner`.
 
     A checkpoint in the folder is gone on from: on a CPU, with the same settings and data, a run that was killed and
     resumed ends with the very weights of one that was not.
@@ -74,6 +73,8 @@ def train(
         budget: The time that is left for it; None: as long as it takes.
         shared: What other trainings have read by the same weights; None: nothing is shared.
         clock: Monotonic seconds.
+        method: Trains in their place, by a method that one task has; it is called with the arguments of this function,
+            none of which but `objective` and `shared` is missing.
 
     Returns:
         The state at the end.
@@ -100,8 +101,8 @@ def train(
         "budget": budget,
         "frozen": frozen or model,
     }
-    if settings.method == "few-shot":
-        return train_few_shot(**arguments, clock=clock)
+    if method:
+        return method(**arguments, clock=clock)
     if settings.adapt == "head" and model.head is not None:
         return HeadTrainer(**arguments, shared=shared).run()
     objective = objective or _objective(model, settings)

@@ -109,7 +109,7 @@ def _passes(experiment: Experiment, splits: Splits) -> float:
     """Returns the duration of a training in forward passes over one text."""
     training, train, dev = experiment.training, splits.train.num_rows, splits.dev.num_rows
     head_start = train if training.head_start == "fitted" else 0
-    if training.method == "few-shot":
+    if training.is_contrastive:
         return 2 * STEP_PASSES * training.epochs * train + train + dev
     if training.adapt == "head":
         return train + dev

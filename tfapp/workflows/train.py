@@ -162,6 +162,7 @@ def train_weights(
     if not fits_head:
         # It holds the weights a second time.
         frozen = None
+    task = find_task(experiment.task)
     with ExitStack() as stack:
         state = train(
             model,
@@ -170,13 +171,14 @@ def train_weights(
             dev_split=dev_split,
             settings=experiment.training,
             folder=folder,
-            evaluate=find_task(experiment.task).evaluator().fit_and_evaluate,
+            evaluate=task.evaluator().fit_and_evaluate,
             precision=precision,
             frozen=frozen,
             objective=distillation,
             observers=[*observers, *_own_watchers(stack, folder, experiment, chief=chief, quiet=quiet)],
             budget=budget,
             shared=shared,
+            method=task.classes().train_contrastive if experiment.training.is_contrastive else None,
         )
     if chief:
         _calibrate_best(folder, train_split, dev_split, experiment)

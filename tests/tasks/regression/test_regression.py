@@ -190,7 +190,7 @@ def test_a_student_learns_from_a_teacher(run: Run, shallow_preset: Path, number_
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"training": {"method": "few-shot"}}, "few-shot trains no regression by a bert; use method fine-tuning"),
+        ({"training": {"method": "few-shot"}}, "training.method is not read by the task regression"),
         ({"model": {"window": 8}}, "model.window is not read by the task regression"),
         ({"data": {"rating": {"center": 3}}}, "data.rating is not read by the task regression"),
         ({"data": {"query": "a"}}, r"data.query is not read by the task regression; its columns of texts are data\.te"),

@@ -93,7 +93,7 @@ class DataSettings(Settings):
         0.1,
         ge=0,
         lt=1,
-        description="Share of train that becomes dev if dev is not given; 0: no dev split, for method few-shot.",
+        description="Share of train that becomes dev if dev is not given.",
     )
     test_share: float = Field(
         0.2, ge=0, lt=1, description="Share of train that becomes test if test is not given; 0: evaluate on dev."

@@ -29,7 +29,7 @@ class ModelSettings(Settings):
         None,
         description="What the head reads: BERT's pooled [CLS] vector, or the tokens' mean or maximum. A vector that is "
         "compared with others is the [CLS] token's own, the mean or the maximum. By default mean where vectors are "
-        "compared, as by method few-shot and pair_encoder bi, else cls.",
+        "compared, as by pair_encoder bi, else cls.",
     )
     pair_encoder: Literal["cross", "bi"] = Field(
         "cross",
@@ -70,8 +70,8 @@ class ModelSettings(Settings):
     temperature: float = Field(
         0.05,
         gt=0,
-        description="Where vectors are compared, as by method few-shot and pair_encoder bi: the loss divides cosines "
-        "by this; lower is sharper.",
+        description="Where vectors are compared, as by pair_encoder bi: the loss divides cosines by this; lower is "
+        "sharper.",
     )
 
     @property

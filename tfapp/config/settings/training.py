@@ -15,16 +15,10 @@ __all__ = ["DistillationSettings", "TrainingSettings"]
 class TrainingSettings(Settings):
     """The settings of the training."""
 
-    method: Literal["fine-tuning", "few-shot"] = Field(
-        "fine-tuning",
-        description="few-shot, for a classifier with 8 to 64 texts per label: pull the vectors of texts with the same "
-        "label together, others apart, then fit the output layer (after Tunstall et al. 2022).",
-    )
     epochs: int = Field(
         1,
         ge=0,
-        description="Passes over the training texts; for few-shot, how many partners of its label each text is paired "
-        "with. 0, for few-shot and for models without an output layer: use the preset unchanged.",
+        description="Passes over the training texts. 0, for models without an output layer: use the preset unchanged.",
     )
     batch_size: int = Field(
         16,
@@ -122,9 +116,9 @@ class TrainingSettings(Settings):
     )
     head_penalty: Literal["dev", "cross-validation"] = Field(
         "dev",
-        description="adapt head and few-shot: what chooses the penalty on the weights of the output layer. dev: the "
-        "loss on dev; cross-validation: five folds of train, for few texts. Then dev is evaluated, and the layer is "
-        "fitted again to train and dev together, and calibrated by the folds. few-shot with epochs: always dev.",
+        description="Where the output layer is fitted, as by adapt head: what chooses the penalty on its weights. dev: "
+        "the loss on dev; cross-validation: five folds of train, for few texts. Then dev is evaluated, and the layer "
+        "is fitted again to train and dev together, and calibrated by the folds.",
     )
     epoch_tolerance: float = Field(
         0.0,
@@ -168,6 +162,14 @@ class TrainingSettings(Settings):
     )
     log_steps: int = Field(10, ge=1, description="Steps between two points of the training curves.")
     augment: AugmentSettings = AugmentSettings()
+
+    @property
+    def is_contrastive(self) -> bool:
+        """Returns whether the vectors of texts are compared first, and the output layer is fitted to them at the end.
+
+        By default none is; a task may have a method that does so.
+        """
+        return False
 
 
 class DistillationSettings(Settings):

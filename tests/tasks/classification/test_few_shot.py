@@ -20,6 +20,7 @@ from tfapp import Run
 from tfapp.config import Experiment
 from tfapp.errors import SettingsError
 from tfapp.models import TaskModel
+from tfapp.tasks.classification.few_shot import draw_partners, train_few_shot
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import build_model
 from tfapp.training import (
@@ -31,9 +32,8 @@ from tfapp.training import (
     tokenize_split,
     train,
 )
-from tfapp.training.few_shot import draw_partners
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @given(st.lists(st.integers(-1, 3), max_size=30), st.integers(0, 9))
@@ -83,6 +83,7 @@ def learn(
         folder=folder,
         evaluate=fit_and_evaluate,
         observers=observers,
+        method=train_few_shot,
     )
     return model, state
 
@@ -150,8 +151,7 @@ def test_a_run_learns_from_a_few_texts_a_label(shallow_preset: Path, toy_data: P
 @pytest.mark.parametrize(
     ("changes", "complains"),
     [
-        ({"task": "ranking"}, "trains no ranking by a bert"),
-        ({"model": {"kind": "lstm"}}, "trains no classification by a lstm"),
+        ({"model": {"kind": "lstm"}}, "cannot train a lstm"),
         ({"model": {"multi_label": True}}, "needs one label a text"),
         ({"model": {"pooling": "cls"}}, "compares the mean or maximum of the tokens"),
         ({"training": {"method": "few-shot", "adapt": "head"}}, "and adapt head exclude each other"),
