@@ -36,5 +36,5 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """An open store on such a database."""
-    with Store.open(store_url) as opened:
-        yield opened
+    with Store.open(store_url) as database:
+        yield database

@@ -40,7 +40,7 @@ def _application(templates: Path) -> WebApplication[list[str]]:
         templates=templates,
         static=templates,
         make_tile=lambda notes: OverviewTile("All notes", "/notes", len(notes) if notes else None, "notes"),
-        unlabelled_texts=lambda notes, most: UnlabelledTexts("notes", ["news"], notes[:most]),
+        unlabelled_texts=lambda notes, limit: UnlabelledTexts("notes", ["news"], notes[:limit]),
     )
 
 
@@ -58,8 +58,8 @@ def test_a_new_application_is_mounted_by_its_entry_alone(tmp_path: Path, monkeyp
         overview = site.get("/").text
         assert 'href="/notes"' in overview
         assert "All notes – notes" in text_of(overview)
-        refused = site.post("/labelling/notes", {"model": "news"})
-        assert "Notes is not set up here yet" in text_of(refused.text)
+        answer = site.post("/labelling/notes", {"model": "news"})
+        assert "Notes is not set up here yet" in text_of(answer.text)
         (tmp_path / "home" / "notes").mkdir(parents=True)
         (tmp_path / "home" / "notes" / "settings.toml").write_text("milk bread", encoding="utf-8")
         assert site.get("/static/notes/notes.css").text == ".note { color: red; }"
@@ -84,5 +84,5 @@ parts = ("cli", "pages", "service", "tables")
 heavy = [name for name in sys.modules if name.startswith("tfapp.apps.") and name.rpartition(".")[2] in parts]
 print([*heavy, *({"sqlalchemy", "starlette", "typer", "tensorflow"} & sys.modules.keys())])
 """
-    printed: Any = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert printed.stdout.strip() == "[]"
+    process: Any = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert process.stdout.strip() == "[]"

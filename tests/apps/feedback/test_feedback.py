@@ -56,8 +56,8 @@ def test_the_least_certain_texts_come_first_and_labelled_ones_not_again(feedback
     feedback.labels.give(Label("news", first.text, ("sport",), predicted=first.predicted))
     feedback.pools.skip(pool, second.id)
     assert texts(feedback, pool) == ["England win", "Shares rose"]
-    done = feedback.pools.progress(feedback.pools.get(pool.id))
-    assert (done.scored, done.labelled, done.skipped) == (4, 1, 1)
+    progress = feedback.pools.progress(feedback.pools.get(pool.id))
+    assert (progress.scored, progress.labelled, progress.skipped) == (4, 1, 1)
     assert feedback.pools.get(pool.id).labels == ["money", "sport"]
 
 
@@ -74,7 +74,7 @@ def test_a_scoring_that_broke_off_goes_on(feedback: Feedback, pool: PoolRow, tmp
     assert feedback.add(file, model="news").id == pool.id
     fake = server()
     client = Client(transport=fake)
-    assert feedback.score(pool, client, go_on=lambda done: done < 64) == 64
+    assert feedback.score(pool, client, go_on=lambda count: count < 64) == 64
     fake.fail(grpc.StatusCode.PERMISSION_DENIED, "no")
     with pytest.raises(StatusError, match="no"):
         feedback.score(pool, client)
@@ -83,8 +83,8 @@ def test_a_scoring_that_broke_off_goes_on(feedback: Feedback, pool: PoolRow, tmp
 
 
 def test_a_label_is_one_however_often_it_is_given_and_the_last_word_holds(feedback: Feedback) -> None:
-    for given in ("money", "money", "sport"):
-        feedback.labels.give(Label("news", "Shares rose", (given,), given_by="Ann"))
+    for label in ("money", "money", "sport"):
+        feedback.labels.give(Label("news", "Shares rose", (label,), given_by="Ann"))
     feedback.labels.give(Label("news", "  shares ROSE ", ("sport",), given_by="Ben"))
     (row,) = feedback.labels.rows("news")
     assert (row["label"], row["given_by"], feedback.labels.counts()) == ("sport", "Ben", {"news": 1})

@@ -11,5 +11,5 @@ from tfapp.apps.shared.store import Store
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Store]:
     """A store in a file: what depends on no database in particular need not be tried on both."""
-    with Store.open(tmp_path / "store.sqlite") as opened:
-        yield opened
+    with Store.open(tmp_path / "store.sqlite") as database:
+        yield database

@@ -25,13 +25,13 @@ def dribbling(head: bytes) -> Iterator[tuple[str, int]]:
                     caller.sendall(head)
                     for _ in range(200):
                         caller.sendall(b"x")
-                        gone.wait(0.05)
+                        stop.wait(0.05)
                 except OSError:
                     pass
 
-        gone = threading.Event()
+        stop = threading.Event()
         thread = threading.Thread(target=answer)
         thread.start()
         yield server.getsockname()[:2]
-        gone.set()
+        stop.set()
         thread.join()

@@ -92,10 +92,10 @@ class Stream:
 
     def pipeline(self, waits: int = 20) -> Pipeline:
         client = Client(transport=self.server)
-        left = iter(range(waits))
+        countdown = iter(range(waits))
 
         def wait(_: float) -> bool:
-            return next(left, None) is None
+            return next(countdown, None) is None
 
         classifiers = ClassifierClient(client, self.settings, self.stop, wait)
         columns = MessageColumns(longest=self.settings.longest_text)
@@ -118,14 +118,14 @@ class Stream:
     ) -> list[ClassifiedMessage]:
         """Texts of an hour, kept."""
         time = START + number * HOUR
-        made = [
+        messages = [
             classified(f"{topic}{number}-{n}{tag}", time + n * HOUR / 1000, topic=topic, negative=n < negatives)
             for n in range(texts)
         ]
-        self.keep(made)
-        return made
+        self.keep(messages)
+        return messages
 
     def headlines(self) -> list[tuple[str, int, str]]:
         """The alerts: topic or kind, the hour of the start, the state."""
-        found = reversed(self.queries.alerts())
-        return [(a.topic or a.kind, round((a.start - START) / HOUR), a.state) for a in found]
+        alerts = reversed(self.queries.alerts())
+        return [(a.topic or a.kind, round((a.start - START) / HOUR), a.state) for a in alerts]

@@ -115,12 +115,12 @@ def test_judging_at_once_or_in_steps_comes_to_the_same(sqlite: Store) -> None:
     def read() -> list[tuple[object, ...]]:
         return [tuple(row) for row in sqlite.run(lambda session: list(session.execute(states.order_by("start"))))]
 
-    before, alerts = read(), steps.headlines()
+    reads, alerts = read(), steps.headlines()
     # All windows anew, as if the first text had come last.
     steps.keep([classified("first", START, topic="phone", negative=False)])
     steps.evaluator.evaluate(final=True)
     assert steps.headlines() == alerts == [("phone", 10, "over: normal"), ("phone", 22, "open")]
-    assert len(read()) == len(before)
+    assert len(read()) == len(reads)
 
 
 def test_drift_of_words_and_lengths_is_an_alert_of_its_own_with_its_texts(sqlite: Store) -> None:
@@ -191,8 +191,8 @@ def test_a_topic_that_cannot_be_judged_is_set_aside_and_the_others_are_judged(
     stream = Stream(sqlite)
     calm(stream)
     stream.evaluator.evaluate(final=True)
-    broken = update(DetectorStateRow).where(DetectorStateRow.subject == "rise:parcel").values(state={"x": 1})
-    sqlite.run(lambda session: session.execute(broken))
+    statement = update(DetectorStateRow).where(DetectorStateRow.subject == "rise:parcel").values(state={"x": 1})
+    sqlite.run(lambda session: session.execute(statement))
     for topic in ("phone", "parcel"):
         stream.hour(8, 20, 16, topic=topic)
     stream.evaluator.evaluate(final=True)

@@ -56,22 +56,22 @@ def alert(store: Store, *sinks: str) -> Stream:
 
 
 @pytest.fixture
-def alerted(store: Store) -> Stream:
+def alert_stream(store: Store) -> Stream:
     """An alert waits to be delivered to the log."""
     return alert(store, "log")
 
 
-def test_a_sink_that_fails_is_tried_again_until_it_has_taken_it(alerted: Stream) -> None:
+def test_a_sink_that_fails_is_tried_again_until_it_has_taken_it(alert_stream: Stream) -> None:
     sink = FlakySink(failures=2)
-    deliveries = Deliveries(alerted.store, [sink], alerted.clock)
+    deliveries = Deliveries(alert_stream.store, [sink], alert_stream.clock)
     # The clock goes on a second with each look.
     tries = [deliveries.send_due() for _ in range(8)]
     assert sum(tries) == 1
     assert tries[0] == 0
     assert [event for event, _ in sink.told] == ["opened"]
-    (row,) = alerted.store.run(lambda session: list(session.scalars(select(DeliveryRow))))
+    (row,) = alert_stream.store.run(lambda session: list(session.scalars(select(DeliveryRow))))
     assert (row.tries, row.error) == (3, None)
-    assert alerted.queries.counts()["undelivered"] == 0
+    assert alert_stream.queries.counts()["undelivered"] == 0
 
 
 class Raising:
@@ -96,22 +96,22 @@ def test_what_is_tried_too_often_is_kept_as_undeliverable_and_shown_and_not_sent
     now, pauses = stream.clock(), []
     deliveries = Deliveries(store, [Raising(), FlakySink()], lambda: now, most_tries=5)
     for _ in range(5):
-        before = now
+        start = now
         deliveries.send_due()
         assert deliveries.send_due() == 0
         now = store.read(
             lambda session: session.scalar(select(DeliveryRow.due_at).where(DeliveryRow.sink == "webhook"))
         )
-        pauses.append((now - before).total_seconds())
+        pauses.append((now - start).total_seconds())
     assert pauses == [1, 2, 4, 8, 0]
     (row,) = stream.queries.undeliverable()
     assert (row["sink"], row["event"], row["tries"], row["failed_at"]) == ("webhook", "opened", 5, now)
     assert "UnicodeEncodeError" in str(row["error"])
     counts = stream.queries.counts()
     assert (counts["undelivered"], counts["undeliverable"]) == (0, 1)
-    again = FlakySink()
-    again.name = "webhook"
-    assert Deliveries(store, [again], lambda: now + timedelta(days=9)).send_due() == 0
+    second_sink = FlakySink()
+    second_sink.name = "webhook"
+    assert Deliveries(store, [second_sink], lambda: now + timedelta(days=9)).send_due() == 0
     assert stream.queries.counts()["undeliverable"] == 1
 
 
@@ -138,10 +138,10 @@ def test_tries_come_an_hour_apart_at_most(sqlite: Store) -> None:
     deliveries = Deliveries(sqlite, [Raising()], lambda: now)
     due = select(DeliveryRow.due_at)
     for _ in range(15):
-        before = now
+        start = now
         deliveries.send_due()
         now = sqlite.read(lambda session: session.scalars(due).one())
-    assert now - before == timedelta(hours=1)
+    assert now - start == timedelta(hours=1)
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR, -timedelta(days=365), timedelta(days=365)], ids=str)
@@ -155,8 +155,8 @@ def test_a_clock_that_jumps_holds_up_no_delivery_and_sends_none_twice(sqlite: St
         now += timedelta(seconds=pause)
         deliveries.send_due()
         assert (sink.failures, len(sink.told)) == ((2 - turn, 0) if turn < 3 else (0, 1))
-    for there in (jump, -jump):
-        now += there
+    for step in (jump, -jump):
+        now += step
         assert deliveries.send_due() == 0
     assert len(sink.told) == 1
 
@@ -173,31 +173,31 @@ def test_a_pause_is_kept_while_the_clock_goes_on(sqlite: Store) -> None:
         now += timedelta(microseconds=1)
 
 
-def test_what_was_sent_before_a_crash_is_sent_again_with_the_same_key(alerted: Stream) -> None:
+def test_what_was_sent_before_a_crash_is_sent_again_with_the_same_key(alert_stream: Stream) -> None:
     class Crashing(FlakySink):
         def send(self, payload: Any, key: str) -> None:
             super().send(payload, key)
             raise KeyboardInterrupt
 
-    first, second = Crashing(), FlakySink()
+    crashing_sink, second_sink = Crashing(), FlakySink()
     with pytest.raises(KeyboardInterrupt):
-        Deliveries(alerted.store, [first], alerted.clock).send_due()
-    assert Deliveries(alerted.store, [second], alerted.clock).send_due() == 1
-    assert first.told == second.told
+        Deliveries(alert_stream.store, [crashing_sink], alert_stream.clock).send_due()
+    assert Deliveries(alert_stream.store, [second_sink], alert_stream.clock).send_due() == 1
+    assert crashing_sink.told == second_sink.told
 
 
 def test_an_outage_of_the_database_does_not_end_the_deliveries(sqlite: Store) -> None:
-    outages, looked = [StoreError("away")], threading.Event()
+    outages, look = [StoreError("away")], threading.Event()
 
     class Outage(Store):
         def read(self, work: Any) -> Any:
             if outages:
                 raise outages.pop()
-            looked.set()
+            look.set()
             return sqlite.read(work)
 
     with Deliveries(Outage(None), [FlakySink()], Stream(sqlite).clock).delivery_threads(seconds=0.01):  # type: ignore[arg-type]
-        assert looked.wait(60)
+        assert look.wait(60)
 
 
 class Slow(FlakySink):
@@ -217,11 +217,11 @@ class Slow(FlakySink):
 
 def test_a_slow_sink_delays_itself_alone(sqlite: Store) -> None:
     stream = alert(sqlite, "webhook", "log")
-    slow, sink, told = Slow(), FlakySink(), threading.Event()
-    sink.send = lambda *_: told.set()  # type: ignore[method-assign]
+    slow, sink, delivery = Slow(), FlakySink(), threading.Event()
+    sink.send = lambda *_: delivery.set()  # type: ignore[method-assign]
     with Deliveries(sqlite, [slow, sink], stream.clock).delivery_threads(seconds=0.01):
         assert slow.began.wait(60)
-        assert told.wait(60)
+        assert delivery.wait(60)
         assert not slow.told
         slow.released.set()
     assert (stream.queries.counts()["undelivered"], len(slow.told)) == (0, 1)
@@ -257,16 +257,16 @@ def test_the_log_has_a_line_an_alert(tmp_path: Path) -> None:
 
 
 def test_a_webhook_is_posted_with_a_key_that_tells_repeats() -> None:
-    taken: list[httpx2.Request] = []
+    requests: list[httpx2.Request] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        taken.append(request)
-        return httpx2.Response(204 if len(taken) == 1 else 500)
+        requests.append(request)
+        return httpx2.Response(204 if len(requests) == 1 else 500)
 
     sink = WebhookSink(WebhookSettings(url="https://hooks.example/a", token="secret"), httpx2.MockTransport(answer))
     sink.send(PAYLOAD, "k1")
-    assert json.loads(taken[0].content) == PAYLOAD
-    assert (taken[0].headers["Idempotency-Key"], taken[0].headers["Authorization"]) == ("k1", "Bearer secret")
+    assert json.loads(requests[0].content) == PAYLOAD
+    assert (requests[0].headers["Idempotency-Key"], requests[0].headers["Authorization"]) == ("k1", "Bearer secret")
     with pytest.raises(SinkError, match="answered 500"):
         sink.send(PAYLOAD, "k1")
     with pytest.raises(SinkError, match=r"127\.0\.0\.1:1"):
@@ -290,14 +290,17 @@ def test_no_secret_of_the_address_is_in_errors_and_logs(error: Exception, caplog
         raise error
 
     settings = WebhookSettings(url=HOOK, token="bearersecret")
-    with caplog.at_level(logging.INFO), pytest.raises(SinkError, match=r"https://hooks\.example:8443/\.\.\.: ") as told:
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(SinkError, match=r"https://hooks\.example:8443/\.\.\.: ") as excinfo,
+    ):
         WebhookSink(settings, httpx2.MockTransport(answer)).send(PAYLOAD, "k1")
     with caplog.at_level(logging.INFO):
         WebhookSink(settings, httpx2.MockTransport(lambda _: httpx2.Response(200))).send(PAYLOAD, "k1")
     assert "HTTP Request" in caplog.text
     for secret in SECRETS:
-        assert secret not in f"{told.value}{caplog.text}"
-    assert told.value.__cause__ is None
+        assert secret not in f"{excinfo.value}{caplog.text}"
+    assert excinfo.value.__cause__ is None
 
 
 class Endless(httpx2.AsyncByteStream):
@@ -362,8 +365,8 @@ def test_a_webhook_is_posted_where_an_event_loop_runs() -> None:
     ],
 )
 def test_settings_that_no_sink_can_use_are_refused_in_one_line_without_secrets(item: str, complains: str) -> None:
-    good = {"webhook": {"url": "https://h/"}, "smtp": {"host": "h", "sender": "a@x", "to": ["b@x"]}}
-    with pytest.raises(SettingsError, match=re.escape(complains)) as told:
-        build_settings(MonitorSettings, good, [item], source="settings")
-    assert "cret" not in str(told.value).removeprefix("settings: ")
-    assert "\n" not in str(told.value)
+    values = {"webhook": {"url": "https://h/"}, "smtp": {"host": "h", "sender": "a@x", "to": ["b@x"]}}
+    with pytest.raises(SettingsError, match=re.escape(complains)) as excinfo:
+        build_settings(MonitorSettings, values, [item], source="settings")
+    assert "cret" not in str(excinfo.value).removeprefix("settings: ")
+    assert "\n" not in str(excinfo.value)

@@ -20,8 +20,8 @@ def normal(mean: float, texts: int = 60) -> list[float]:
 
 
 def detect(*windows: list[float]) -> list[Episode]:
-    numbered = [(START + n * HOUR, window) for n, window in enumerate(windows)]
-    return fold(DriftDetector(SETTINGS, REFERENCE, 1), numbered, None)[1]
+    timed_windows = [(START + n * HOUR, window) for n, window in enumerate(windows)]
+    return fold(DriftDetector(SETTINGS, REFERENCE, 1), timed_windows, None)[1]
 
 
 def test_a_shift_is_found_and_ends_after_two_usual_windows() -> None:

@@ -11,9 +11,9 @@ from tfapp.apps.monitor.share_change_detector import exceedance
 
 def test_without_extra_variation_it_is_the_beta_binomial_tail_of_jeffreys_prior() -> None:
     history = [(10, 2)] * 8
-    found = exceedance([(12, 7)], history)
-    assert found.p_value == pytest.approx(betabinom.sf(6, 12, 16.5, 64.5), rel=1e-9)
-    assert found.expected == pytest.approx(16.5 / 81)
+    result = exceedance([(12, 7)], history)
+    assert result.p_value == pytest.approx(betabinom.sf(6, 12, 16.5, 64.5), rel=1e-9)
+    assert result.expected == pytest.approx(16.5 / 81)
 
 
 def test_several_windows_are_judged_as_one() -> None:
@@ -37,12 +37,12 @@ def test_under_extra_variation_p_values_are_about_what_they_say() -> None:
     shares = random.beta(0.3 * 19, 0.7 * 19, size=(400, 41))
     texts = random.poisson(25, size=shares.shape) + 1
     negatives = random.binomial(texts, shares)
-    found = [
+    p_values = [
         exceedance([(n[-1], k[-1])], list(zip(n[:-1], k[:-1], strict=True))).p_value
         for n, k in zip(texts, negatives, strict=True)
     ]
-    assert np.mean(np.array(found) < 0.1) == pytest.approx(0.1, abs=0.045)
-    assert np.mean(np.array(found) < 0.01) < 0.03
+    assert np.mean(np.array(p_values) < 0.1) == pytest.approx(0.1, abs=0.045)
+    assert np.mean(np.array(p_values) < 0.01) < 0.03
 
 
 counts = st.tuples(st.integers(1, 50), st.floats(0, 1)).map(lambda pair: (pair[0], round(pair[0] * pair[1])))
@@ -53,9 +53,9 @@ counts = st.tuples(st.integers(1, 50), st.floats(0, 1)).map(lambda pair: (pair[0
 def test_it_is_a_probability_and_falls_with_each_negative(
     recent: list[tuple[int, int]], history: list[tuple[int, int]]
 ) -> None:
-    found = exceedance(recent, history)
-    assert 0 <= found.p_value <= 1
-    assert 0 < found.expected < 1
+    result = exceedance(recent, history)
+    assert 0 <= result.p_value <= 1
+    assert 0 < result.expected < 1
     texts, negatives = recent[0]
     if negatives < texts:
-        assert exceedance([(texts, negatives + 1), *recent[1:]], history).p_value <= found.p_value
+        assert exceedance([(texts, negatives + 1), *recent[1:]], history).p_value <= result.p_value

@@ -134,22 +134,22 @@ def test_a_mail_that_was_accepted_is_no_failure_however_the_call_ends(mail_serve
 
 
 def test_a_name_that_is_looked_up_for_ever_ends_at_the_deadline_and_is_left_alone_then() -> None:
-    found, closed = threading.Event(), threading.Event()
+    release, end = threading.Event(), threading.Event()
 
     def connect(_: SmtpSettings, deadline: SendDeadline) -> smtplib.SMTP:
-        found.wait()
+        release.wait()
         connection = socket.socket()
         with pytest.raises(TimeoutError):
             deadline.watch(connection)
         assert connection.fileno() == -1
-        closed.set()
+        end.set()
         raise TimeoutError
 
     settings = SmtpSettings(host="h", sender="a@x", to=("b@x",), timeout=0.01)
     with pytest.raises(SinkError, match=r"h:587: no answer within 0\.01 s"):
         MailSink(settings, connect).send(PAYLOAD, "k1")
-    found.set()
-    assert closed.wait(60)
+    release.set()
+    assert end.wait(60)
 
 
 def test_a_password_is_never_sent_in_the_clear() -> None:
@@ -163,7 +163,7 @@ def test_a_password_is_in_no_error_of_a_mail_server() -> None:
         raise smtplib.SMTPAuthenticationError(535, b"user me, password mailsecret, bWFpbHNlY3JldA==")
 
     settings = SmtpSettings(host="h", sender="a@x", to=("b@x",), user="me", password="mailsecret")
-    with pytest.raises(SinkError, match=r"h:587: .*535") as told:
+    with pytest.raises(SinkError, match=r"h:587: .*535") as excinfo:
         MailSink(settings, refuses).send(PAYLOAD, "k1")
-    assert "secret" not in str(told.value)
-    assert "bWFpbHNlY3JldA" not in str(told.value)
+    assert "secret" not in str(excinfo.value)
+    assert "bWFpbHNlY3JldA" not in str(excinfo.value)

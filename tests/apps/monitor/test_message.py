@@ -28,18 +28,22 @@ def make(columns: MessageColumns | None = None, **values: Any) -> Message | Reje
 
 
 def message(**values: Any) -> Message:
-    made = make(**values)
-    assert isinstance(made, Message), made
-    return made
+    result = make(**values)
+    assert isinstance(result, Message), result
+    return result
 
 
 def test_a_row_becomes_a_message() -> None:
-    made = message(text="It broke.", id=5, source="app store", time="2026-03-01T12:00:00+02:00")
-    assert (made.source, made.text, made.time) == ("app store", "It broke.", datetime(2026, 3, 1, 10, tzinfo=UTC))
+    row_message = message(text="It broke.", id=5, source="app store", time="2026-03-01T12:00:00+02:00")
+    assert (row_message.source, row_message.text, row_message.time) == (
+        "app store",
+        "It broke.",
+        datetime(2026, 3, 1, 10, tzinfo=UTC),
+    )
     assert message(body="It broke.").source == "shop"
     assert message(body="It broke.").time == START
-    named = make(MessageColumns({"text": "review"}), review="Good", text="")
-    assert isinstance(named, Message)
+    review_message = make(MessageColumns({"text": "review"}), review="Good", text="")
+    assert isinstance(review_message, Message)
 
 
 def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
@@ -70,16 +74,16 @@ def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
     ],
 )
 def test_what_cannot_be_used_is_set_aside_with_its_reason(values: dict[str, Any], reason: str) -> None:
-    made = make(**values)
-    assert isinstance(made, RejectedRow)
-    assert reason in made.reason
-    assert made.line == 7
+    result = make(**values)
+    assert isinstance(result, RejectedRow)
+    assert reason in result.reason
+    assert result.line == 7
 
 
 def test_what_a_database_does_not_keep_is_replaced() -> None:
-    made = message(text="a\0b\ud800", source="s\0", id="\ud800")
-    assert made.text == "a\N{REPLACEMENT CHARACTER}b?"
-    made.source.encode()
+    row_message = message(text="a\0b\ud800", source="s\0", id="\ud800")
+    assert row_message.text == "a\N{REPLACEMENT CHARACTER}b?"
+    row_message.source.encode()
 
 
 def test_an_unknown_column_is_refused() -> None:
@@ -94,9 +98,9 @@ times = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=zones
 @given(times)
 def test_times_are_read_as_they_were_written(time: datetime) -> None:
     assert parse_time(time.isoformat()) == time
-    whole = time.replace(microsecond=0)
-    assert parse_time(int(whole.timestamp())) == whole
-    assert parse_time(str(int(whole.timestamp()) * 1000)) == whole
+    second = time.replace(microsecond=0)
+    assert parse_time(int(second.timestamp())) == second
+    assert parse_time(str(int(second.timestamp()) * 1000)) == second
     assert parse_time(time.astimezone(UTC).replace(tzinfo=None).isoformat(" ")) == time
 
 
@@ -107,11 +111,11 @@ anywhen = (
 
 @given(anywhen)
 def test_a_time_is_of_the_last_hundred_years_or_so_or_the_row_is_set_aside(time: str | float) -> None:
-    made = make(text="a", time=time)
-    if isinstance(made, Message):
-        assert datetime(1900, 1, 1, tzinfo=UTC) <= made.time <= NOW
+    result = make(text="a", time=time)
+    if isinstance(result, Message):
+        assert datetime(1900, 1, 1, tzinfo=UTC) <= result.time <= NOW
     else:
-        assert made.reason.startswith("its time, ")
+        assert result.reason.startswith("its time, ")
 
 
 moments = st.datetimes(datetime.min, datetime.max, timezones=st.just(UTC))
@@ -121,14 +125,14 @@ moments = st.datetimes(datetime.min, datetime.max, timezones=st.just(UTC))
     moments, st.timedeltas(timedelta(0), timedelta.max), st.floats(-1e9, 1e9) | st.sampled_from([-1, 1, float("inf")])
 )
 def test_arithmetic_ends_at_the_first_and_the_last_time(time: datetime, by: timedelta, times: float) -> None:
-    shifted = shift(time, by, times)
+    result = shift(time, by, times)
     try:
-        assert shifted == time + times * by
+        assert result == time + times * by
     except OverflowError:
-        assert shifted == (datetime.max if times > 0 else datetime.min).replace(tzinfo=UTC)
+        assert result == (datetime.max if times > 0 else datetime.min).replace(tzinfo=UTC)
 
 
 def test_names_that_no_database_keeps_are_cut_and_replaced() -> None:
-    made = MessageColumns().message(Record(1, {"text": "a"}), source="x\udcff" * 300, latest=NOW, now=START)
-    assert isinstance(made, Message)
-    assert made.source == "x?" * 100
+    result = MessageColumns().message(Record(1, {"text": "a"}), source="x\udcff" * 300, latest=NOW, now=START)
+    assert isinstance(result, Message)
+    assert result.source == "x?" * 100

@@ -27,12 +27,12 @@ def counted(store: Store) -> dict[tuple[object, ...], int]:
 
 def recounted(store: Store) -> dict[tuple[object, ...], int]:
     """Returns what the texts say."""
-    found: dict[tuple[object, ...], list[int]] = {}
+    counts: dict[tuple[object, ...], list[int]] = {}
     for row in store.run(lambda session: list(session.scalars(select(MessageRow)))):
-        cell = found.setdefault((window_start(row.time, "hour"), row.topic, row.source), [0, 0])
+        cell = counts.setdefault((window_start(row.time, "hour"), row.topic, row.source), [0, 0])
         cell[0] += 1
         cell[1] += row.sentiment == "negative"
-    return {key: tuple(value) for key, value in found.items()}  # type: ignore[misc]
+    return {key: tuple(value) for key, value in counts.items()}  # type: ignore[misc]
 
 
 def some_texts(number: int) -> list[ClassifiedMessage]:
@@ -52,11 +52,11 @@ def some_texts(number: int) -> list[ClassifiedMessage]:
 def test_texts_that_come_again_and_out_of_order_are_counted_once(store: Store) -> None:
     stream, texts = Stream(store), some_texts(300)
     draw = random.Random(1)
-    taken = 0
+    count = 0
     for _ in range(12):
-        taken += stream.keep(draw.sample(texts, 60))
-    taken += stream.keep(texts)
-    assert taken == 300
+        count += stream.keep(draw.sample(texts, 60))
+    count += stream.keep(texts)
+    assert count == 300
     assert counted(store) == recounted(store)
     assert sum(texts for texts, _ in counted(store).values()) == 300  # type: ignore[misc]
 
@@ -65,9 +65,9 @@ def test_two_processes_that_take_the_same_texts_count_them_once(store: Store) ->
     texts, total = some_texts(200), []
 
     def take(order: int) -> None:
-        mine = random.Random(order).sample(texts, len(texts))
+        sample = random.Random(order).sample(texts, len(texts))
         for start in range(0, 200, 20):
-            total.append(Stream(store).keep(mine[start : start + 20]))
+            total.append(Stream(store).keep(sample[start : start + 20]))
 
     threads = [threading.Thread(target=take, args=[order]) for order in range(2)]
     for thread in threads:
@@ -90,9 +90,9 @@ def test_a_checkpoint_is_kept_with_its_texts_or_not_at_all(store: Store) -> None
 
             return store.run(fails)
 
-    broken = Stream(FailingStore(None))  # type: ignore[arg-type]
+    failing_stream = Stream(FailingStore(None))  # type: ignore[arg-type]
     with pytest.raises(StoreError):
-        broken.message_store.keep([classified("2", START)], [], [Checkpoint("f", {"offset": 20})], 0)
+        failing_stream.message_store.keep([classified("2", START)], [], [Checkpoint("f", {"offset": 20})], 0)
     assert stream.message_store.checkpoint("f") == {"offset": 10}
     assert store.run(lambda session: session.scalar(select(func.count()).select_from(MessageRow))) == 1
     stream.message_store.keep([], [], [Checkpoint("f", {"offset": 30})], 0)
@@ -104,8 +104,8 @@ def test_rows_that_are_set_aside_are_kept_once_with_their_reasons(store: Store) 
     row = RejectedMessage("shop", "line 3", RejectedRow(3, "not valid JSON", "{\0\ud800"))
     assert stream.message_store.keep([], [row], [], 0).outcome.set_aside == 1
     assert stream.message_store.keep([], [row], [], 2).outcome.set_aside == 0
-    (kept,) = stream.queries.rejected_rows()
-    assert (kept["place"], kept["reason"]) == ("line 3", "not valid JSON")
+    (stored_row,) = stream.queries.rejected_rows()
+    assert (stored_row["place"], stored_row["reason"]) == ("line 3", "not valid JSON")
     assert stream.queries.counts()["repeated"] == 2
 
 

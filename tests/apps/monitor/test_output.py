@@ -36,8 +36,8 @@ COUNTS = {"texts": 1, "set_aside": 12, "set_aside_kept": 1, "repeated": 0, "aler
 
 
 def test_what_no_sink_took_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    failed = {"sink": "webhook", "event": "opened", "alert_id": 3, "tries": 84, "error": "https://h: answered 500"}
-    row = {**failed, "failed_at": datetime(2026, 3, 2, tzinfo=UTC)}
+    delivery = {"sink": "webhook", "event": "opened", "alert_id": 3, "tries": 84, "error": "https://h: answered 500"}
+    row = {**delivery, "failed_at": datetime(2026, 3, 2, tzinfo=UTC)}
     counts = {**COUNTS, "undeliverable": 2}
     show_trends([], counts, "topic", undeliverable=[row], as_json=False)
     lines = capsys.readouterr().out.splitlines()[-3:]
@@ -52,8 +52,10 @@ def test_what_no_sink_took_is_queued_anew(tmp_path: Path) -> None:
     with Store.open(tmp_path / "store.sqlite") as store:
         stream = alert(store, "webhook")
         store.run(lambda session: session.execute(update(DeliveryRow).values(failed_at=stream.clock())))
-        shown = call("monitor", "resend", 1, "--home", tmp_path)
-        assert shown.out == "Queued    1 messages; tfapp monitor run sends them, one that runs already at once\n", shown
+        result = call("monitor", "resend", 1, "--home", tmp_path)
+        assert result.out == "Queued    1 messages; tfapp monitor run sends them, one that runs already at once\n", (
+            result
+        )
         assert stream.queries.counts()["undelivered"] == 1
         assert json.loads(call("monitor", "resend", "--json", "--home", tmp_path).out) == {"queued": 0}
         assert "there is no message that no sink took" in call("monitor", "resend", "--home", tmp_path).out
@@ -62,8 +64,8 @@ def test_what_no_sink_took_is_queued_anew(tmp_path: Path) -> None:
 def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"source": "http", "place": "item 1", "reason": "no text", "content": "0"}
     show_rejected([row], COUNTS, as_json=False)
-    shown = capsys.readouterr().out.split("\n")
-    assert shown[1].strip() == "12 in all; the newest 1 are kept (set_aside_rows), 11 older ones are not"
+    lines = capsys.readouterr().out.split("\n")
+    assert lines[1].strip() == "12 in all; the newest 1 are kept (set_aside_rows), 11 older ones are not"
 
 
 def test_the_old_name_of_a_command_says_the_new_one(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ from tfapp.apps.monitor.tables import DeliveryRow, ProgressRow, RejectedMessageR
 
 def test_the_dashboard_shows_trends_and_alerts(site: Site) -> None:
     page = site.get("/monitor").text
-    told = text_of(page)
-    assert "phone: negative share from" in told
-    assert "Open alerts 0 1 in total" in told
-    assert re.search(r"phone 616 texts of phone 2\d\.\d %", told)
-    shown = text_of(site.get("/monitor?topic=phone").text)
-    assert "phone, negative expected alert" in shown
-    assert "parcel" not in shown
+    text = text_of(page)
+    assert "phone: negative share from" in text
+    assert "Open alerts 0 1 in total" in text
+    assert re.search(r"phone 616 texts of phone 2\d\.\d %", text)
+    topic_text = text_of(site.get("/monitor?topic=phone").text)
+    assert "phone, negative expected alert" in topic_text
+    assert "parcel" not in topic_text
     lines = re.findall(r'<path class="line series-(\d)" d="(M[^"]+)"', page)
     assert [color for color, _ in lines[:2]] == ["1", "2"]
     assert page.count('class="band"') == 2
@@ -30,17 +30,17 @@ def test_the_dashboard_shows_trends_and_alerts(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "shown"), [("by=source", "forum"), ("by=entity", "No entities yet"), ("window=day", "phone")]
+    ("query", "expected"), [("by=source", "forum"), ("by=entity", "No entities yet"), ("window=day", "phone")]
 )
-def test_it_looks_at_sources_entities_and_other_windows(site: Site, query: str, shown: str) -> None:
-    assert shown in text_of(site.get(f"/monitor?{query}").text)
+def test_it_looks_at_sources_entities_and_other_windows(site: Site, query: str, expected: str) -> None:
+    assert expected in text_of(site.get(f"/monitor?{query}").text)
 
 
 def test_an_alert_opens_the_texts_that_show_it(site: Site) -> None:
-    told = text_of(site.get("/monitor/alerts/1").text)
-    assert told.count("The phone dies after two hours, a bad joke.") == 20
-    assert "sharp" not in told
-    assert "ended: back to normal" in told
+    text = text_of(site.get("/monitor/alerts/1").text)
+    assert text.count("The phone dies after two hours, a bad joke.") == 20
+    assert "sharp" not in text
+    assert "ended: back to normal" in text
     assert "no alert 77" in text_of(site.get("/monitor/alerts/77").text)
     assert site.get("/monitor/alerts/x").status_code == 404
 
@@ -74,12 +74,14 @@ def test_what_no_sink_took_and_what_is_no_longer_kept_is_shown(site: Site) -> No
     now = datetime(2026, 3, 2, tzinfo=UTC)
     row = DeliveryRow(key="k", alert_id=1, due_at=now, failed_at=now, **values)
     store.run(lambda session: session.merge(row))
-    aside = RejectedMessageRow(key="k", source="http", place="item 1", reason="no text", content="0", stored_at=now)
-    store.run(lambda session: session.merge(aside))
+    rejected_row = RejectedMessageRow(
+        key="k", source="http", place="item 1", reason="no text", content="0", stored_at=now
+    )
+    store.run(lambda session: session.merge(rejected_row))
     store.run(lambda session: session.execute(update(ProgressRow).values(set_aside=ProgressRow.set_aside + 7)))
-    told = text_of(site.get("/monitor").text)
-    assert "1, ended webhook 84 https://h: answered 500" in told
-    assert "tfapp monitor resend queues them again." in told
-    assert "Undeliverable 1 notifications that no sink accepted" in told
+    text = text_of(site.get("/monitor").text)
+    assert "1, ended webhook 84 https://h: answered 500" in text
+    assert "tfapp monitor resend queues them again." in text
+    assert "Undeliverable 1 notifications that no sink accepted" in text
     assert "7 in total; the newest 1 are kept." in text_of(site.get("/monitor/rejected").text)
     assert 'href="/monitor/rejected"' in site.get("/monitor").text

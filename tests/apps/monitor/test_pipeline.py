@@ -68,10 +68,10 @@ def texts(stream: Stream) -> list[tuple[str, str, str]]:
 def test_texts_are_judged_and_stored_and_broken_rows_set_aside(store: Store) -> None:
     stream = Stream(store, tagger="brands")
     batch = rows("phone is bad", "parcel came", "phone of acme")
-    more = Batch(
+    bad_batch = Batch(
         "shop", [BROKEN, SourceRow("line 10", Record(10, {"text": ""})), *batch.rows[:1]], Checkpoint("f", {"o": 1})
     )
-    assert stream.pipeline().run([BatchReader(batch, more)]) == IngestCounts(3, 1, 2)
+    assert stream.pipeline().run([BatchReader(batch, bad_batch)]) == IngestCounts(3, 1, 2)
     assert texts(stream) == [
         ("parcel", "positive", "parcel came"),
         ("phone", "negative", "phone is bad"),
@@ -127,9 +127,9 @@ class Restarting:
 def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer) -> None:
     with Store.open(postgres.new_database()) as store:
         stream = Stream(store)
-        taken = stream.pipeline().run([Restarting(postgres)])
+        counts = stream.pipeline().run([Restarting(postgres)])
         # What was written when the connection broke may count as known already.
-        assert taken.stored + taken.repeated == 3
+        assert counts.stored + counts.repeated == 3
         assert stream.queries.counts()["texts"] == 3
         assert sum(point.counts.texts for trend in stream.queries.trends() for point in trend.points) == 3
 
@@ -154,12 +154,12 @@ def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqli
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
 def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store, code: grpc.StatusCode) -> None:
     stream = Stream(sqlite, FailingModels(code, "poison"))
-    told: list[IngestCounts] = []
-    batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=told.append)
+    counts: list[IngestCounts] = []
+    batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=counts.append)
     assert stream.pipeline(waits=1000).run([BatchReader(batch)]) == IngestCounts(2, 0, 1)
     (row,) = stream.queries.rejected_rows()
     assert str(row["reason"]).startswith(f"a model refuses it: {code.name}")
-    assert told == [IngestCounts(2, 0, 1)]
+    assert counts == [IngestCounts(2, 0, 1)]
 
 
 def test_a_score_that_is_no_number_sets_its_text_aside(sqlite: Store) -> None:
@@ -181,12 +181,12 @@ class Choosy(MessageStore):
 
 
 def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
-    stream, told = Stream(sqlite), []
+    stream, counts = Stream(sqlite), []
     stream.message_store = Choosy(sqlite, stream.settings, stream.clock)
     names = ("phone a", "poison", "parcel b", "phone c", "poison too", "phone d", "phone e")
-    batch = Batch("http", [*rows(*names).rows, BROKEN], Checkpoint("f", {"o": 8}), stored=told.append)
+    batch = Batch("http", [*rows(*names).rows, BROKEN], Checkpoint("f", {"o": 8}), stored=counts.append)
     assert stream.pipeline().run([BatchReader(batch)]) == IngestCounts(5, 0, 3)
-    assert told == [IngestCounts(5, 0, 3)]
+    assert counts == [IngestCounts(5, 0, 3)]
     reasons = {str(row["content"]): row["reason"] for row in stream.queries.rejected_rows()}
     assert reasons["poison too"] == "it cannot be stored: ValueError: no such thing"
     assert stream.message_store.checkpoint("f") == {"o": 8}
@@ -216,11 +216,11 @@ times = st.one_of(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(times, min_size=1, max_size=8), st.sampled_from(["minute", "hour", "day"]))
-def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, drawn: list[Any], window: str) -> None:
+def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, times: list[Any], window: str) -> None:
     stream = Stream(sqlite, window=window, lateness_minutes=1e12, future_minutes=1e12, least_history=2)
-    places = [SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(drawn)]
+    places = [SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(times)]
     outcome = stream.pipeline().run([BatchReader(Batch("shop", places))])
-    assert outcome.stored + outcome.repeated + outcome.set_aside <= len(drawn)
+    assert outcome.stored + outcome.repeated + outcome.set_aside <= len(times)
     assert not [row for row in stream.queries.rejected_rows() if "its time, " not in str(row["reason"])]
     stream.queries.trends(window=window, last=10_000, limit=1)  # type: ignore[arg-type]
     newest = stream.queries.newest()
@@ -241,9 +241,9 @@ def test_a_model_of_another_kind_is_refused_before_anything_is_taken(sqlite: Sto
     stream = Stream(sqlite, sentiment_model="brands")
     with pytest.raises(ServerError, match="brands: does not answer as a classifier"):
         ClassifierClient(Client(transport=stream.server), stream.settings, stream.stop).check()
-    missing = Stream(sqlite, topic_model="nowhere")
+    bare_stream = Stream(sqlite, topic_model="nowhere")
     with pytest.raises(ServerError, match="nowhere: this model is not served"):
-        ClassifierClient(Client(transport=missing.server), missing.settings, missing.stop).check()
+        ClassifierClient(Client(transport=bare_stream.server), bare_stream.settings, bare_stream.stop).check()
 
 
 def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
@@ -253,10 +253,10 @@ def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
     class FlakyStore(Store):
         def run(self, work):  # type: ignore[no-untyped-def]
             def once(session: Session) -> object:
-                done = work(session)
+                result = work(session)
                 if failures:
                     raise failures.pop()
-                return done
+                return result
 
             return sqlite.run(once)
 
@@ -269,11 +269,11 @@ def test_an_outage_of_the_database_is_waited_out(sqlite: Store) -> None:
 
 
 def test_each_caller_is_told_what_came_of_its_own_texts(sqlite: Store) -> None:
-    stream, told = Stream(sqlite), []
-    mine = Batch("http", [*rows("phone a", "phone b").rows, BROKEN], stored=told.append)
-    again = Batch("http", rows("phone a").rows, stored=told.append)
-    stream.pipeline().run([BatchReader(mine, again)])
-    assert told == [IngestCounts(2, 0, 1), IngestCounts(0, 1, 0)]
+    stream, counts = Stream(sqlite), []
+    batch = Batch("http", [*rows("phone a", "phone b").rows, BROKEN], stored=counts.append)
+    repeat = Batch("http", rows("phone a").rows, stored=counts.append)
+    stream.pipeline().run([BatchReader(batch, repeat)])
+    assert counts == [IngestCounts(2, 0, 1), IngestCounts(0, 1, 0)]
 
 
 def test_a_source_that_cannot_be_read_ends_it_with_its_error(sqlite: Store) -> None:
@@ -289,15 +289,15 @@ def _surge(hours: Sequence[int]) -> list[Batch]:
 
 def test_a_stream_that_is_cut_anywhere_and_sent_again_gives_the_same(sqlite: Store, tmp_path: Path) -> None:
     batches = _surge((10, 11, 12))
-    whole = Stream(sqlite)
-    assert whole.pipeline().run([BatchReader(*batches)]).stored == 240
-    with Store.open(tmp_path / "cut.sqlite") as other:
+    uncut_stream = Stream(sqlite)
+    assert uncut_stream.pipeline().run([BatchReader(*batches)]).stored == 240
+    with Store.open(tmp_path / "cut.sqlite") as cut_store:
         for end in (3, 11, 12, 16):
-            cut = Stream(other)
-            cut.pipeline().run([BatchReader(*batches[:end])])
-        assert cut.headlines() == whole.headlines() == [("phone", 10, "over: normal")]
-        assert cut.queries.trends() == whole.queries.trends()
-        assert cut.queries.counts()["undelivered"] == whole.queries.counts()["undelivered"] == 2
+            cut_stream = Stream(cut_store)
+            cut_stream.pipeline().run([BatchReader(*batches[:end])])
+        assert cut_stream.headlines() == uncut_stream.headlines() == [("phone", 10, "over: normal")]
+        assert cut_stream.queries.trends() == uncut_stream.queries.trends()
+        assert cut_stream.queries.counts()["undelivered"] == uncut_stream.queries.counts()["undelivered"] == 2
 
 
 class Hourly:

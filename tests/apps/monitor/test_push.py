@@ -19,13 +19,13 @@ from tfapp.errors import ServerError, SettingsError
 
 
 @contextmanager
-def listening(taken: list[Batch], token: str | None = None, **options: Any) -> Iterator[str]:
+def listening(batches: list[Batch], token: str | None = None, **options: Any) -> Iterator[str]:
     """A reader whose batches are stored at once; yields its address."""
     reader, stop = PushReader("127.0.0.1", 0, token, **options), threading.Event()
 
     def take() -> None:
         for batch in reader.batches(stop):
-            taken.append(batch)
+            batches.append(batch)
             batch.stored(IngestCounts(len(batch.rows)))
 
     thread = threading.Thread(target=take)
@@ -38,17 +38,17 @@ def listening(taken: list[Batch], token: str | None = None, **options: Any) -> I
 
 
 @pytest.fixture(scope="module")
-def pushed() -> Iterator[tuple[str, list[Batch]]]:
-    taken: list[Batch] = []
-    with listening(taken) as address:
-        yield address, taken
+def push_reader() -> Iterator[tuple[str, list[Batch]]]:
+    batches: list[Batch] = []
+    with listening(batches) as address:
+        yield address, batches
 
 
-def test_it_answers_when_the_texts_are_stored(pushed: tuple[str, list[Batch]]) -> None:
-    address, taken = pushed
+def test_it_answers_when_the_texts_are_stored(push_reader: tuple[str, list[Batch]]) -> None:
+    address, batches = push_reader
     answer = httpx2.post(f"{address}/messages", json=[{"text": "a"}, {"text": "b"}, 5])
     assert (answer.status_code, answer.json()) == (200, {"stored": 3, "repeated": 0, "set_aside": 0})
-    rows = [place.row for place in taken[-1].rows]
+    rows = [place.row for place in batches[-1].rows]
     assert [row.values if isinstance(row, Record) else row.reason for row in rows] == [
         {"text": "a"},
         {"text": "b"},
@@ -58,27 +58,27 @@ def test_it_answers_when_the_texts_are_stored(pushed: tuple[str, list[Batch]]) -
     assert httpx2.post(
         f"{address}/messages", content=lines, headers={"content-type": "application/x-ndjson"}
     ).is_success
-    assert [place.where for place in taken[-1].rows] == ["line 1", "line 3"]
+    assert [place.where for place in batches[-1].rows] == ["line 1", "line 3"]
     assert httpx2.get(f"{address}/health").json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize(
     ("body", "status"), [(b"{", 400), (b"\xff", 400), (b"[" * 100_000, 400), (b" " * 9_000_000, 413)]
 )
-def test_what_cannot_be_read_is_refused(pushed: tuple[str, list[Batch]], body: bytes, status: int) -> None:
-    answer = httpx2.post(f"{pushed[0]}/messages", content=body)
+def test_what_cannot_be_read_is_refused(push_reader: tuple[str, list[Batch]], body: bytes, status: int) -> None:
+    answer = httpx2.post(f"{push_reader[0]}/messages", content=body)
     assert answer.status_code == status
     assert answer.json()["error"]
 
 
 def test_a_token_is_asked_for() -> None:
-    taken: list[Batch] = []
-    with listening(taken, token="a long secret") as address:
+    batches: list[Batch] = []
+    with listening(batches, token="a long secret") as address:
         for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Bearer \u00e4".encode()}):
             assert httpx2.post(f"{address}/messages", json={"text": "a"}, headers=headers).status_code == 401
-        good: dict[str, Any] = {"Authorization": "Bearer a long secret"}
-        assert httpx2.post(f"{address}/messages", json={"text": "a"}, headers=good).status_code == 200
-    assert len(taken) == 1
+        token_headers: dict[str, Any] = {"Authorization": "Bearer a long secret"}
+        assert httpx2.post(f"{address}/messages", json={"text": "a"}, headers=token_headers).status_code == 200
+    assert len(batches) == 1
 
 
 def test_who_waits_is_told_when_it_stops() -> None:
@@ -110,8 +110,8 @@ def test_a_port_in_use_is_named() -> None:
         PushReader("127.0.0.1", port)
 
 
-def test_a_large_header_is_refused(pushed: tuple[str, list[Batch]]) -> None:
-    answer = httpx2.get(f"{pushed[0]}/health", headers={"X-Large": "a" * 70_000})
+def test_a_large_header_is_refused(push_reader: tuple[str, list[Batch]]) -> None:
+    answer = httpx2.get(f"{push_reader[0]}/health", headers={"X-Large": "a" * 70_000})
     assert (answer.status_code, answer.json()) == (431, {"error": "the header has 65536 bytes or more"})
 
 
@@ -144,12 +144,12 @@ EVIL = {"host": "evil.example:8700"}
     ],
 )
 def test_without_a_token_other_hosts_and_pages_of_other_sites_are_refused(
-    pushed: tuple[str, list[Batch]], headers: dict[str, str], status: int, complains: str
+    push_reader: tuple[str, list[Batch]], headers: dict[str, str], status: int, complains: str
 ) -> None:
-    address, taken = pushed
-    before = len(taken)
+    address, batches = push_reader
+    count = len(batches)
     answer = httpx2.post(f"{address}/messages", json={"text": "a"}, headers=headers)
-    assert (answer.status_code, len(taken)) == (status, before)
+    assert (answer.status_code, len(batches)) == (status, count)
     assert complains in answer.json()["error"]
 
 
@@ -184,22 +184,22 @@ def test_an_allowed_host_is_a_name_alone_and_is_named_in_the_log(caplog: pytest.
 
 
 def test_a_caller_that_leaves_leaves_no_traceback(
-    pushed: tuple[str, list[Batch]], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    push_reader: tuple[str, list[Batch]], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    host, _, port = pushed[0].removeprefix("http://").rpartition(":")
+    host, _, port = push_reader[0].removeprefix("http://").rpartition(":")
     for body in (b"", b"{"):
         with socket.create_connection((host, int(port))) as leaving:
             head = f"POST /messages HTTP/1.1\r\nHost: {host}\r\nContent-Length: 50\r\n\r\n"
             leaving.sendall(head.encode() + body)
-    assert httpx2.get(f"{pushed[0]}/health").is_success
+    assert httpx2.get(f"{push_reader[0]}/health").is_success
     assert "Traceback" not in caplog.text + capfd.readouterr().err
     assert not [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
 def test_a_request_holds_so_many_texts_and_no_more(kind: str) -> None:
-    taken: list[Batch] = []
-    with listening(taken, most_items=10, size=4) as address:
+    batches: list[Batch] = []
+    with listening(batches, most_items=10, size=4) as address:
 
         def post(number: int) -> httpx2.Response:
             rows = ['{"text": "a"}'] * number
@@ -207,19 +207,19 @@ def test_a_request_holds_so_many_texts_and_no_more(kind: str) -> None:
             return httpx2.post(f"{address}/messages", content=body, headers={"content-type": kind})
 
         assert post(10).json() == {"stored": 10, "repeated": 0, "set_aside": 0}
-        assert [len(batch.rows) for batch in taken] == [4, 4, 2]
+        assert [len(batch.rows) for batch in batches] == [4, 4, 2]
         answer = post(11)
     assert answer.status_code == 413
     assert answer.json()["error"] == "more than 10 texts in a request; send fewer at once, or set listen_items"
-    assert len(taken) == 3
+    assert len(batches) == 3
 
 
 @pytest.mark.parametrize("body", [b"[" + b"0," * 1_000_000 + b"0]", b"[" + b"{}," * 700_000 + b"0]"])
-def test_megabytes_of_what_is_no_text_are_one_refusal(pushed: tuple[str, list[Batch]], body: bytes) -> None:
-    address, taken = pushed
-    before = len(taken)
+def test_megabytes_of_what_is_no_text_are_one_refusal(push_reader: tuple[str, list[Batch]], body: bytes) -> None:
+    address, batches = push_reader
+    count = len(batches)
     answer = httpx2.post(f"{address}/messages", content=body, timeout=60)
-    assert (answer.status_code, len(taken)) == (413, before)
+    assert (answer.status_code, len(batches)) == (413, count)
 
 
 def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> None:
@@ -249,19 +249,19 @@ def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> 
 
 
 def test_others_are_answered_while_a_body_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go_on, rows = threading.Event(), threading.Event(), push._rows
+    parse_start, go_on, rows = threading.Event(), threading.Event(), push._rows
 
     def slow_rows(body: bytes, kind: str) -> Iterator[SourceRow]:
-        begun.set()
+        parse_start.set()
         assert go_on.wait(60)
         yield from rows(body, kind)
 
     with monkeypatch.context() as patch, listening([]) as address, ThreadPoolExecutor(1) as pool:
         patch.setattr(push, "_rows", slow_rows)
-        sent = pool.submit(httpx2.post, f"{address}/messages", json=[{"text": "a"}], timeout=60)
-        assert begun.wait(60)
+        future = pool.submit(httpx2.post, f"{address}/messages", json=[{"text": "a"}], timeout=60)
+        assert parse_start.wait(60)
         try:
             assert httpx2.get(f"{address}/health", timeout=20).json() == {"status": "ok"}
         finally:
             go_on.set()
-        assert sent.result(60).json()["stored"] == 1
+        assert future.result(60).json()["stored"] == 1

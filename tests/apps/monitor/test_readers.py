@@ -36,15 +36,15 @@ def read(file: Path, position: Any = None, **options: Any) -> tuple[list[Any], A
     return ids(batches), batches[-1].checkpoint.position if batches and batches[-1].checkpoint else position
 
 
-def follow(reader: Any, wanted: int, then: Callable[[int], None]) -> list[Any]:
+def follow(reader: Any, count: int, then: Callable[[int], None]) -> list[Any]:
     """Reads on until so many rows are there; `then` does something after each batch."""
-    stop, found = threading.Event(), []
+    stop, numbers = threading.Event(), []
     for batch in reader.batches(stop):
-        found += ids([batch])
-        then(len(found))
-        if len(found) >= wanted:
+        numbers += ids([batch])
+        then(len(numbers))
+        if len(numbers) >= count:
             stop.set()
-    return found
+    return numbers
 
 
 def test_it_goes_on_behind_what_was_stored(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_whatever_happens_to_a_file_each_line_is_read_once(
     folder = tmp_path_factory.mktemp("follow")
     file, stream = folder / "app.jsonl", b"".join(line(number).encode() for number in range(60))
     file.touch()
-    found, position, rotations, fresh = [], None, 0, False
+    numbers, position, rotations, fresh = [], None, 0, False
     for step, count in plan:
         if step == "write":
             part, stream = stream[:count], stream[count:]
@@ -154,7 +154,7 @@ def test_whatever_happens_to_a_file_each_line_is_read_once(
                 out.write(part)
         elif step == "read":
             rows, position = read(file, position, size=size, ended=True)
-            found += rows
+            numbers += rows
             fresh = position is not None
         elif fresh:
             # A writer rotates between lines.
@@ -167,10 +167,10 @@ def test_whatever_happens_to_a_file_each_line_is_read_once(
             file.touch()
             fresh = False
     rows, _ = read(file, position, size=size, ended=True)
-    found += rows
-    assert found == list(range(len(found)))
-    written = b"".join(path.read_bytes() for path in folder.iterdir())
-    assert len(found) == written.count(b"\n")
+    numbers += rows
+    assert numbers == list(range(len(numbers)))
+    content = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert len(numbers) == content.count(b"\n")
 
 
 def test_lines_that_cannot_be_used_are_set_aside() -> None:
@@ -203,15 +203,15 @@ def test_a_folder_is_read_file_by_file_and_once(tmp_path: Path) -> None:
     (tmp_path / ".draft.jsonl").write_text(line(9))
     (tmp_path / "d.pdf").write_text("no")
     batches = list(FolderReader(tmp_path, {}, follow=False, size=1).batches(threading.Event()))
-    found = ids(batches)
-    assert found[:4] == [1, 2, "3", "4"]
-    assert found[4].startswith("c.txt ")
-    kept = {batch.checkpoint.name: batch.checkpoint.position for batch in batches if batch.checkpoint}
-    assert list(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == []
+    numbers = ids(batches)
+    assert numbers[:4] == [1, 2, "3", "4"]
+    assert numbers[4].startswith("c.txt ")
+    positions = {batch.checkpoint.name: batch.checkpoint.position for batch in batches if batch.checkpoint}
+    assert list(FolderReader(tmp_path, positions, follow=False).batches(threading.Event())) == []
     with (tmp_path / "a.jsonl").open("a") as out:
         out.write(line(5))
     (tmp_path / "e.jsonl").write_text(line(6))
-    assert ids(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == [5, 6]
+    assert ids(FolderReader(tmp_path, positions, follow=False).batches(threading.Event())) == [5, 6]
 
 
 def test_a_followed_folder_takes_new_files_in(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_set_aside_until_it_changes(tm
     (tmp_path / "b.jsonl").write_text(line(1))
     first = list(FolderReader(tmp_path, {}, follow=False).batches(threading.Event()))
     assert ids(first) == [f"{tmp_path / 'a.csv'}: the file is empty", 1]
-    kept = {batch.checkpoint.name: batch.checkpoint.position for batch in first if batch.checkpoint}
-    assert list(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == []
+    positions = {batch.checkpoint.name: batch.checkpoint.position for batch in first if batch.checkpoint}
+    assert list(FolderReader(tmp_path, positions, follow=False).batches(threading.Event())) == []
     (tmp_path / "a.csv").write_text("id,text\n7,seven\n")
-    assert ids(FolderReader(tmp_path, kept, follow=False).batches(threading.Event())) == ["7"]
+    assert ids(FolderReader(tmp_path, positions, follow=False).batches(threading.Event())) == ["7"]

@@ -12,9 +12,9 @@ from tfapp.apps.monitor.replay import Surge, news_pool, rated_pool, replay
 
 def load(_data: str) -> Any:
     """Two negative texts, of which one is in the test split, and as many others."""
-    seen = pa.table({"text": ["broken", "fine"], "label": ["negative", "positive"]})
-    unseen = pa.table({"text": ["late", "as usual\n\nto the end\n\nnever shown"], "label": ["negative", "neutral"]})
-    return SimpleNamespace(train=seen, dev=seen.slice(0, 0), test=unseen)
+    table = pa.table({"text": ["broken", "fine"], "label": ["negative", "positive"]})
+    test_table = pa.table({"text": ["late", "as usual\n\nto the end\n\nnever shown"], "label": ["negative", "neutral"]})
+    return SimpleNamespace(train=table, dev=table.slice(0, 0), test=test_table)
 
 
 def test_pools_take_their_texts_from_the_data_that_are_loaded() -> None:
@@ -28,6 +28,6 @@ def test_a_surge_makes_its_windows_negative_and_no_others() -> None:
     quiet = rated_pool("reviews", load, share=0.0, per_window=20)
     rows = list(replay([quiet], 3, [Surge("reviews", start=1, windows=1, share=1.0)], seed=1))
     negative = {row["id"].split("-")[0] for row in rows if row["text"] in quiet.negative}
-    other = {row["id"].split("-")[0] for row in rows if row["text"] in quiet.other}
-    assert (negative, other) == ({"1"}, {"0", "2"})
+    other_windows = {row["id"].split("-")[0] for row in rows if row["text"] in quiet.other}
+    assert (negative, other_windows) == ({"1"}, {"0", "2"})
     assert rows == sorted(rows, key=lambda row: row["time"])

@@ -68,7 +68,7 @@ def options(shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> l
 
 
 @pytest.fixture(scope="module")
-def prepared(options: list[str], toy_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_home(options: list[str], toy_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose topic model was made elsewhere, and whose sentiment model is trained by it."""
     home = tmp_path_factory.mktemp("prepared")
     shutil.copytree(toy_models, home / "models")
@@ -78,10 +78,10 @@ def prepared(options: list[str], toy_models: Path, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture
-def home(prepared: Path, tmp_path: Path) -> Path:
+def home(trained_home: Path, tmp_path: Path) -> Path:
     """The same, with nothing taken in."""
-    shutil.copytree(prepared / "models", tmp_path / "home" / "models")
-    shutil.copy(prepared / "settings.toml", tmp_path / "home")
+    shutil.copytree(trained_home / "models", tmp_path / "home" / "models")
+    shutil.copy(trained_home / "settings.toml", tmp_path / "home")
     return tmp_path / "home"
 
 
@@ -95,13 +95,13 @@ def test_a_file_becomes_trends_and_alerts_with_their_texts(home: Path, tmp_path:
         r"^Alert     \w+: negative share from 2\d% to [6-9]\d% since 2026-03-02 08:00 UTC", ran.out, re.MULTILINE
     )
     assert re.search(r"^Over      \w+: negative share from", ran.out, re.MULTILINE)
-    shown = json.loads(call("monitor", "show", "--json", "--home", home, "--plot", tmp_path / "t.png").out)
-    assert shown["counts"]["texts"] == sum(trend["texts"] for trend in shown["trends"]) == 240
+    trends = json.loads(call("monitor", "show", "--json", "--home", home, "--plot", tmp_path / "t.png").out)
+    assert trends["counts"]["texts"] == sum(trend["texts"] for trend in trends["trends"]) == 240
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
     alert, *_ = json.loads(call("monitor", "alerts", "--json", "--home", home).out)
     assert alert["state"] == "over: normal"
-    found = json.loads(call("monitor", "alerts", alert["id"], "--json", "--home", home).out)
-    assert {(item["topic"], item["sentiment"]) for item in found["texts"]} == {(alert["topic"], "negative")}
+    details = json.loads(call("monitor", "alerts", alert["id"], "--json", "--home", home).out)
+    assert {(item["topic"], item["sentiment"]) for item in details["texts"]} == {(alert["topic"], "negative")}
     assert "▂" in call("monitor", "show", "--home", home).out
     assert "not valid JSON" in call("monitor", "rejected", "--home", home).out
     log = [json.loads(line) for line in (home / "alerts.jsonl").read_text().splitlines()]
@@ -109,17 +109,17 @@ def test_a_file_becomes_trends_and_alerts_with_their_texts(home: Path, tmp_path:
     # The same file again, grown by one.
     with file.open("a") as out:
         out.write(json.dumps(line(12, 0, "positive")) + "\n")
-    again = json.loads(call("monitor", "run", file, "--once", "--home", home, "--json").out.splitlines()[-1])
-    assert again == {"stored": 1, "repeated": 0, "set_aside": 0, "alerts": len(log) // 2, "undelivered": 0}
+    second_run = json.loads(call("monitor", "run", file, "--once", "--home", home, "--json").out.splitlines()[-1])
+    assert second_run == {"stored": 1, "repeated": 0, "set_aside": 0, "alerts": len(log) // 2, "undelivered": 0}
 
 
 def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(home: Path, tmp_path: Path) -> None:
     file, stop, monitor = tmp_path / "shop.jsonl", threading.Event(), Monitor.open(home)
     file.write_text("".join(stream(hours=1)))
     port = _free_port()
-    taken: list[int] = []
+    counts: list[int] = []
     run = threading.Thread(
-        target=lambda: taken.append(monitor.run([file], listen=f"127.0.0.1:{port}", stop=stop, quiet=True).stored)
+        target=lambda: counts.append(monitor.run([file], listen=f"127.0.0.1:{port}", stop=stop, quiet=True).stored)
     )
     run.start()
     try:
@@ -132,7 +132,7 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
     finally:
         stop.set()
         run.join()
-    assert taken == [22]
+    assert counts == [22]
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], compl
 
 
 def test_a_server_without_the_models_is_told(home: Path, tmp_path: Path) -> None:
-    there = Monitor.open(home, server="localhost:1")
+    monitor = Monitor.open(home, server="localhost:1")
     with pytest.raises(ServerError, match="localhost:1: the model toy cannot be asked"):
-        replace(there, wait=0.5).run([tmp_path], quiet=True)
+        replace(monitor, wait=0.5).run([tmp_path], quiet=True)
     with pytest.raises(DataError, match="no such file or folder"):
-        there.run([tmp_path / "deep" / "none.jsonl"])
+        monitor.run([tmp_path / "deep" / "none.jsonl"])
     with pytest.raises(SettingsError, match="nothing to read"):
-        there.run()
+        monitor.run()
 
 
 @pytest.mark.slow
@@ -176,9 +176,9 @@ def test_a_restart_of_the_model_server_loses_nothing(home: Path, tmp_path: Path)
     file, lines = tmp_path / "shop.jsonl", stream()
     file.write_text("".join(lines[:100]))
     stop = threading.Event()
-    with api.serve(home / "models") as served:
-        port = int(served.address.rpartition(":")[2])
-        monitor = Monitor.open(home, server=served.address)
+    with api.serve(home / "models") as server:
+        port = int(server.address.rpartition(":")[2])
+        monitor = Monitor.open(home, server=server.address)
         run = threading.Thread(target=lambda: monitor.run([file], stop=stop, quiet=True))
         run.start()
         _until(lambda: monitor.queries.counts()["texts"] == 100)
@@ -195,14 +195,14 @@ def test_a_restart_of_the_model_server_loses_nothing(home: Path, tmp_path: Path)
 def test_killed_again_and_again_it_loses_and_doubles_nothing(home: Path, tmp_path: Path) -> None:
     """Killed after so many texts each time, while the file grows and is rotated; compared with a run that is not."""
     lines, file = stream(surge=(8, 9, 17, 18), hours=24, texts=50), tmp_path / "shop.jsonl"
-    whole = tmp_path / "whole"
-    shutil.copytree(home, whole)
+    copy = tmp_path / "whole"
+    shutil.copytree(home, copy)
     file.write_text("".join(lines))
-    calm = Monitor.open(whole)
+    calm = Monitor.open(copy)
     assert calm.run([file], follow=False, quiet=True).stored == 1200
     file.write_text("")
-    with hook() as (url, keys), api.serve(home / "models") as served:
-        arguments = ("monitor", "run", file, "--home", home, "--server", served.address, "--set", f"webhook.url={url}")
+    with hook() as (url, keys), api.serve(home / "models") as server:
+        arguments = ("monitor", "run", file, "--home", home, "--server", server.address, "--set", f"webhook.url={url}")
         monitor = Monitor.open(home)
         for number, mark in enumerate((90, 230, 500, 640, 1000)):
             with file.open("a") as out:
@@ -239,10 +239,10 @@ def test_it_ends_in_order_when_it_is_told_to(home: Path, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_the_demo_finds_the_surge(tmp_path: Path) -> None:
-    shown = call("monitor", "demo", "--home", tmp_path)
-    assert shown.code == 0, shown
-    assert "Alert     tech: negative share from" in shown.out
-    assert "product-reviews, 2026-03-03" in shown.out
+    result = call("monitor", "demo", "--home", tmp_path)
+    assert result.code == 0, result
+    assert "Alert     tech: negative share from" in result.out
+    assert "product-reviews, 2026-03-03" in result.out
     assert (tmp_path / "trends.png").is_file()
 
 

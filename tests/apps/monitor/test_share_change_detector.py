@@ -59,8 +59,8 @@ def test_a_rise_that_lasts_becomes_what_is_usual() -> None:
     assert episodes[0].ending.by == "lasting"
     assert state["open"] is None
     # From there on, it takes more.
-    again, _ = detect([*CALM, *([(20, 12)] * 50), *([(20, 20)] * 3)])
-    assert [hours(episode)[0] for episode in again] == [12, 62]
+    long_episodes, _ = detect([*CALM, *([(20, 12)] * 50), *([(20, 20)] * 3)])
+    assert [hours(episode)[0] for episode in long_episodes] == [12, 62]
 
 
 def test_a_small_rise_is_found_by_several_windows_together() -> None:
@@ -92,10 +92,10 @@ def test_judging_may_stop_and_go_on_anywhere() -> None:
     points = [SharePoint(START + n * HOUR, *pair) for n, pair in enumerate(counts)]
     windows = [(point.start, points[: place + 1]) for place, point in enumerate(points)]
     detector = ShareChangeDetector(SETTINGS, 1e-3)
-    whole, episodes = fold(detector, windows, None)
+    changes, episodes = fold(detector, windows, None)
     for cut in (3, 13, 18, 31):
         first, _ = fold(detector, windows[:cut], None)
-        rest, late = fold(detector, windows[cut:], first[-1][1].state)
-        assert [*first, *rest] == whole
-        ended = [episode for episode in episodes if episode.ending and episode.ending.end > START + cut * HOUR]
-        assert [episode.start for episode in late if episode.ending] == [episode.start for episode in ended]
+        rest, rest_episodes = fold(detector, windows[cut:], first[-1][1].state)
+        assert [*first, *rest] == changes
+        expected = [episode for episode in episodes if episode.ending and episode.ending.end > START + cut * HOUR]
+        assert [episode.start for episode in rest_episodes if episode.ending] == [episode.start for episode in expected]

@@ -37,13 +37,15 @@ texts = st.builds(
 
 
 @given(st.lists(texts, max_size=30))
-def test_every_text_is_counted_once_in_each_width(found: list[ClassifiedMessage]) -> None:
-    counts = count(found, negative="negative", positive="positive")
+def test_every_text_is_counted_once_in_each_width(messages: list[ClassifiedMessage]) -> None:
+    counts = count(messages, negative="negative", positive="positive")
     for width in WIDTHS:
         sources = {cell: c for cell, c in counts.items() if cell.width == width and cell.by == "source"}
-        assert sum(sources.values(), Counts()) == Counts(len(found), sum(t.sentiment == "negative" for t in found), 0)
-        by_topic = Counter(text.topic for text in found)
+        assert sum(sources.values(), Counts()) == Counts(
+            len(messages), sum(t.sentiment == "negative" for t in messages), 0
+        )
+        by_topic = Counter(text.topic for text in messages)
         for topic in by_topic:
             assert sum(c.texts for cell, c in sources.items() if cell.topic == topic) == by_topic[topic]
-        named = [c for cell, c in counts.items() if cell.width == width and cell.name == "brand:acme"]
-        assert sum(c.texts for c in named) == sum(Mention("brand", "acme") in text.entities for text in found)
+        cells = [c for cell, c in counts.items() if cell.width == width and cell.name == "brand:acme"]
+        assert sum(c.texts for c in cells) == sum(Mention("brand", "acme") in text.entities for text in messages)

@@ -45,7 +45,7 @@ def made_item_matrix(count: int = 60) -> ItemMatrix:
 
 
 def made_event_log(
-    count: int = 60, *, users: int = 60, each: int = 12, seed: int = 0, met: int | None = None
+    count: int = 60, *, users: int = 60, each: int = 12, seed: int = 0, early_items: int | None = None
 ) -> EventLog:
     """Events of readers, each item once, who mostly stay with one topic and begin with what is best known of it.
 
@@ -58,8 +58,8 @@ def made_event_log(
     unread = np.ones((users, count), bool)
     for step in range(each):
         for user in range(users):
-            known = count if met is None or step >= each * 0.8 else met
-            odds = fame * unread[user] * (np.arange(count) < known)
+            item_count = count if early_items is None or step >= each * 0.8 else early_items
+            odds = fame * unread[user] * (np.arange(count) < item_count)
             if random.random() < 0.85:
                 odds = odds * (np.arange(count) % 3 == user % 3)
             item = int(random.choice(count, p=odds / odds.sum()))
@@ -110,12 +110,12 @@ class Library:
         item_matrix = self.catalogue.item_matrix(self.embedder.identity)
         log = self.catalogue.log(item_matrix)
         index, _ = open_index(self.folder, self.catalogue.vectors, self.embedder.identity)
-        trained = self.catalogue.newest_training()
+        training = self.catalogue.newest_training()
         return Recommender(
             self.catalogue,
             Snapshot.at((START + timedelta(days=1)).timestamp(), log, item_matrix, self.settings),
             index=index,
-            ranking=trained.ranking if trained else None,
+            ranking=training.ranking if training else None,
             settings=self.settings,
             connect=lambda: self.client,
             embedder=self.embedder.identity,

@@ -20,12 +20,12 @@ def test_items_and_events_are_kept_once_and_what_is_new_is_added(store: Store, t
     catalogue = library.catalogue
     first = catalogue.add_items("a.csv", [*item_entries(3), RejectedRow(9, "no title", "?\0")])
     assert (first.rows, first.added, first.repeated, first.set_aside) == (4, 3, 0, 1)
-    again = catalogue.add_items("a.csv", item_entries(4))
-    assert (again.added, again.repeated) == (1, 3)
+    addition = catalogue.add_items("a.csv", item_entries(4))
+    assert (addition.added, addition.repeated) == (1, 3)
     later = replace(EVENT, time=START + timedelta(days=1))
-    added = catalogue.add_events("e.csv", [EVENT, EVENT, later, replace(EVENT, line=5, item="gone")])
-    assert (added.rows, added.added, added.repeated, added.set_aside) == (4, 2, 1, 1)
-    assert dict(added.reasons) == {"there is no such item; add items first": 1}
+    result = catalogue.add_events("e.csv", [EVENT, EVENT, later, replace(EVENT, line=5, item="gone")])
+    assert (result.rows, result.added, result.repeated, result.set_aside) == (4, 2, 1, 1)
+    assert dict(result.reasons) == {"there is no such item; add items first": 1}
     assert catalogue.rejected_rows()[0]["line"] == 5
     assert catalogue.add_events("e.csv", [EVENT, later]).added == 0
     assert catalogue.counts() == {"items": 4, "new_items": 3, "users": 1, "events": 2, "set_aside": 2}
@@ -36,15 +36,15 @@ def test_an_item_that_has_changed_is_embedded_again_and_no_other(store: Store, t
     library = Library(store, tmp_path)
     assert library.add(item_entries(3)) == 3
     assert library.add(item_entries(3)) == 0
-    before = library.catalogue.item_matrix("minilm-l6/1")
+    matrix = library.catalogue.item_matrix("minilm-l6/1")
     # Only its time is another: its text has its vector already.
     dated = replace(item_entries(3)[0], published=START)
     assert library.add([dated, ItemEntry(9, "i1", "quite another title")]) == 1
-    after = library.catalogue.item_matrix("minilm-l6/1")
-    assert [item.title for item in after.items][1] == "quite another title"
-    assert after.published[0] == START.timestamp()
-    np.testing.assert_array_equal(after.vectors[[0, 2]], before.vectors[[0, 2]])
-    assert not np.allclose(after.vectors[1], before.vectors[1])
+    new_matrix = library.catalogue.item_matrix("minilm-l6/1")
+    assert [item.title for item in new_matrix.items][1] == "quite another title"
+    assert new_matrix.published[0] == START.timestamp()
+    np.testing.assert_array_equal(new_matrix.vectors[[0, 2]], matrix.vectors[[0, 2]])
+    assert not np.allclose(new_matrix.vectors[1], matrix.vectors[1])
 
 
 def test_the_log_has_the_events_in_order_of_time_with_what_they_say(store: Store, tmp_path: Path) -> None:

@@ -35,19 +35,19 @@ def fitted(events: list[tuple[int, int, float]], count: int, max_neighbours: int
 @given(EVENTS)
 def test_cosines_and_scores_are_those_of_the_textbook(events: list[tuple[int, int, float]]) -> None:
     expected = np.array(plain_cosines(events, 8))
-    found = fitted(events, 8, 100)
-    np.testing.assert_allclose(found.cosines.todense(), expected, atol=1e-12)
+    model = fitted(events, 8, 100)
+    np.testing.assert_allclose(model.cosines.todense(), expected, atol=1e-12)
     history, weights = np.array([1, 4, 6]), np.array([1.0, 0.5, 2.0])
-    np.testing.assert_allclose(found.scores(history, weights), weights @ expected[history], atol=1e-12)
-    np.testing.assert_allclose(found.rows(history, np.array([0, 4])), expected[history][:, [0, 4]], atol=1e-12)
+    np.testing.assert_allclose(model.scores(history, weights), weights @ expected[history], atol=1e-12)
+    np.testing.assert_allclose(model.rows(history, np.array([0, 4])), expected[history][:, [0, 4]], atol=1e-12)
 
 
 @given(EVENTS, st.integers(1, 4))
 def test_an_item_keeps_its_nearest(events: list[tuple[int, int, float]], max_neighbours: int) -> None:
     expected = np.array(plain_cosines(events, 8))
-    found = np.asarray(fitted(events, 8, max_neighbours).cosines.todense())
-    for kept, row in zip(found, expected, strict=True):
-        assert (kept > 0).sum() == min(max_neighbours, (row > 0).sum())
+    cosines = np.asarray(fitted(events, 8, max_neighbours).cosines.todense())
+    for neighbours, row in zip(cosines, expected, strict=True):
+        assert (neighbours > 0).sum() == min(max_neighbours, (row > 0).sum())
         np.testing.assert_allclose(
-            np.sort(kept)[::-1][:max_neighbours], np.sort(row)[::-1][:max_neighbours], atol=1e-12
+            np.sort(neighbours)[::-1][:max_neighbours], np.sort(row)[::-1][:max_neighbours], atol=1e-12
         )

@@ -19,8 +19,10 @@ from tfapp.errors import DataError
 
 
 def test_lists_beat_what_is_popular_and_new_items_are_found_where_item_knn_finds_none() -> None:
-    found = evaluate(made_item_matrix(150), made_event_log(150, users=90, each=15, met=110), RecommendSettings())
-    everything, new = found.all_items, found.new_items
+    evaluation = evaluate(
+        made_item_matrix(150), made_event_log(150, users=90, each=15, early_items=110), RecommendSettings()
+    )
+    everything, new = evaluation.all_items, evaluation.new_items
     assert everything["ours"].ndcg > 2 * everything["popularity"].ndcg
     assert everything["ours"].ndcg > 0.95 * everything["item-kNN"].ndcg
     assert everything["ours"].ndcg > 2 * everything["text alone"].ndcg
@@ -33,11 +35,11 @@ def test_lists_beat_what_is_popular_and_new_items_are_found_where_item_knn_finds
 @pytest.mark.parametrize("seed", range(5))
 def test_the_gain_of_a_list_is_scikit_learns(seed: int) -> None:
     random = np.random.default_rng(seed)
-    liked, chosen = random.choice(40, 5, replace=False), random.choice(40, 10, replace=False)
+    liked_items, listed_items = random.choice(40, 5, replace=False), random.choice(40, 10, replace=False)
     grades, scores = np.zeros(40), np.zeros(40)
-    grades[liked] = 1
-    scores[chosen] = np.arange(10, 0, -1)
-    assert _gain(liked, chosen, 40, 10) == pytest.approx(ndcg_score([grades], [scores], k=10))
+    grades[liked_items] = 1
+    scores[listed_items] = np.arange(10, 0, -1)
+    assert _gain(liked_items, listed_items, 40, 10) == pytest.approx(ndcg_score([grades], [scores], k=10))
 
 
 def test_a_short_list_gains_what_its_places_gain() -> None:
@@ -52,21 +54,21 @@ def test_too_few_events_are_told() -> None:
 
 def test_the_weights_are_scikit_learns_and_come_back_from_json() -> None:
     random = np.random.default_rng(0)
-    values, liked = random.normal(size=(200, 3)) * [1, 10, 0.1], random.random(200) < 0.4
-    mine = LogisticWeights.fit(("a", "b", "c"), values, liked)
-    assert mine is not None
-    theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(values, liked)
-    np.testing.assert_allclose(mine.scores(values), theirs.decision_function(values), atol=1e-9)
-    assert TypeAdapter(LogisticWeights).validate_python(json.loads(json.dumps(asdict(mine)))) == mine
+    values, is_liked = random.normal(size=(200, 3)) * [1, 10, 0.1], random.random(200) < 0.4
+    model = LogisticWeights.fit(("a", "b", "c"), values, is_liked)
+    assert model is not None
+    reference = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(values, is_liked)
+    np.testing.assert_allclose(model.scores(values), reference.decision_function(values), atol=1e-9)
+    assert TypeAdapter(LogisticWeights).validate_python(json.loads(json.dumps(asdict(model)))) == model
     assert LogisticWeights.fit(("a", "b", "c"), values, np.zeros(200, bool)) is None
     # A row that counts twice is as good as two of it.
-    counts = 1.0 + liked
-    weighed, doubled = (
-        LogisticWeights.fit(("a",), values[:, :1], liked, counts),
-        np.r_[np.arange(200), np.flatnonzero(liked)],
+    counts = 1.0 + is_liked
+    weighted_model, repeats = (
+        LogisticWeights.fit(("a",), values[:, :1], is_liked, counts),
+        np.r_[np.arange(200), np.flatnonzero(is_liked)],
     )
-    assert weighed is not None
-    again = LogisticRegression(max_iter=500).fit(
-        (values[doubled, :1] - weighed.means[0]) / weighed.scales[0], liked[doubled]
+    assert weighted_model is not None
+    repeat = LogisticRegression(max_iter=500).fit(
+        (values[repeats, :1] - weighted_model.means[0]) / weighted_model.scales[0], is_liked[repeats]
     )
-    assert weighed.weights[0] == pytest.approx(again.coef_[0, 0], abs=1e-4)
+    assert weighted_model.weights[0] == pytest.approx(repeat.coef_[0, 0], abs=1e-4)

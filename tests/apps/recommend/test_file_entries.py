@@ -29,20 +29,20 @@ def reason(row: object) -> str:
 
 
 def test_an_item_has_its_text_of_title_tags_and_description() -> None:
-    found = item(description="  It is\nblue. ", tags="x|y | x", date="2026-02-01T10:00:00+02:00")
-    assert isinstance(found, ItemEntry)
-    assert (found.tags, found.text) == (("x", "y"), "A. x, y. It is blue.")
-    assert found.published is not None
-    assert found.published.isoformat() == "2026-02-01T08:00:00+00:00"
+    entry = item(description="  It is\nblue. ", tags="x|y | x", date="2026-02-01T10:00:00+02:00")
+    assert isinstance(entry, ItemEntry)
+    assert (entry.tags, entry.text) == (("x", "y"), "A. x, y. It is blue.")
+    assert entry.published is not None
+    assert entry.published.isoformat() == "2026-02-01T08:00:00+00:00"
 
 
 @pytest.mark.parametrize(
     ("value", "tags"), [("a, b", ("a", "b")), ("a;b,c", ("a", "b,c")), (["a", " "], ("a",)), (None, ()), ("", ())]
 )
 def test_tags_come_as_a_list_or_as_a_text(value: object, tags: tuple[str, ...]) -> None:
-    found = item(tags=value)
-    assert isinstance(found, ItemEntry)
-    assert found.tags == tags
+    entry = item(tags=value)
+    assert isinstance(entry, ItemEntry)
+    assert entry.tags == tags
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_an_event_that_is_none_is_set_aside_with_its_reason(values: dict[str, An
 
 
 def test_a_kind_follows_from_the_value_where_none_is_said() -> None:
-    rated, clicked, viewed = event(rating="4.5"), event(), event(kind=" View ")
-    assert isinstance(rated, EventEntry)
-    assert (rated.kind, rated.value) == ("rate", 4.5)
-    assert isinstance(clicked, EventEntry)
-    assert isinstance(viewed, EventEntry)
-    assert (clicked.kind, viewed.kind) == ("click", "view")
+    rating, click, view = event(rating="4.5"), event(), event(kind=" View ")
+    assert isinstance(rating, EventEntry)
+    assert (rating.kind, rating.value) == ("rate", 4.5)
+    assert isinstance(click, EventEntry)
+    assert isinstance(view, EventEntry)
+    assert (click.kind, view.kind) == ("click", "view")
 
 
 def test_columns_that_are_missing_are_named() -> None:
@@ -98,13 +98,17 @@ def test_columns_that_are_missing_are_named() -> None:
 
 def test_files_of_each_form_are_read_and_broken_rows_keep_their_lines(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('item,title\n1,"Two\nlines"\n2\n3,Three\n', encoding="utf-8")
-    found = list(read_items(read_records(tmp_path / "a.csv"), source="a.csv"))
-    assert [(row.line, type(row).__name__) for row in found] == [(2, "ItemEntry"), (4, "RejectedRow"), (5, "ItemEntry")]
+    entries = list(read_items(read_records(tmp_path / "a.csv"), source="a.csv"))
+    assert [(row.line, type(row).__name__) for row in entries] == [
+        (2, "ItemEntry"),
+        (4, "RejectedRow"),
+        (5, "ItemEntry"),
+    ]
     (tmp_path / "b.jsonl").write_text('{"item": 7, "headline": "H"}\n{"item"\n', encoding="utf-8")
-    good, broken = read_items(read_records(tmp_path / "b.jsonl"), source="b.jsonl")
-    assert isinstance(good, ItemEntry)
-    assert good.key == "7"
-    assert isinstance(broken, RejectedRow)
+    entry, rejected_row = read_items(read_records(tmp_path / "b.jsonl"), source="b.jsonl")
+    assert isinstance(entry, ItemEntry)
+    assert entry.key == "7"
+    assert isinstance(rejected_row, RejectedRow)
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.lists(st.text(max_size=3))

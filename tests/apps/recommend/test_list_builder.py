@@ -11,17 +11,17 @@ def by_definition(scores: np.ndarray, vectors: np.ndarray, diversity: float, lim
     """Diversifies by Carbonell and Goldstein's formula, item by item."""
     span = (scores.max() - scores.min()) or 1.0
     relevance = (scores - scores.min()) / span
-    chosen: list[int] = []
-    while len(chosen) < min(limit, len(scores)):
-        left = [row for row in range(len(scores)) if row not in chosen]
+    order: list[int] = []
+    while len(order) < min(limit, len(scores)):
+        candidates = [row for row in range(len(scores)) if row not in order]
         worth = {
             row: (1 - diversity) * relevance[row]
-            - diversity * max([0.0, *(float(vectors[row] @ vectors[other]) for other in chosen)])
-            for row in left
+            - diversity * max([0.0, *(float(vectors[row] @ vectors[other]) for other in order)])
+            for row in candidates
         }
         best = max(worth.values())
-        chosen.append(min((row for row in left if worth[row] > best - 1e-9), key=lambda row: -scores[row]))
-    return chosen
+        order.append(min((row for row in candidates if worth[row] > best - 1e-9), key=lambda row: -scores[row]))
+    return order
 
 
 @given(st.integers(1, 12), st.integers(1, 8), st.floats(0, 1), st.integers(0, 10_000))
@@ -30,8 +30,8 @@ def test_items_are_chosen_as_the_formula_says(count: int, limit: int, diversity:
     vectors = random.normal(size=(count, 4)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     scores = random.normal(size=count)
-    found = diversify(scores, vectors, diversity=diversity, limit=limit)
-    assert found.tolist() == by_definition(scores, vectors, diversity, limit)
+    order = diversify(scores, vectors, diversity=diversity, limit=limit)
+    assert order.tolist() == by_definition(scores, vectors, diversity, limit)
 
 
 def test_without_diversity_the_order_is_that_of_the_scores() -> None:

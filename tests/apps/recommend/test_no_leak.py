@@ -42,13 +42,13 @@ def all_features(log: EventLog, time: float) -> np.ndarray:
     """Returns the features of every user and every item, and the lists, at a moment."""
     snapshot = Snapshot.at(time, log, ITEM_MATRIX, SETTINGS)
     names = feature_names(len(SETTINGS.popular_days))
-    found = []
+    arrays = []
     for events in log.before(time).by_user():
         profile = UserProfile.of(UserHistory.of(events, max_items=100, half_life=10), ITEM_MATRIX)
-        listed = ListBuilder(snapshot, exact_search(snapshot), SETTINGS).make(profile, 10)
-        found.append(features(snapshot, profile, np.arange(30), names).ravel())
-        found.append(np.array([value for one in listed for value in (one.row, one.score)]))
-    return np.concatenate(found)
+        suggestions = ListBuilder(snapshot, exact_search(snapshot), SETTINGS).make(profile, 10)
+        arrays.append(features(snapshot, profile, np.arange(30), names).ravel())
+        arrays.append(np.array([value for suggestion in suggestions for value in (suggestion.row, suggestion.score)]))
+    return np.concatenate(arrays)
 
 
 @settings(max_examples=15, deadline=None)
@@ -63,25 +63,25 @@ def test_what_is_liked_comes_after_all_of_the_history(start: float, depth: int) 
     times = {(user, item): [] for user in range(20) for item in range(30)}  # type: dict[tuple[int, int], list[float]]
     for user, item, time in zip(LOG.users.tolist(), LOG.items.tolist(), LOG.times.tolist(), strict=True):
         times[user, item].append(time)
-    for one in lists_after(LOG, start, SETTINGS, depths=(depth,)):
-        history = [min(times[one.user, item]) for item in one.history.items.tolist()]
-        assert len(one.history) <= max(depth, int((LOG.times[LOG.users == one.user] < start).sum()))
-        for item in one.relevant.tolist():
-            assert min(times[one.user, item]) > max(history)
-            assert min(times[one.user, item]) >= start
+    for past in lists_after(LOG, start, SETTINGS, depths=(depth,)):
+        history = [min(times[past.user, item]) for item in past.history.items.tolist()]
+        assert len(past.history) <= max(depth, int((LOG.times[LOG.users == past.user] < start).sum()))
+        for item in past.relevant.tolist():
+            assert min(times[past.user, item]) > max(history)
+            assert min(times[past.user, item]) >= start
 
 
 def test_a_moment_of_training_knows_what_came_before_it_alone() -> None:
-    for time, found in past_lists(LOG, SETTINGS):
-        assert found
+    for time, items in past_lists(LOG, SETTINGS):
+        assert items
         assert Snapshot.at(time, LOG, ITEM_MATRIX, SETTINGS).popularity.events.sum() == (LOG.times < time).sum()
 
 
 def test_learning_from_the_past_takes_the_same_rows_whatever_follows() -> None:
     time = float(LOG.times[100])
     rows = [collect_rows(ITEM_MATRIX, log.before(time), SETTINGS)[0] for log in (LOG, altered(LOG, time, 3))]
-    for first, second in zip(rows[0].values, rows[1].values, strict=True):
-        np.testing.assert_array_equal(first, second)
+    for value, expected in zip(rows[0].values, rows[1].values, strict=True):
+        np.testing.assert_array_equal(value, expected)
 
 
 def test_a_leak_would_be_seen() -> None:

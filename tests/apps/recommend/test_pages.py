@@ -12,11 +12,11 @@ def titles(page: str) -> list[str]:
 
 def test_a_user_gets_a_list_with_its_reasons(site: Site) -> None:
     page = site.get("/recommend?user=reader-0&k=5").text
-    told = text_of(page)
-    assert "For reader-0 Based on 7 past items" in told
+    text = text_of(page)
+    assert "For reader-0 Based on 7 past items" in text
     assert len(titles(page)) == 5
-    assert re.search(r"(similar to|liked together with) (Quick|Old) \w+ 0\.\d\d", told)
-    assert "Recent activity of reader-0" in told
+    assert re.search(r"(similar to|liked together with) (Quick|Old) \w+ 0\.\d\d", text)
+    assert "Recent activity of reader-0" in text
     assert not {f"Quick {thing}" for thing in ("roses", "tulips", "hedges")} & set(titles(page))
 
 

@@ -19,22 +19,22 @@ NEW = [ItemEntry(90 + n, f"new{n}", f"{TOPICS[n]} just out", published=START) fo
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Store]:
+def sqlite(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "store.sqlite") as store:
         yield store
 
 
 @pytest.fixture
-def library(opened: Store, tmp_path: Path) -> Library:
+def library(sqlite: Store, tmp_path: Path) -> Library:
     """A library of sixty items with events, three new ones, and a ranking that was learnt."""
-    made = Library(opened, tmp_path, reasons=3)
-    made.add([*item_entries(60), *NEW], made_events(made_event_log()))
-    made.train()
-    return made
+    item_library = Library(sqlite, tmp_path, reasons=3)
+    item_library.add([*item_entries(60), *NEW], made_events(made_event_log()))
+    item_library.train()
+    return item_library
 
 
-def keys(found: Suggestions) -> list[str]:
-    return [one.item.key for one in found.suggestions]
+def keys(suggestions: Suggestions) -> list[str]:
+    return [suggestion.item.key for suggestion in suggestions.suggestions]
 
 
 def topic_of(key: str) -> int:
@@ -44,28 +44,28 @@ def topic_of(key: str) -> int:
 def test_a_user_gets_what_is_of_their_taste_without_what_they_have_seen(library: Library) -> None:
     recommender = library.recommender()
     for user in range(3):
-        seen = set(library.catalogue.log_of(f"u{user}", library.catalogue.item_matrix(None)).items.tolist())
-        found = recommender.recommend(f"u{user}", 10)
-        assert len(found.suggestions) == 10
-        assert found.trained
-        assert sum(topic_of(key) == user for key in keys(found)) >= 8
-        assert not {f"i{place}" for place in seen} & set(keys(found))
+        past_places = set(library.catalogue.log_of(f"u{user}", library.catalogue.item_matrix(None)).items.tolist())
+        suggestions = recommender.recommend(f"u{user}", 10)
+        assert len(suggestions.suggestions) == 10
+        assert suggestions.trained
+        assert sum(topic_of(key) == user for key in keys(suggestions)) >= 8
+        assert not {f"i{place}" for place in past_places} & set(keys(suggestions))
         # A tenth of the places goes to what nobody has met yet.
-        assert keys(found)[-1] == f"new{user}"
+        assert keys(suggestions)[-1] == f"new{user}"
 
 
 def test_what_was_seen_long_ago_is_left_out_too(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"history": 2})
-    seen = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
-    found = library.recommender().recommend("u0", 60)
-    assert found.events == 2
-    assert not {f"i{place}" for place in seen} & set(keys(found))
+    past_places = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
+    suggestions = library.recommender().recommend("u0", 60)
+    assert suggestions.events == 2
+    assert not {f"i{place}" for place in past_places} & set(keys(suggestions))
 
 
 def test_what_was_seen_may_come_again_by_setting(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"repeat": True})
-    seen = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
-    assert {f"i{place}" for place in seen} & set(keys(library.recommender().recommend("u0", 10)))
+    past_places = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
+    assert {f"i{place}" for place in past_places} & set(keys(library.recommender().recommend("u0", 10)))
 
 
 def test_a_suggestion_names_the_items_that_led_to_it(library: Library) -> None:
@@ -85,20 +85,20 @@ def test_an_event_counts_at_once(library: Library) -> None:
     now = START + timedelta(hours=20)
     events = [EventEntry(2, "newcomer", f"i{n}", "click", None, now) for n in (2, 5, 8)]
     library.catalogue.add_events("more.csv", events)
-    found = recommender.recommend("newcomer", 5)
-    assert found.events == 3
-    assert {topic_of(key) for key in keys(found)} == {2}
+    suggestions = recommender.recommend("newcomer", 5)
+    assert suggestions.events == 3
+    assert {topic_of(key) for key in keys(suggestions)} == {2}
 
 
 def test_somebody_unknown_gets_what_is_popular_or_what_they_ask_for(library: Library) -> None:
     recommender = library.recommender()
-    asked = len(library.server.requests)
-    found = recommender.recommend("nobody", 5)
+    count = len(library.server.requests)
+    suggestions = recommender.recommend("nobody", 5)
     counts = np.bincount(library.catalogue.log(library.catalogue.item_matrix(None)).items)
-    assert found.events == 0
-    assert {"popular"} == {way for one in found.suggestions for way in one.ways if way != "text"}
-    assert counts[int(keys(found)[0][1:])] >= np.sort(counts)[-10]
-    assert len(library.server.requests) == asked, "no model is needed for that"
+    assert suggestions.events == 0
+    assert {"popular"} == {way for suggestion in suggestions.suggestions for way in suggestion.ways if way != "text"}
+    assert counts[int(keys(suggestions)[0][1:])] >= np.sort(counts)[-10]
+    assert len(library.server.requests) == count, "no model is needed for that"
     about = recommender.recommend("nobody", 5, about="a phone with a screen and a chip")
     assert {topic_of(key) for key in keys(about)} == {1}
     assert about.suggestions[0].reasons[0].item is None
@@ -110,19 +110,21 @@ def test_somebody_unknown_gets_what_is_popular_or_what_they_ask_for(library: Lib
 
 def test_what_people_dislike_is_not_what_they_get(library: Library) -> None:
     now = START + timedelta(hours=20)
-    liked = [EventEntry(2, "critic", f"i{n}", "rate", 5.0, now) for n in (0, 3, 6)]
-    hated = [EventEntry(2, "critic", f"i{n}", "rate", 1.0, now) for n in (1, 4, 7)]
-    library.catalogue.add_events("more.csv", [*liked, *hated])
-    found = library.recommender().recommend("critic", 8)
-    assert {topic_of(key) for key in keys(found)} == {0}
-    assert all(topic_of(reason.item or "") == 0 for one in found.suggestions for reason in one.reasons)
+    likes = [EventEntry(2, "critic", f"i{n}", "rate", 5.0, now) for n in (0, 3, 6)]
+    dislikes = [EventEntry(2, "critic", f"i{n}", "rate", 1.0, now) for n in (1, 4, 7)]
+    library.catalogue.add_events("more.csv", [*likes, *dislikes])
+    suggestions = library.recommender().recommend("critic", 8)
+    assert {topic_of(key) for key in keys(suggestions)} == {0}
+    assert all(
+        topic_of(reason.item or "") == 0 for suggestion in suggestions.suggestions for reason in suggestion.reasons
+    )
 
 
 def test_items_like_an_item(library: Library) -> None:
     recommender = library.recommender()
-    found = recommender.similar("i4", 8)
-    assert "i4" not in keys(found)
-    assert {topic_of(key) for key in keys(found)} == {1}
+    suggestions = recommender.similar("i4", 8)
+    assert "i4" not in keys(suggestions)
+    assert {topic_of(key) for key in keys(suggestions)} == {1}
     assert topic_of(keys(recommender.similar("new2", 3))[0]) == 2, "a new item is like others by its text"
     with pytest.raises(DataError, match=r'i444: no such item; did you mean "i44"\?'):
         recommender.similar("i444")
@@ -130,17 +132,17 @@ def test_items_like_an_item(library: Library) -> None:
         recommender.similar("i4", 0)
 
 
-def test_before_a_training_what_was_found_is_fused(opened: Store, tmp_path: Path) -> None:
-    library = Library(opened, tmp_path)
+def test_before_a_training_what_was_found_is_fused(sqlite: Store, tmp_path: Path) -> None:
+    library = Library(sqlite, tmp_path)
     assert library.recommender().recommend("u0").suggestions == ()
     library.add([*item_entries(60), *NEW])
     # Without events the newest come first.
     assert set(keys(library.recommender().recommend("u0", 3))) == {"new0", "new1", "new2"}
     library.catalogue.add_events("e.csv", made_events(made_event_log()))
-    found = library.recommender().recommend("u0", 10)
-    assert not found.trained
+    suggestions = library.recommender().recommend("u0", 10)
+    assert not suggestions.trained
     # What is popular has its share there.
-    assert sum(topic_of(key) == 0 for key in keys(found)) >= 6
+    assert sum(topic_of(key) == 0 for key in keys(suggestions)) >= 6
 
 
 def test_an_item_that_is_not_out_yet_is_not_recommended(library: Library) -> None:
@@ -150,8 +152,8 @@ def test_an_item_that_is_not_out_yet_is_not_recommended(library: Library) -> Non
 
 def test_a_diverse_list_has_several_topics(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"diversity": 0.7})
-    found = library.recommender().recommend("u0", 10)
-    assert len({topic_of(key) for key in keys(found)}) == 3
+    suggestions = library.recommender().recommend("u0", 10)
+    assert len({topic_of(key) for key in keys(suggestions)}) == 3
 
 
 def test_a_pair_model_orders_the_best_and_a_list_is_made_without_it_when_it_is_away(library: Library) -> None:
@@ -164,11 +166,11 @@ def test_a_pair_model_orders_the_best_and_a_list_is_made_without_it_when_it_is_a
     assert lesson.ranking is not None
     assert lesson.ranking.paired is not None
     assert lesson.ranking.paired.names[-1] == "pair"
-    trained = library.catalogue.newest_training()
-    assert trained is not None
+    training = library.catalogue.newest_training()
+    assert training is not None
     library.settings = library.settings.model_copy(update={"ranker": "taste"})
     assert "was trained; tfapp recommend train" in library.recommender().recommend("u0").degraded
-    library.catalogue.keep_training(replace(trained, at=START + timedelta(days=1), ranking=lesson.ranking))
+    library.catalogue.keep_training(replace(training, at=START + timedelta(days=1), ranking=lesson.ranking))
     recommender = library.recommender()
     with_pairs = recommender.recommend("u0", 10)
     assert with_pairs.degraded == ""

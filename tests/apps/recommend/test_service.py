@@ -54,8 +54,8 @@ def items(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def events(folder: Path) -> Path:
     """Events, one of them of an item that is not there."""
-    made = made_events(made_event_log(COUNT, users=30, each=8))
-    rows = [(one.user, one.item, one.kind, one.time.isoformat()) for one in made]
+    log = made_events(made_event_log(COUNT, users=30, each=8))
+    rows = [(event.user, event.item, event.kind, event.time.isoformat()) for event in log]
     return write(folder / "events.csv", [("user", "item", "kind", "time"), *rows, ("u1", "i99", "view", "2026-01-01")])
 
 
@@ -67,29 +67,34 @@ def options(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def service(folder: Path, items: Path, events: Path, options: list[str]) -> Recommend:
     """A service with items and events, trained."""
-    made = Recommend.open(folder / "home", overrides=options)
-    added = made.add_items(items, quiet=True)
-    assert (added.addition.added, added.addition.set_aside, added.embedded, added.items) == (COUNT, 1, COUNT, COUNT)
-    found = made.add_events(events, quiet=True)
-    assert (found.added, found.set_aside) == (240, 1)
-    trained = made.train(quiet=True)
-    assert (trained.events, trained.embedder) == (240, "minilm-l6/1")
-    return made
+    application = Recommend.open(folder / "home", overrides=options)
+    item_result = application.add_items(items, quiet=True)
+    assert (item_result.addition.added, item_result.addition.set_aside, item_result.embedded, item_result.items) == (
+        COUNT,
+        1,
+        COUNT,
+        COUNT,
+    )
+    result = application.add_events(events, quiet=True)
+    assert (result.added, result.set_aside) == (240, 1)
+    training = application.train(quiet=True)
+    assert (training.events, training.embedder) == (240, "minilm-l6/1")
+    return application
 
 
 def test_files_may_come_again_and_grow(service: Recommend, items: Path, events: Path, tmp_path: Path) -> None:
-    again = service.add_items(items, quiet=True)
-    assert (again.addition.added, again.addition.repeated, again.embedded) == (0, COUNT, 0)
+    result = service.add_items(items, quiet=True)
+    assert (result.addition.added, result.addition.repeated, result.embedded) == (0, COUNT, 0)
     assert service.add_events(events, quiet=True).added == 0
-    more = write(tmp_path / "more.csv", [("id", "title"), ("late", toy_text("money", 77))])
-    shown = []
+    more_items = write(tmp_path / "more.csv", [("id", "title"), ("late", toy_text("money", 77))])
+    reports = []
 
     @contextmanager
     def show_progress(description: str, _unit: str = "", *, quiet: bool = False) -> Iterator[Advance]:
-        yield lambda count, total=None, _note="": shown.append((description, count, total, quiet))
+        yield lambda count, total=None, _note="": reports.append((description, count, total, quiet))
 
-    assert replace(service, show_progress=show_progress).add_items(more, quiet=True).embedded == 1
-    assert shown == [("Embedding", 1, 1, True)]
+    assert replace(service, show_progress=show_progress).add_items(more_items, quiet=True).embedded == 1
+    assert reports == [("Embedding", 1, 1, True)]
     # The settings of the first call were kept.
     assert Recommend.open(service.home).settings == service.settings
     with service.recommender() as recommender:
@@ -100,40 +105,40 @@ def test_lists_need_no_model_server_and_texts_survive_its_restart(service: Recom
     away = replace(service, server=RemoteServer("localhost:1"), wait=0.5)
     with away.recommender() as recommender:
         assert len(recommender.recommend("u1", 5).suggestions) == 5
-    with api.serve(service.home / "models") as served:
-        port = int(served.address.rpartition(":")[2])
-        there = Recommend.open(service.home, server=served.address)
-        with there.recommender() as recommender:
+    with api.serve(service.home / "models") as server:
+        port = int(server.address.rpartition(":")[2])
+        remote = Recommend.open(service.home, server=server.address)
+        with remote.recommender() as recommender:
             first = recommender.recommend("nobody", 3, about=toy_text("tech", 5))
-    with there.recommender() as recommender, api.serve(service.home / "models", port=port):
+    with remote.recommender() as recommender, api.serve(service.home / "models", port=port):
         assert recommender.recommend("nobody", 3, about=toy_text("tech", 5)) == first
 
 
 def test_items_without_a_model_server_are_kept_and_embedded_later(service: Recommend, tmp_path: Path) -> None:
-    more = write(tmp_path / "more.csv", [("id", "title"), ("x1", toy_text("tech", 91))])
+    more_items = write(tmp_path / "more.csv", [("id", "title"), ("x1", toy_text("tech", 91))])
     away = replace(service, server=RemoteServer("localhost:1"), wait=0.5)
     with pytest.raises(ServerError, match=r"localhost:1: the model minilm-l6 cannot be asked: .*goes on where"):
-        away.add_items(more, quiet=True)
+        away.add_items(more_items, quiet=True)
     # Until then it is found by who liked it, and not by its text.
     with away.recommender() as recommender:
         assert recommender.recommend("u1", 5).suggestions
-    found = service.add_items(more, quiet=True)
-    assert (found.addition.repeated, found.embedded) == (1, 1)
+    result = service.add_items(more_items, quiet=True)
+    assert (result.addition.repeated, result.embedded) == (1, 1)
 
 
 def test_what_a_pair_model_learns_from_is_written(service: Recommend) -> None:
-    asked = call("recommend", "train", "--home", service.home, "--set", "ranker=taste", "--server", "localhost:1")
-    assert "localhost:1: the model taste cannot be asked: " in complaint(asked)
+    result = call("recommend", "train", "--home", service.home, "--set", "ranker=taste", "--server", "localhost:1")
+    assert "localhost:1: the model taste cannot be asked: " in complaint(result)
     rows = [json.loads(line) for line in (service.home / "training/ranking.jsonl").read_text().splitlines()]
     assert {row["label"] for row in rows} == {0, 1}
     assert set(rows[0]) == {"query", "candidate", "label"}
 
 
 def test_a_training_of_other_features_is_not_used(service: Recommend) -> None:
-    other = Recommend.open(service.home, overrides=["popular_days=[1, 2]"])
-    with other.recommender() as recommender:
-        found = recommender.recommend("u1", 5)
-    assert (found.trained, len(found.suggestions)) == (False, 5)
+    other_library = Recommend.open(service.home, overrides=["popular_days=[1, 2]"])
+    with other_library.recommender() as recommender:
+        suggestions = recommender.recommend("u1", 5)
+    assert (suggestions.trained, len(suggestions.suggestions)) == (False, 5)
 
 
 def test_nothing_is_recommended_before_there_are_items(tmp_path: Path) -> None:
@@ -146,15 +151,15 @@ def test_nothing_is_recommended_before_there_are_items(tmp_path: Path) -> None:
 
 def test_the_commands_do_the_same(service: Recommend) -> None:
     home = ("--home", service.home)
-    found = json.loads(call("recommend", "for", "u1", "-k", "4", *home, "--json").out)
-    assert (len(found["suggestions"]), found["trained"], found["degraded"]) == (4, True, "")
-    assert {"item", "title", "score", "ways", "reasons"} <= set(found["suggestions"][0])
-    shown = call("recommend", "for", "u1", "-k", "4", *home).out
-    assert "because" in shown
-    assert found["suggestions"][0]["item"] in shown
+    suggestions = json.loads(call("recommend", "for", "u1", "-k", "4", *home, "--json").out)
+    assert (len(suggestions["suggestions"]), suggestions["trained"], suggestions["degraded"]) == (4, True, "")
+    assert {"item", "title", "score", "ways", "reasons"} <= set(suggestions["suggestions"][0])
+    output = call("recommend", "for", "u1", "-k", "4", *home).out
+    assert "because" in output
+    assert suggestions["suggestions"][0]["item"] in output
     assert "i3 " in call("recommend", "like", "i0", "-k", "20", *home).out
-    known = call("recommend", "show", *home).out
-    assert "events.csv, line 242: there is no such item; add items first: u1 view i99" in known
+    listing = call("recommend", "show", *home).out
+    assert "events.csv, line 242: there is no such item; add items first: u1 view i99" in listing
     assert json.loads(call("recommend", "show", *home, "--json").out)["users"] == 30
     scores = json.loads(call("recommend", "evaluate", "--after", "4", *home, "--json").out)
     assert scores["all_items"]["ours"]["ndcg"] > scores["all_items"]["popularity"]["ndcg"]
@@ -185,10 +190,10 @@ def test_simulated_readers_open_what_is_out_and_like_what_they_began_with() -> N
     articles = publish(rows)
     readings = list(simulate(articles))
     out = {article.key: article for article in articles}
-    assert all(out[one["item"]].published < datetime.fromisoformat(one["time"]) for one in readings)
-    assert len({(one["user"], one["item"]) for one in readings}) == len(readings)
+    assert all(out[reading["item"]].published < datetime.fromisoformat(reading["time"]) for reading in readings)
+    assert len({(reading["user"], reading["item"]) for reading in readings}) == len(readings)
     last = max(article.published for article in articles).date()
-    assert not any(out[one["item"]].published.date() == last for one in readings)
+    assert not any(out[reading["item"]].published.date() == last for reading in readings)
     assert readings == list(simulate(articles))
 
 
@@ -206,8 +211,8 @@ def test_a_reading_that_is_killed_is_gone_on_with(tmp_path: Path, options: list[
     kill_when(vectors_are_there, *arguments)
     service = Recommend.open(tmp_path / "home", overrides=options)
     assert 0 < len(service.catalogue.vectors.texts_without_vectors("minilm-l6/1")) < 3000
-    found = service.add_items(file, quiet=True)
-    assert (found.items, found.addition.repeated, service.catalogue.vectors.texts_without_vectors("minilm-l6/1")) == (
+    result = service.add_items(file, quiet=True)
+    assert (result.items, result.addition.repeated, service.catalogue.vectors.texts_without_vectors("minilm-l6/1")) == (
         3000,
         3000,
         [],
@@ -228,17 +233,17 @@ def test_a_pair_model_is_trained_from_what_was_written_and_weighs_in(
         }
     )
     api.export(api.fit(experiment, runs=tmp_path / "runs", quiet=True), service.home / "models", quiet=True)
-    there = Recommend.open(service.home, overrides=["ranker=taste", "negatives=5"])
-    trained = there.train(quiet=True)
-    assert trained.ranking.paired is not None
-    with there.recommender() as recommender:
-        found = recommender.recommend("u1", 5)
-    assert (len(found.suggestions), found.degraded) == (5, "")
+    ranking = Recommend.open(service.home, overrides=["ranker=taste", "negatives=5"])
+    training = ranking.train(quiet=True)
+    assert training.ranking.paired is not None
+    with ranking.recommender() as recommender:
+        suggestions = recommender.recommend("u1", 5)
+    assert (len(suggestions.suggestions), suggestions.degraded) == (5, "")
 
 
 @pytest.mark.slow
 def test_the_demo_shows_everything(tmp_path: Path) -> None:
-    shown = call("recommend", "demo", "--home", tmp_path / "home").out
+    output = call("recommend", "demo", "--home", tmp_path / "home").out
     for part in (
         "simulated",
         "Learnt",
@@ -248,4 +253,4 @@ def test_the_demo_shows_everything(tmp_path: Path) -> None:
         "item-kNN",
         "What next",
     ):
-        assert part in shown
+        assert part in output

@@ -33,5 +33,5 @@ def test_a_training_says_where_a_label_keeps_its_version_from_being_served(tmp_p
     models = ApplicationModels(add_versions(tmp_path, "intents", 1, 2))
     assert models.promotion_hint("intents", 2) == ""
     LabelStore.open(tmp_path).set_label("intents", STABLE, 1, "promote", expected=None)
-    told = models.promotion_hint("intents", 2)
-    assert told == f"not served before `tfapp models promote intents 2 --models {tmp_path}`"
+    hint = models.promotion_hint("intents", 2)
+    assert hint == f"not served before `tfapp models promote intents 2 --models {tmp_path}`"

@@ -27,9 +27,9 @@ def test_csv_as_python_writes_it_comes_back(
 ) -> None:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows([("question", "answer"), *rows])
-    found = read(tmp_path_factory.mktemp("rows"), "a.csv", out.getvalue())
-    assert [row.values for row in found if isinstance(row, Record)] == [{"question": q, "answer": a} for q, a in rows]
-    assert len(found) == len(rows)
+    records = read(tmp_path_factory.mktemp("rows"), "a.csv", out.getvalue())
+    assert [row.values for row in records if isinstance(row, Record)] == [{"question": q, "answer": a} for q, a in rows]
+    assert len(records) == len(rows)
 
 
 @given(
@@ -39,27 +39,27 @@ def test_whatever_stands_in_a_csv_file_no_line_is_lost(
     tmp_path_factory: pytest.TempPathFactory, rows: list[str]
 ) -> None:
     content = "".join(["question,answer\n", *rows])
-    found = read(tmp_path_factory.mktemp("rows"), "a.csv", content)
+    records = read(tmp_path_factory.mktemp("rows"), "a.csv", content)
     lines = content.split("\n")
-    taken = set()
-    for row in found:
+    numbers = set()
+    for row in records:
         # A row that is used may go over lines, of which none is used again; one that is set aside is one line.
-        assert row.line not in taken
+        assert row.line not in numbers
         text = "".join(row.values.values()) if isinstance(row, Record) else ""
-        taken |= set(range(row.line, row.line + 1 + text.count("\n")))
-    assert {number for number, line in enumerate(lines, 1) if line.strip()} - {1} <= taken
+        numbers |= set(range(row.line, row.line + 1 + text.count("\n")))
+    assert {number for number, line in enumerate(lines, 1) if line.strip()} - {1} <= numbers
 
 
 def test_rows_around_a_broken_one_are_read(tmp_path: Path) -> None:
     content = 'question,answer\nq1,a1\nonly one\n"never closed,a\nq2,"a, 2"\nq3,"two\nlines"\nq4,a4,more\n\nq5,a5\n'
-    found = read(tmp_path, "a.csv", content)
-    assert [(row.line, row.values["answer"]) for row in found if isinstance(row, Record)] == [
+    records = read(tmp_path, "a.csv", content)
+    assert [(row.line, row.values["answer"]) for row in records if isinstance(row, Record)] == [
         (2, "a1"),
         (5, "a, 2"),
         (6, "two\nlines"),
         (10, "a5"),
     ]
-    assert [(row.line, row.reason) for row in found if isinstance(row, RejectedRow)] == [
+    assert [(row.line, row.reason) for row in records if isinstance(row, RejectedRow)] == [
         (3, "1 fields, expected 2"),
         (4, "a quote is opened here and never closed"),
         (8, "3 fields, expected 2"),
@@ -81,20 +81,20 @@ def test_a_byte_of_another_encoding_costs_its_row_alone(tmp_path: Path) -> None:
 
 
 def test_jsonl_sets_aside_what_is_no_object(tmp_path: Path) -> None:
-    good = {"question": "q", "answer": "a"}
-    content = f"\ufeff{json.dumps(good)}\n{{bad\n\n[1]\n{json.dumps(good)}"
-    found = read(tmp_path, "a.jsonl", content)
-    assert found[0] == Record(1, good)
-    assert found[3] == Record(5, good)
-    assert [(row.line, row.reason.split(":")[0]) for row in found[1:3] if isinstance(row, RejectedRow)] == [
+    row = {"question": "q", "answer": "a"}
+    content = f"\ufeff{json.dumps(row)}\n{{bad\n\n[1]\n{json.dumps(row)}"
+    records = read(tmp_path, "a.jsonl", content)
+    assert records[0] == Record(1, row)
+    assert records[3] == Record(5, row)
+    assert [(row.line, row.reason.split(":")[0]) for row in records[1:3] if isinstance(row, RejectedRow)] == [
         (2, "not valid JSON"),
         (4, "expected a JSON object, got list"),
     ]
 
 
 def test_tsv_takes_quotes_as_they_are(tmp_path: Path) -> None:
-    found = read(tmp_path, "a.tsv", 'question\tanswer\nthe "q\ta\n')
-    assert found == [Record(2, {"question": 'the "q', "answer": "a"})]
+    records = read(tmp_path, "a.tsv", 'question\tanswer\nthe "q\ta\n')
+    assert records == [Record(2, {"question": 'the "q', "answer": "a"})]
 
 
 @pytest.mark.parametrize(

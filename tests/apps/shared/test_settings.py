@@ -20,10 +20,10 @@ SINKS = ("webhook.url=https://h/", "smtp.host=h", "smtp.sender=a@x", 'smtp.to=["
 
 
 def refusal(kind: type[ApplicationSettings], *items: str) -> str:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as excinfo:
         load_settings(kind, overrides=items)
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "\n" not in str(excinfo.value)
+    return str(excinfo.value)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_a_value_that_an_application_cannot_work_with_is_refused_in_one_line(
     ids=str,
 )
 def test_no_secret_is_in_an_error_or_in_its_trace(items: tuple[str, ...]) -> None:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as excinfo:
         load_settings(MonitorSettings, overrides=items)
-    assert "s3cret" not in "".join(traceback.format_exception(told.value))
+    assert "s3cret" not in "".join(traceback.format_exception(excinfo.value))
 
 
 def test_the_settings_show_no_secret() -> None:
@@ -105,20 +105,20 @@ def test_a_value_that_is_no_secret_is_shown() -> None:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=str)
 def test_no_number_is_negative_but_ratings(kind: type[ApplicationSettings]) -> None:
-    taken = []
+    names = []
     for name, field in kind.model_fields.items():
         with suppress(ValidationError):
             kind.model_validate({name: [-2] if isinstance(field.default, tuple) else -2})
-            taken.append(name)
-    assert set(taken) <= {"like_from", "dislike_below"}
+            names.append(name)
+    assert set(names) <= {"like_from", "dislike_below"}
 
 
-@pytest.mark.parametrize("written", ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = " + "{b = " * 2000])
+@pytest.mark.parametrize("content", ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = " + "{b = " * 2000])
 def test_a_file_that_is_nested_without_end_or_has_endless_numbers_is_refused_in_one_line(
-    written: str, tmp_path: Path
+    content: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "settings.toml"
-    file.write_text(written)
+    file.write_text(content)
     with pytest.raises(SettingsError, match="not valid TOML"):
         load_settings(MonitorSettings, file)
 

@@ -35,15 +35,15 @@ def test_the_migrations_make_the_tables_that_the_code_reads(store: Store) -> Non
     for module in pkgutil.walk_packages(apps.__path__, f"{apps.__name__}."):
         if module.name.endswith(".tables"):
             importlib.import_module(module.name)
-    found = store.run(lambda s: compare_metadata(MigrationContext.configure(s.connection()), Base.metadata))
-    assert found == []
+    differences = store.run(lambda s: compare_metadata(MigrationContext.configure(s.connection()), Base.metadata))
+    assert differences == []
 
 
 def test_what_was_kept_is_there_when_it_is_opened_again(store_url: str) -> None:
     with Store.open(store_url) as first:
         first.run(lambda session: session.add(TextRow(key="a", text="näive 你好")))
-    with Store.open(store_url) as second:
-        assert second.run(lambda session: list(session.scalars(select(TextRow.text)))) == ["näive 你好"]
+    with Store.open(store_url) as second_store:
+        assert second_store.run(lambda session: list(session.scalars(select(TextRow.text)))) == ["näive 你好"]
 
 
 def test_a_unit_of_work_that_fails_leaves_nothing(store: Store) -> None:
@@ -77,10 +77,10 @@ def test_who_reads_changes_nothing(store: Store) -> None:
 
 
 def test_a_time_keeps_its_moment(store: Store) -> None:
-    given = NOON.astimezone(timezone(timedelta(hours=5)))
-    store.run(lambda session: session.add(ConversationRow(id="c", started_at=given)))
-    (read,) = store.run(lambda session: list(session.scalars(select(ConversationRow.started_at))))
-    assert (read, read.tzinfo) == (NOON, UTC)
+    moment = NOON.astimezone(timezone(timedelta(hours=5)))
+    store.run(lambda session: session.add(ConversationRow(id="c", started_at=moment)))
+    (time,) = store.run(lambda session: list(session.scalars(select(ConversationRow.started_at))))
+    assert (time, time.tzinfo) == (NOON, UTC)
 
 
 def test_two_that_add_the_same_row_at_the_same_time_both_succeed(store: Store) -> None:
@@ -88,13 +88,13 @@ def test_two_that_add_the_same_row_at_the_same_time_both_succeed(store: Store) -
     tries: list[int] = []
 
     def work(session: Session) -> None:
-        known = session.scalars(select(TextRow).where(TextRow.key == "a")).first()
+        row = session.scalars(select(TextRow).where(TextRow.key == "a")).first()
         if not tries.count(threading.get_ident()):
             tries.append(threading.get_ident())
             # SQLite lets one in at a time; then the other must not wait for it here.
             if session.connection().dialect.name == "postgresql":
                 meet.wait()
-        if known is None:
+        if row is None:
             session.add(TextRow(key="a", text="a"))
 
     threads = [threading.Thread(target=store.run, args=[work]) for _ in range(2)]
@@ -114,26 +114,26 @@ def test_it_goes_on_after_the_database_was_restarted(postgres: PostgresServer) -
 
 
 def test_work_waits_while_the_database_is_away(postgres: PostgresServer) -> None:
-    waited: list[float] = []
+    pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        if len(waited) == 2:
+        pauses.append(seconds)
+        if len(pauses) == 2:
             postgres.start()
 
     with Store.open(postgres.new_database(), pauses=(0.1, 0.2, 0.3), sleep=sleep) as store:
         postgres.stop()
         store.run(lambda session: session.add(TextRow(key="a", text="a")))
-        assert waited == [0.1, 0.2]
+        assert pauses == [0.1, 0.2]
         assert count(store) == 1
 
 
 def test_a_database_that_stays_away_is_named_without_its_password(tmp_path: Path) -> None:
     pauses: list[float] = []
     url = f"postgresql://me:secret@/x?host={tmp_path}"
-    with pytest.raises(StoreError, match=r"://me:\*\*\*@/x.*cannot be used: .*; check that it runs") as caught:
+    with pytest.raises(StoreError, match=r"://me:\*\*\*@/x.*cannot be used: .*; check that it runs") as excinfo:
         Store.open(url, pauses=(1, 2), sleep=pauses.append)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(excinfo.value)
     assert pauses == [1, 2]
 
 
@@ -160,9 +160,9 @@ def test_other_databases_are_refused_with_the_way_out(url: str) -> None:
 )
 def test_what_looks_like_a_url_never_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StoreError, match="no database URL; expected sqlite:///FILE") as caught:
+    with pytest.raises(StoreError, match="no database URL; expected sqlite:///FILE") as excinfo:
         Store.open(url)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(excinfo.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -175,17 +175,17 @@ def test_a_plain_path_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("port", ["port", "65536", "-1", "99999999999999999999"])
 def test_a_bad_port_is_one_line_without_the_password(port: str) -> None:
-    with pytest.raises(StoreError, match="its port is no number from 0 to 65535") as caught:
+    with pytest.raises(StoreError, match="its port is no number from 0 to 65535") as excinfo:
         Store.open(f"postgresql://me:secret@h:{port}/x?password=too")
-    assert "secret" not in str(caught.value)
-    assert "too" not in str(caught.value)
+    assert "secret" not in str(excinfo.value)
+    assert "too" not in str(excinfo.value)
 
 
 def test_an_option_that_the_driver_refuses_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"cannot be used: .*option") as caught:
+    with pytest.raises(StoreError, match=r"cannot be used: .*option") as excinfo:
         Store.open(f"postgresql://me:secret@/x?host={tmp_path}&nonsense=1", pauses=())
-    assert "secret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert "secret" not in str(excinfo.value)
+    assert "\n" not in str(excinfo.value)
 
 
 @given(
@@ -256,11 +256,11 @@ def test_what_is_stored_stays_out_of_errors(store_url: str) -> None:
         session.execute(insert(TextRow), [{"key": "private", "text": "words"}])
         session.execute(insert(TextRow), [{"key": "private", "text": "words"}])
 
-    with Store.open(store_url, pauses=()) as store, pytest.raises(DBAPIError) as caught:
+    with Store.open(store_url, pauses=()) as store, pytest.raises(DBAPIError) as excinfo:
         store.run(twice)
-    shown = "".join(traceback.format_exception(caught.value))
-    assert "private" not in shown.replace('"key": "private"', "")
-    assert "duplicate" in shown or "UNIQUE" in shown
+    trace = "".join(traceback.format_exception(excinfo.value))
+    assert "private" not in trace.replace('"key": "private"', "")
+    assert "duplicate" in trace or "UNIQUE" in trace
 
 
 def test_a_defect_of_ours_is_not_tried_again(store: Store) -> None:

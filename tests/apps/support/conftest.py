@@ -13,6 +13,6 @@ from tfapp.apps.shared.store import Store
 def service(tmp_path: Path) -> Iterator[Service]:
     """A customer service that knows a few things; on SQLite."""
     with Store.open(tmp_path / "store.sqlite") as store:
-        made = Service(store, tmp_path / "home")
-        made.build()
-        yield made
+        support = Service(store, tmp_path / "home")
+        support.build()
+        yield support

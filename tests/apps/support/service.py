@@ -110,6 +110,6 @@ class Service:
 
     def embedded_texts(self) -> Iterator[str]:
         """The texts that the server was asked to embed so far."""
-        for sent in self.server.requests:
-            if sent.method.path.endswith("Predict") and sent.request.model_spec.name == "minilm-l6":
-                yield from (value.decode() for value in sent.request.inputs["text"].string_val)
+        for call in self.server.requests:
+            if call.method.path.endswith("Predict") and call.request.model_spec.name == "minilm-l6":
+                yield from (value.decode() for value in call.request.inputs["text"].string_val)

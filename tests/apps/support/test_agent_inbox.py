@@ -8,17 +8,17 @@ def test_a_hand_over_waits_until_a_person_answers(service: Service) -> None:
     assistant, inbox = service.assistant(), AgentInbox(service.store)
     assistant.ask("How do I send shoes back?", "c")
     first = assistant.ask("Zebra crossing?", "c")
-    second = assistant.ask("Quantum chromodynamics?")
-    assert [turn.id for turn in inbox.open_handovers()] == [first.turn, second.turn]
+    second_turn = assistant.ask("Quantum chromodynamics?")
+    assert [turn.id for turn in inbox.open_handovers()] == [first.turn, second_turn.turn]
     waiting = inbox.open_handovers()[0]
     assert (waiting.question, waiting.conversation_id, waiting.summary) == ("Zebra crossing?", "c", first.summary)
     assert waiting.summary.startswith("Asked: Zebra crossing?")
-    closed = service.corrections.give(first.turn, "wrong")
-    service.corrections.give(first.turn, "better", better="Look left and right.", replaces=closed)
+    correction = service.corrections.give(first.turn, "wrong")
+    service.corrections.give(first.turn, "better", better="Look left and right.", replaces=correction)
     assert inbox.open_count() == 1
-    answered, handed_over = inbox.conversation("c")
-    assert (answered.review, answered.kind) == (None, "passages")
-    assert answered.sources[0]["matched"] == "How do I send shoes back?"
+    answered_turn, handed_over = inbox.conversation("c")
+    assert (answered_turn.review, answered_turn.kind) == (None, "passages")
+    assert answered_turn.sources[0]["matched"] == "How do I send shoes back?"
     assert handed_over.review is not None
     assert handed_over.review.better == "Look left and right."
     assert inbox.conversation("none") == []

@@ -17,10 +17,10 @@ TEMPLATES = {"tracking": "Order {order} is on its way.", "cancel": "Everything i
 @pytest.fixture
 def tracking(tmp_path: Path) -> Service:
     """A service with an intent model, answers of intents and a tagger."""
-    made = Service(Store.open(tmp_path / "intents.sqlite"), tmp_path / "intents", tagger="orders")
-    made.build()
-    made.knowledge.set_answers(TEMPLATES)
-    return made
+    support = Service(Store.open(tmp_path / "intents.sqlite"), tmp_path / "intents", tagger="orders")
+    support.build()
+    support.knowledge.set_answers(TEMPLATES)
+    return support
 
 
 def test_a_new_question_is_answered_with_its_source(service: Service) -> None:
@@ -70,11 +70,11 @@ def test_an_intent_s_answer_is_filled_from_entities(tracking: Service) -> None:
 
 def test_a_missing_slot_is_asked_for_and_remembered(tracking: Service) -> None:
     assistant = tracking.assistant(classifies=True)
-    asked = assistant.ask("Where is my order?", "c")
-    assert (asked.kind, asked.text) == ("slot", "Please tell me your order.")
+    question = assistant.ask("Where is my order?", "c")
+    assert (question.kind, question.text) == ("slot", "Please tell me your order.")
     # The intent model alone would not know what "B-7" is about.
-    given = assistant.ask("B-7", "c")
-    assert (given.kind, given.text) == ("intent", "Order B-7 is on its way.")
+    reply = assistant.ask("B-7", "c")
+    assert (reply.kind, reply.text) == ("intent", "Order B-7 is on its way.")
     assert assistant.ask("Where is my order now?", "c").text == "Order B-7 is on its way."
 
 
@@ -129,14 +129,14 @@ def test_slots_without_a_tagger_go_to_a_person(service: Service) -> None:
 def test_it_goes_on_while_the_model_server_is_away_and_after(service: Service) -> None:
     assistant = service.assistant()
     service.server.fail(grpc.StatusCode.UNAVAILABLE, "away")
-    known = assistant.ask("WHICH cards do you take?")
-    assert (known.text, known.degraded) == ("We take Visa and Mastercard.", "embedder")
+    answer = assistant.ask("WHICH cards do you take?")
+    assert (answer.text, answer.degraded) == ("We take Visa and Mastercard.", "embedder")
     service.server.fail(grpc.StatusCode.UNAVAILABLE, "away")
     new = assistant.ask("How do I send a lamp back?")
     assert (new.kind, new.degraded) == ("handover", "embedder")
     assert "Why: embedder could not be asked" in new.summary
-    back = assistant.ask("How do I send a lamp back?")
-    assert (back.kind, back.degraded) == ("passages", "")
+    last_answer = assistant.ask("How do I send a lamp back?")
+    assert (last_answer.kind, last_answer.degraded) == ("passages", "")
 
 
 def test_a_ranker_that_is_away_costs_its_order_alone(tmp_path: Path) -> None:
@@ -148,9 +148,9 @@ def test_a_ranker_that_is_away_costs_its_order_alone(tmp_path: Path) -> None:
 
 
 def test_of_a_long_answer_the_sentences_nearest_to_the_question_stay(service: Service) -> None:
-    long = "We are here. Cats like milk. Dogs like bones. Parrots like seeds. Mice like cheese. Bye."
+    long_answer = "We are here. Cats like milk. Dogs like bones. Parrots like seeds. Mice like cheese. Bye."
     service.settings = service.settings.model_copy(update={"sentences": 2})
-    service.build([QAPair(40, "What do dogs like, and mice?", long)])
+    service.build([QAPair(40, "What do dogs like, and mice?", long_answer)])
     assert service.assistant().ask("What do dogs like, and mice?").text == "Dogs like bones. Mice like cheese."
 
 

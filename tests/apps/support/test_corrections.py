@@ -16,11 +16,11 @@ BETTER = "Kites are in stock from April."
 
 
 @pytest.fixture
-def on_each(store: Store, tmp_path: Path) -> Service:
+def service(store: Store, tmp_path: Path) -> Service:
     """A service on each kind of database."""
-    made = Service(store, tmp_path / "home")
-    made.build()
-    return made
+    support = Service(store, tmp_path / "home")
+    support.build()
+    return support
 
 
 def learn(service: Service) -> LearningResult:
@@ -29,73 +29,73 @@ def learn(service: Service) -> LearningResult:
     return lesson
 
 
-def test_a_better_answer_is_given_from_then_on(on_each: Service) -> None:
-    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
-    on_each.corrections.give(turn, "better", better=f"  {BETTER} ")
-    assert on_each.assistant().ask("Do you sell kites in winter?").kind == "handover"
-    assert on_each.corrections.unlearnt_count() == 1
-    assert learn(on_each) == LearningResult(corrections=1, added=1, refused=0)
-    assert learn(on_each) == LearningResult(0, 0, 0)
-    reply = on_each.assistant().ask("Do you sell kites in the winter?")
+def test_a_better_answer_is_given_from_then_on(service: Service) -> None:
+    turn = service.assistant().ask("Do you sell kites in winter?").turn
+    service.corrections.give(turn, "better", better=f"  {BETTER} ")
+    assert service.assistant().ask("Do you sell kites in winter?").kind == "handover"
+    assert service.corrections.unlearnt_count() == 1
+    assert learn(service) == LearningResult(corrections=1, added=1, refused=0)
+    assert learn(service) == LearningResult(0, 0, 0)
+    reply = service.assistant().ask("Do you sell kites in the winter?")
     assert (reply.text, reply.sources[0].source) == (BETTER, "correction")
 
 
-def test_a_wrong_answer_is_not_given_to_that_question_again(on_each: Service) -> None:
+def test_a_wrong_answer_is_not_given_to_that_question_again(service: Service) -> None:
     question = "How do I send a lamp back?"
-    turn = on_each.assistant().ask(question)
+    turn = service.assistant().ask(question)
     assert turn.text == RETURNS
-    on_each.corrections.give(turn.turn, "wrong")
-    assert learn(on_each) == LearningResult(corrections=1, added=0, refused=1)
-    assert on_each.assistant().ask(question).text != RETURNS
-    assert on_each.assistant().ask("How do I return a lamp?").text == RETURNS
+    service.corrections.give(turn.turn, "wrong")
+    assert learn(service) == LearningResult(corrections=1, added=0, refused=1)
+    assert service.assistant().ask(question).text != RETURNS
+    assert service.assistant().ask("How do I return a lamp?").text == RETURNS
 
 
-def test_a_right_answer_makes_its_question_a_known_one(on_each: Service) -> None:
+def test_a_right_answer_makes_its_question_a_known_one(service: Service) -> None:
     question = "How do I send a lamp back?"
-    reply = on_each.assistant().ask(question)
-    on_each.corrections.give(reply.turn, "right")
-    assert learn(on_each).added == 1
-    assert on_each.assistant().ask(question).confidence == 1.0
+    reply = service.assistant().ask(question)
+    service.corrections.give(reply.turn, "right")
+    assert learn(service).added == 1
+    assert service.assistant().ask(question).confidence == 1.0
 
 
-def test_a_hand_over_that_somebody_answered_is_not_answered_over(on_each: Service) -> None:
-    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
-    first = on_each.corrections.give(turn, "better", better=BETTER)
+def test_a_hand_over_that_somebody_answered_is_not_answered_over(service: Service) -> None:
+    turn = service.assistant().ask("Do you sell kites in winter?").turn
+    first = service.corrections.give(turn, "better", better=BETTER)
     with pytest.raises(ConflictError, match=rf"answered this hand-over .*: {BETTER}; --replaces {first} puts"):
-        on_each.corrections.give(turn, "better", better="No.")
+        service.corrections.give(turn, "better", better="No.")
     with pytest.raises(ConflictError):
-        on_each.corrections.give(turn, "wrong", replaces="another")
-    assert on_each.corrections.give(turn, "better", better=f" {BETTER}") == first
-    assert on_each.corrections.unlearnt_count() == 1
-    second = on_each.corrections.give(turn, "better", better="No.", replaces=first)
+        service.corrections.give(turn, "wrong", replaces="another")
+    assert service.corrections.give(turn, "better", better=f" {BETTER}") == first
+    assert service.corrections.unlearnt_count() == 1
+    second = service.corrections.give(turn, "better", better="No.", replaces=first)
     with pytest.raises(ConflictError, match=second):
-        on_each.corrections.give(turn, "better", better="Yes.", replaces=first)
+        service.corrections.give(turn, "better", better="Yes.", replaces=first)
 
 
-def test_of_two_people_who_answer_at_once_one_is_told(on_each: Service) -> None:
-    turn = on_each.assistant().ask("Do you sell kites in winter?").turn
-    together = threading.Barrier(4)
+def test_of_two_people_who_answer_at_once_one_is_told(service: Service) -> None:
+    turn = service.assistant().ask("Do you sell kites in winter?").turn
+    barrier = threading.Barrier(4)
 
     def answer(text: str) -> bool:
-        together.wait(30)
+        barrier.wait(30)
         try:
-            on_each.corrections.give(turn, "better", better=text)
+            service.corrections.give(turn, "better", better=text)
         except ConflictError:
             return False
         return True
 
     with ThreadPoolExecutor(4) as people:
         assert sum(people.map(answer, "abcd")) == 1
-    assert on_each.corrections.unlearnt_count() == 1
+    assert service.corrections.unlearnt_count() == 1
 
 
-def test_what_is_said_last_holds(on_each: Service) -> None:
+def test_what_is_said_last_holds(service: Service) -> None:
     question = "How do I send a lamp back?"
-    turn = on_each.assistant().ask(question).turn
+    turn = service.assistant().ask(question).turn
     for verdict in ("wrong", "right"):
-        on_each.corrections.give(turn, verdict)  # type: ignore[arg-type]
-        learn(on_each)
-    assert on_each.assistant().ask(question).text == RETURNS
+        service.corrections.give(turn, verdict)  # type: ignore[arg-type]
+        learn(service)
+    assert service.assistant().ask(question).text == RETURNS
 
 
 def test_what_is_said_last_holds_though_the_clock_was_set_back(service: Service) -> None:
@@ -117,37 +117,37 @@ def test_what_is_said_last_holds_though_the_clock_was_set_back(service: Service)
     assert (question, RETURNS, 1) in corrections.relevance_grades()
 
 
-def test_the_right_intent_becomes_what_the_model_learns_from(on_each: Service) -> None:
-    on_each.knowledge.set_answers({"tracking": "On its way.", "cancel": "Cancelled."})
-    reply = on_each.assistant(classifies=True).ask("Stop my order please")
+def test_the_right_intent_becomes_what_the_model_learns_from(service: Service) -> None:
+    service.knowledge.set_answers({"tracking": "On its way.", "cancel": "Cancelled."})
+    reply = service.assistant(classifies=True).ask("Stop my order please")
     assert reply.text == "On its way."
-    on_each.corrections.give(reply.turn, "better", intent="cancel")
-    assert learn(on_each) == LearningResult(corrections=1, added=1, refused=1)
-    labelled = on_each.knowledge.labelled_questions()
-    assert labelled[-1] == ("Stop my order please", "cancel")
-    assert len(labelled) == sum(row.intent is not None for row in ROWS) + 1
+    service.corrections.give(reply.turn, "better", intent="cancel")
+    assert learn(service) == LearningResult(corrections=1, added=1, refused=1)
+    questions = service.knowledge.labelled_questions()
+    assert questions[-1] == ("Stop my order please", "cancel")
+    assert len(questions) == sum(row.intent is not None for row in ROWS) + 1
 
 
-def test_a_follow_up_is_learnt_as_it_was_understood(on_each: Service) -> None:
-    assistant = on_each.assistant()
+def test_a_follow_up_is_learnt_as_it_was_understood(service: Service) -> None:
+    assistant = service.assistant()
     assistant.ask("How do I return a lamp?", "c")
     turn = assistant.ask("and what about kites?", "c")
-    on_each.corrections.give(turn.turn, "better", better=BETTER)
-    learn(on_each)
-    fresh = on_each.assistant()
+    service.corrections.give(turn.turn, "better", better=BETTER)
+    learn(service)
+    fresh = service.assistant()
     fresh.ask("How do I return a lamp?", "d")
     assert fresh.ask("and what about kites?", "d").text == BETTER
     assert fresh.ask("What about kites?").kind == "handover"
 
 
-def test_what_was_judged_is_what_a_ranking_model_learns_from(on_each: Service) -> None:
+def test_what_was_judged_is_what_a_ranking_model_learns_from(service: Service) -> None:
     question = "How do I send a lamp back?"
-    turn = on_each.assistant().ask(question).turn
-    on_each.corrections.give(turn, "right")
-    assert on_each.corrections.relevance_grades() == [(question, RETURNS, 1)]
-    on_each.corrections.give(turn, "better", better=BETTER)
-    learn(on_each)
-    assert on_each.corrections.relevance_grades() == [(question, RETURNS, 0), (question, BETTER, 1)]
+    turn = service.assistant().ask(question).turn
+    service.corrections.give(turn, "right")
+    assert service.corrections.relevance_grades() == [(question, RETURNS, 1)]
+    service.corrections.give(turn, "better", better=BETTER)
+    learn(service)
+    assert service.corrections.relevance_grades() == [(question, RETURNS, 0), (question, BETTER, 1)]
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ def test_a_conversation_is_kept_turn_by_turn(service: Service) -> None:
     assistant.ask("How do I return a lamp?", "c1")
     assistant.ask("Which cards do you take?", "c2")
     assistant.ask("and how long does a refund take?", "c1")
-    again = service.assistant()
-    again.ask("Why?", "c1")
+    second_assistant = service.assistant()
+    second_assistant.ask("Why?", "c1")
     turns = ConversationLog(service.store, service.clock).turns("c1")
     assert [turn.question for turn in turns] == [
         "How do I return a lamp?",

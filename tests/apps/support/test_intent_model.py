@@ -33,7 +33,7 @@ def test_the_first_training_needs_two_intents(
 
 
 @pytest.mark.parametrize(
-    ("more", "train", "why"),
+    ("more_questions", "train", "why"),
     [
         ([], False, "version 3 kept: 0 questions more than it learnt from"),
         ([("x", "a")] * 2, False, "version 3 kept: 2 questions more than it learnt from"),
@@ -42,26 +42,26 @@ def test_the_first_training_needs_two_intents(
     ],
 )
 def test_it_is_trained_again_when_questions_have_grown(
-    store: Store, more: list[tuple[str, str]], train: bool, why: str
+    store: Store, more_questions: list[tuple[str, str]], train: bool, why: str
 ) -> None:
-    kept = model(store)
+    intent_model = model(store)
     for version, questions in ((2, 5), (3, 10)):
-        kept.keep(version, questions=questions, intents=2)
-    last = kept.last()
+        intent_model.keep(version, questions=questions, intents=2)
+    last = intent_model.last()
     assert last is not None
     assert (last.version, last.questions, last.intents) == (3, 10, 2)
-    assert kept.exists()
-    assert kept.reason_to_train([*TEN, *more]) == (train, why)
+    assert intent_model.exists()
+    assert intent_model.reason_to_train([*TEN, *more_questions]) == (train, why)
 
 
 def test_another_s_model_is_asked_and_not_trained(store: Store) -> None:
-    others = model(store, intent_training="none")
-    assert others.exists()
-    assert others.reason_to_train(TEN) == (False, "support-intents is served by others")
+    foreign_model = model(store, intent_training="none")
+    assert foreign_model.exists()
+    assert foreign_model.reason_to_train(TEN) == (False, "support-intents is served by others")
 
 
 def test_settings_are_read_from_a_file_and_overridden(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('tagger = "orders"\npassages = 1\n', encoding="utf-8")
-    read = load_settings(SupportSettings, file, ["passages=3", "embedder=1"])
-    assert (read.tagger, read.passages, read.embedder) == ("orders", 3, "1")
+    settings = load_settings(SupportSettings, file, ["passages=3", "embedder=1"])
+    assert (settings.tagger, settings.passages, settings.embedder) == ("orders", 3, "1")

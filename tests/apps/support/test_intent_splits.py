@@ -23,12 +23,12 @@ def test_every_question_is_on_one_side_and_every_intent_in_train(questions: list
 
 def test_most_questions_are_learnt_from_and_stay_where_they_are() -> None:
     questions = [(f"question {number}", "ab"[number % 2]) for number in range(2000)]
-    before, after = split_questions(questions[:1900]), split_questions(questions)
-    shares = {split_name: len(rows) / 2000 for split_name, rows in after.items()}
+    splits, grown_splits = split_questions(questions[:1900]), split_questions(questions)
+    shares = {split_name: len(rows) / 2000 for split_name, rows in grown_splits.items()}
     assert 0.75 < shares["train"] < 0.85
     assert 0.07 < shares["dev"] < 0.13
-    moved = set(before["test"]) - set(after["test"])
-    assert len(moved) <= 4
+    moves = set(splits["test"]) - set(grown_splits["test"])
+    assert len(moves) <= 4
 
 
 def test_the_last_word_on_a_question_holds() -> None:

@@ -22,16 +22,16 @@ def knowledge(store: Store) -> Knowledge:
 
 
 def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> None:
-    broken = [RejectedRow(9, "no text", "?\0"), RejectedRow(9, "no text", "!"), RejectedRow(11, "other \ud800", "")]
-    first = knowledge.add("a.csv", [*ROWS, *broken, QAPair(12, "CANCEL  it all", None, "cancel")])
+    bad_rows = [RejectedRow(9, "no text", "?\0"), RejectedRow(9, "no text", "!"), RejectedRow(11, "other \ud800", "")]
+    first = knowledge.add("a.csv", [*ROWS, *bad_rows, QAPair(12, "CANCEL  it all", None, "cancel")])
     assert (first.rows, first.added, first.repeated, first.set_aside) == (11, 7, 1, 3)
     assert dict(first.reasons) == {"no text": 2, "other ?": 1}
-    again = knowledge.add("a.csv", ROWS)
-    assert (again.rows, again.added, again.repeated, again.set_aside) == (7, 0, 7, 0)
+    repeat = knowledge.add("a.csv", ROWS)
+    assert (repeat.rows, repeat.added, repeat.repeated, repeat.set_aside) == (7, 0, 7, 0)
     assert knowledge.counts() == {"texts": 10, "pairs": 7, "intents": 2, "set_aside": 3}
-    kept = knowledge.rejected_rows()
-    assert [(row["line"], row["reason"]) for row in kept] == [(9, "no text"), (9, "no text"), (11, "other ?")]
-    assert kept[0]["content"] == "?\N{REPLACEMENT CHARACTER}"
+    rejected_rows = knowledge.rejected_rows()
+    assert [(row["line"], row["reason"]) for row in rejected_rows] == [(9, "no text"), (9, "no text"), (11, "other ?")]
+    assert rejected_rows[0]["content"] == "?\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_build_that_is_cut_off_keeps_what_it_had_and_is_gone_on_with(knowledge: Knowledge) -> None:
@@ -44,8 +44,8 @@ def test_a_build_that_is_cut_off_keeps_what_it_had_and_is_gone_on_with(knowledge
     with pytest.raises(KeyboardInterrupt):
         knowledge.add("a.csv", cut_off())  # type: ignore[arg-type]
     assert knowledge.counts()["pairs"] == 1000
-    found = knowledge.add("a.csv", rows)
-    assert (found.added, found.repeated) == (200, 1000)
+    addition = knowledge.add("a.csv", rows)
+    assert (addition.added, addition.repeated) == (200, 1000)
 
 
 def test_an_answer_of_an_intent_may_come_before_its_questions(knowledge: Knowledge) -> None:
@@ -73,23 +73,23 @@ def test_only_what_is_new_is_embedded(store: Store, tmp_path: Path) -> None:
     service = Service(store, tmp_path)
     assert service.build() == 10
     assert service.build() == 0
-    asked = list(service.embedded_texts())
-    assert len(asked) == len(set(asked)) == 10
-    more = [QAPair(line, f"Is shop {line} open?", "It is.") for line in range(100)]
-    assert service.build(more) == 101
-    assert set(list(service.embedded_texts())[10:]) == {"It is.", *(row.question for row in more)}
-    index, added = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
-    assert (len(index), added) == (111, 111)
+    texts = list(service.embedded_texts())
+    assert len(texts) == len(set(texts)) == 10
+    more_pairs = [QAPair(line, f"Is shop {line} open?", "It is.") for line in range(100)]
+    assert service.build(more_pairs) == 101
+    assert set(list(service.embedded_texts())[10:]) == {"It is.", *(row.question for row in more_pairs)}
+    index, count = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
+    assert (len(index), count) == (111, 111)
     service.build([QAPair(1, "One more?", "It is.")])
-    index, added = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
-    assert (len(index), added) == (112, 1)
+    index, count = open_index(tmp_path, service.knowledge.vectors, service.embedder.identity)
+    assert (len(index), count) == (112, 1)
 
 
 def test_embedding_that_was_cut_off_goes_on(store: Store, tmp_path: Path) -> None:
     service = Service(store, tmp_path)
     service.knowledge.add("a.csv", [QAPair(line, f"question {line}", "answer") for line in range(300)])
 
-    def stop(done: int, total: int | None) -> None:
+    def stop(count: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -101,11 +101,11 @@ def test_another_version_of_the_embedder_embeds_all_anew(store: Store, tmp_path:
     service = Service(store, tmp_path)
     service.build()
     newer = fake_server().embedder("minilm-l6", lambda text: vector(text)[::-1], version=2)
-    second = Service(store, tmp_path, newer)
-    assert second.embedder.identity == "minilm-l6/2"
-    assert second.build() == 10
+    second_service = Service(store, tmp_path, newer)
+    assert second_service.embedder.identity == "minilm-l6/2"
+    assert second_service.build() == 10
     assert service.knowledge.vectors.ids("minilm-l6/1") == []
-    assert second.knowledge.vectors.embedder() == "minilm-l6/2"
+    assert second_service.knowledge.vectors.embedder() == "minilm-l6/2"
 
 
 @pytest.mark.parametrize("damage", [b"", b"no index", None])
@@ -117,9 +117,9 @@ def test_a_damaged_or_missing_index_is_made_again_without_a_model(service: Servi
         file.unlink()
     else:
         file.write_bytes(damage)
-    asked = len(service.server.requests)
-    index, added = open_index(service.folder, service.knowledge.vectors, identity)
-    assert (len(index), added, len(service.server.requests)) == (10, 10, asked)
+    count = len(service.server.requests)
+    index, embedded_count = open_index(service.folder, service.knowledge.vectors, identity)
+    assert (len(index), embedded_count, len(service.server.requests)) == (10, 10, count)
     assert len(VectorIndex.load(file)) == 10
 
 
@@ -135,10 +135,10 @@ def test_the_index_finds_what_a_full_comparison_finds() -> None:
         cosines = vectors @ query / np.linalg.norm(query)
         cosines[:100] = -2
         best = np.argsort(-cosines)[:10]
-        found = index.search(query, 10)
-        shares.append(len({key for key, _ in found} & set(best.tolist())) / 10)
-        assert found[0][1] == pytest.approx(cosines[found[0][0]], abs=1e-5)
-        assert index.cosine(query, found[0][0]) == pytest.approx(found[0][1], abs=1e-5)
+        neighbours = index.search(query, 10)
+        shares.append(len({key for key, _ in neighbours} & set(best.tolist())) / 10)
+        assert neighbours[0][1] == pytest.approx(cosines[neighbours[0][0]], abs=1e-5)
+        assert index.cosine(query, neighbours[0][0]) == pytest.approx(neighbours[0][1], abs=1e-5)
     assert np.mean(shares) > 0.95
     assert index.cosine(vectors[0], 7) is None
 
@@ -147,6 +147,6 @@ def test_vectors_come_back_as_they_were_kept(store: Store) -> None:
     knowledge = Knowledge(store, ticking())
     knowledge.add("a.csv", [QAPair(1, "q", REFUND)])
     ids = [key for key, _ in knowledge.vectors.texts_without_vectors("m/1")]
-    given = np.array([[1.5, -2.0], [0.1, 1e-30]], np.float32)
-    knowledge.vectors.keep("m/1", ids, given)
-    np.testing.assert_array_equal(knowledge.vectors.read("m/1", ids[::-1]), given[::-1])
+    vectors = np.array([[1.5, -2.0], [0.1, 1e-30]], np.float32)
+    knowledge.vectors.keep("m/1", ids, vectors)
+    np.testing.assert_array_equal(knowledge.vectors.read("m/1", ids[::-1]), vectors[::-1])

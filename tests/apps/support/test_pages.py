@@ -33,14 +33,14 @@ def test_a_conversation_may_be_called_anything(site: Site) -> None:
 def test_what_a_person_says_of_an_answer_is_kept(site: Site) -> None:
     session = site.state.session(SUPPORT)
     assert session is not None
-    before = session.corrections.unlearnt_count()
+    count = session.corrections.unlearnt_count()
     page = site.post("/support/chat/b", {"question": "Which cards do you take?"}).text
-    said = site.post(f"/support/turn/{turn_of(page)}", {"verdict": "wrong", "conversation": "b"})
-    assert str(said.url).endswith("/support/chat/b")
-    assert "Marked wrong" in text_of(said.text)
-    assert "Choose Learn now on the Knowledge page to use it." in text_of(said.text)
+    answer = site.post(f"/support/turn/{turn_of(page)}", {"verdict": "wrong", "conversation": "b"})
+    assert str(answer.url).endswith("/support/chat/b")
+    assert "Marked wrong" in text_of(answer.text)
+    assert "Choose Learn now on the Knowledge page to use it." in text_of(answer.text)
     assert "Choose Learn now" not in text_of(site.get("/support/chat/b").text)
-    assert session.corrections.unlearnt_count() == before + 1
+    assert session.corrections.unlearnt_count() == count + 1
 
 
 def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
@@ -62,17 +62,17 @@ def test_a_hand_over_is_answered_by_a_person_and_learnt(site: Site) -> None:
 def test_the_second_to_answer_a_hand_over_sees_the_first_answer_and_keeps_theirs(site: Site) -> None:
     turn = turn_of(site.post("/support/chat/e", {"question": "Do owls <b>sleep</b> at noon?"}).text)
     site.post(f"/support/turn/{turn}", {"verdict": "better", "better": "They <i>do</i>."})
-    mine = {"verdict": "better", "better": "Owls\n</textarea> sleep.", "intent": "owls"}
-    late = site.post(f"/support/turn/{turn}", mine)
-    assert late.status_code == 409
-    assert "Somebody else answered first, just now." in text_of(late.text)
-    assert "Their answer: They <i>do</i>." in text_of(late.text)
-    assert "Owls\n&lt;/textarea&gt; sleep.</textarea>" in late.text
-    assert 'value="owls"' in late.text
+    form = {"verdict": "better", "better": "Owls\n</textarea> sleep.", "intent": "owls"}
+    first_answer = site.post(f"/support/turn/{turn}", form)
+    assert first_answer.status_code == 409
+    assert "Somebody else answered first, just now." in text_of(first_answer.text)
+    assert "Their answer: They <i>do</i>." in text_of(first_answer.text)
+    assert "Owls\n&lt;/textarea&gt; sleep.</textarea>" in first_answer.text
+    assert 'value="owls"' in first_answer.text
     assert "A colleague: They <i>do</i>." in text_of(site.get("/support/chat/e").text)
-    (known,) = re.findall(r'name="replaces" value="(\w+)"', late.text)
-    again = site.post(f"/support/turn/{turn}", {**mine, "replaces": known})
-    assert (again.status_code, "Saved." in text_of(again.text)) == (200, True)
+    (correction,) = re.findall(r'name="replaces" value="(\w+)"', first_answer.text)
+    second_answer = site.post(f"/support/turn/{turn}", {**form, "replaces": correction})
+    assert (second_answer.status_code, "Saved." in text_of(second_answer.text)) == (200, True)
     assert "A colleague: Owls </textarea> sleep." in text_of(site.get("/support/chat/e").text)
 
 

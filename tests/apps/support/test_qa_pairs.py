@@ -43,11 +43,11 @@ def test_questions_come_with_an_answer_or_an_intent(row: dict[str, Any], expecte
     ],
 )
 def test_a_row_that_is_no_exchange_is_set_aside_with_its_reason(row: dict[str, Any], reason: str) -> None:
-    good = {"question": "q", "answer": "a", "intent": ""}
-    found = read(good, row, good)
-    assert [item.line for item in found] == [2, 3, 4]
-    assert isinstance(found[1], RejectedRow)
-    assert found[1].reason == reason
+    good_row = {"question": "q", "answer": "a", "intent": ""}
+    items = read(good_row, row, good_row)
+    assert [item.line for item in items] == [2, 3, 4]
+    assert isinstance(items[1], RejectedRow)
+    assert items[1].reason == reason
 
 
 @given(st.lists(st.fixed_dictionaries({"question": VALUES, "answer": VALUES}), max_size=10))
@@ -72,7 +72,7 @@ def test_what_is_not_there_is_named_with_what_is() -> None:
 
 
 def test_turns_of_conversations_become_pairs() -> None:
-    said = [
+    turns = [
         *(
             ("a", "Customer", "Hello."),
             ("a", "customer", "Where is it?"),
@@ -82,7 +82,7 @@ def test_turns_of_conversations_become_pairs() -> None:
         *(("b", "agent", "How can I help?"), ("b", "customer", "My lamp broke"), ("b", "agent", "Send a photo.")),
         ("c", "customer", "Anybody there?"),
     ]
-    rows = [{"conversation": c, "speaker": s, "text": t} for c, s, t in said]
+    rows = [{"conversation": c, "speaker": s, "text": t} for c, s, t in turns]
     *pairs, lonely = read(*rows)
     assert pairs == [
         QAPair(2, "Hello. Where is it?", "On its way. Bye."),
@@ -99,6 +99,6 @@ def test_a_row_may_hold_a_whole_conversation() -> None:
         {"role": "user", "content": "q2"},
         {"role": "assistant", "content": "a2"},
     ]
-    found = read({"messages": messages}, {"messages": 7}, columns=QAColumns(agents=("assistant",)))
-    assert found[:2] == [QAPair(2, "q1", "a1"), QAPair(2, "q2", "a2")]
-    assert isinstance(found[2], RejectedRow)
+    items = read({"messages": messages}, {"messages": 7}, columns=QAColumns(agents=("assistant",)))
+    assert items[:2] == [QAPair(2, "q1", "a1"), QAPair(2, "q2", "a2")]
+    assert isinstance(items[2], RejectedRow)

@@ -14,16 +14,16 @@ def search(service: Service, query: str, **options: object) -> list[Passage]:
 
 
 def test_an_answer_is_found_by_the_questions_it_had(service: Service) -> None:
-    found = search(service, "How do I send a lamp back?")
-    assert found[0].target.text == RETURNS
-    assert (found[0].source, found[0].line) in {("faq.csv", 2), ("faq.csv", 3)}
-    assert len({passage.target for passage in found}) == len(found)
-    assert 0.5 < (found[0].cosine or 0) < 1
+    passages = search(service, "How do I send a lamp back?")
+    assert passages[0].target.text == RETURNS
+    assert (passages[0].source, passages[0].line) in {("faq.csv", 2), ("faq.csv", 3)}
+    assert len({passage.target for passage in passages}) == len(passages)
+    assert 0.5 < (passages[0].cosine or 0) < 1
 
 
 def test_an_answer_is_found_by_its_own_words(service: Service) -> None:
-    found = search(service, "Visa and Mastercard?")
-    assert found[0].matched == found[0].target.text == "We take Visa and Mastercard."
+    passages = search(service, "Visa and Mastercard?")
+    assert passages[0].matched == passages[0].target.text == "We take Visa and Mastercard."
 
 
 @pytest.mark.parametrize("ways", [("vectors",), ("words",)])
@@ -38,23 +38,23 @@ def test_words_alone_must_do_without_a_vector(service: Service) -> None:
 
 def test_a_known_question_gets_its_own_answer_first(service: Service) -> None:
     service.build([QAPair(20, "Cards cards cards", "A pack of cards."), QAPair(21, "cards", "Which?")])
-    found = search(service, "which  CARDS do you take?")
-    assert (found[0].target.text, found[0].cosine) == ("We take Visa and Mastercard.", 1.0)
+    passages = search(service, "which  CARDS do you take?")
+    assert (passages[0].target.text, passages[0].cosine) == ("We take Visa and Mastercard.", 1.0)
 
 
 def test_answers_that_were_given_can_be_left_out(service: Service) -> None:
     first = search(service, "How do I return a lamp?")[0]
-    others = search(service, "How do I return a lamp?", without={first.target.answer_id})
-    assert first.target not in {passage.target for passage in others}
+    other_passages = search(service, "How do I return a lamp?", without={first.target.answer_id})
+    assert first.target not in {passage.target for passage in other_passages}
 
 
 def test_a_ranking_model_has_the_last_word(service: Service) -> None:
     service.settings = service.settings.model_copy(update={"ranker": "by-length"})
-    found = [passage.target.text or "" for passage in search(service, "How do I return a lamp?")]
-    answers = [text for text in found if text]
+    texts = [passage.target.text or "" for passage in search(service, "How do I return a lamp?")]
+    answers = [text for text in texts if text]
     assert answers == sorted(answers, key=len, reverse=True)
-    asked = [sent for sent in service.server.requests if sent.request.model_spec.name == "by-length"]
-    assert len(asked) == 1
+    requests = [call for call in service.server.requests if call.request.model_spec.name == "by-length"]
+    assert len(requests) == 1
 
 
 def test_many_near_questions_outweigh_a_single_one_that_is_little_nearer() -> None:
@@ -64,8 +64,8 @@ def test_many_near_questions_outweigh_a_single_one_that_is_little_nearer() -> No
     assert votes["b"] > votes["a"]
     sharp = count_votes(cosines, {}, leads_to, words_share=0.1, temperature=0.001)
     assert sharp["a"] > sharp["b"]
-    worded = count_votes(cosines, {1: 8.0}, leads_to, words_share=0.1, temperature=0.05)
-    assert worded["a"] > worded["b"]
+    word_votes = count_votes(cosines, {1: 8.0}, leads_to, words_share=0.1, temperature=0.05)
+    assert word_votes["a"] > word_votes["b"]
 
 
 @pytest.mark.parametrize("texts", [[], [(1, "?!"), (2, "")]])

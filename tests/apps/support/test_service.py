@@ -57,39 +57,39 @@ def options(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def service(folder: Path, faq: Path, options: list[str]) -> Support:
     """A service that was built from the questions with answers."""
-    made = Support.open(folder / "home", overrides=options)
-    found = made.build(str(faq), quiet=True)
-    assert (found.addition.rows, found.addition.added, found.addition.set_aside) == (21, 20, 1)
-    assert (found.embedded, found.indexed, found.texts) == (40, 40, 40)
-    return made
+    support = Support.open(folder / "home", overrides=options)
+    result = support.build(str(faq), quiet=True)
+    assert (result.addition.rows, result.addition.added, result.addition.set_aside) == (21, 20, 1)
+    assert (result.embedded, result.indexed, result.texts) == (40, 40, 40)
+    return support
 
 
 def test_a_second_build_adds_what_is_new_and_starts_no_server_for_nothing(
     service: Support, faq: Path, tmp_path: Path
 ) -> None:
-    before = service.knowledge.counts()
-    again = service.build(str(faq), quiet=True)
-    assert (again.addition.added, again.embedded, again.indexed) == (0, 0, 0)
-    assert service.knowledge.counts()["pairs"] == before["pairs"]
-    more = write(tmp_path / "more.csv", [("question", "answer"), (toy_text("money", 7), "Five.")])
-    assert service.build(str(more), quiet=True).embedded == 2
+    counts = service.knowledge.counts()
+    result = service.build(str(faq), quiet=True)
+    assert (result.addition.added, result.embedded, result.indexed) == (0, 0, 0)
+    assert service.knowledge.counts()["pairs"] == counts["pairs"]
+    more_questions = write(tmp_path / "more.csv", [("question", "answer"), (toy_text("money", 7), "Five.")])
+    assert service.build(str(more_questions), quiet=True).embedded == 2
     # The settings of the first build were kept.
     assert Support.open(service.home).settings == service.settings
 
 
 def test_it_asks_any_server_of_the_contract_and_survives_its_restart(service: Support) -> None:
     question = toy_text("sport", 3)
-    with api.serve(service.models.folder) as served:
-        port = int(served.address.rpartition(":")[2])
-        there = Support.open(service.home, server=served.address)
-        with there.assistant() as assistant:
+    with api.serve(service.models.folder) as server:
+        port = int(server.address.rpartition(":")[2])
+        remote = Support.open(service.home, server=server.address)
+        with remote.assistant() as assistant:
             assert assistant.answer(f"{question} !").text == "Answer 3."
-    with there.assistant() as assistant:
+    with remote.assistant() as assistant:
         away = assistant.answer(question)
         assert (away.text, away.degraded) == ("Answer 3.", "embedder")
         with api.serve(service.models.folder, port=port):
-            back = assistant.answer(f"{question} !")
-            assert (back.text, back.degraded) == ("Answer 3.", "")
+            answer = assistant.answer(f"{question} !")
+            assert (answer.text, answer.degraded) == ("Answer 3.", "")
 
 
 def test_its_own_server_is_asked_without_the_secrets_of_others(
@@ -102,12 +102,12 @@ def test_its_own_server_is_asked_without_the_secrets_of_others(
 
 
 def test_a_build_without_its_server_says_so_and_goes_on_later(service: Support, tmp_path: Path) -> None:
-    more = write(tmp_path / "more.csv", [("question", "answer"), (toy_text("tech", 9), "Nine.")])
-    there = Support.open(service.home, server="localhost:1")
+    more_questions = write(tmp_path / "more.csv", [("question", "answer"), (toy_text("tech", 9), "Nine.")])
+    remote = Support.open(service.home, server="localhost:1")
     with pytest.raises(ServerError, match=r"localhost:1: the model minilm-l6 cannot be asked: .*goes on where"):
-        replace(there, wait=0.5).build(str(more), quiet=True)
-    found = service.build(str(more), quiet=True)
-    assert (found.addition.repeated, found.embedded) == (1, 2)
+        replace(remote, wait=0.5).build(str(more_questions), quiet=True)
+    result = service.build(str(more_questions), quiet=True)
+    assert (result.addition.repeated, result.embedded) == (1, 2)
 
 
 @pytest.mark.slow
@@ -126,15 +126,15 @@ def test_an_intent_model_is_trained_once_and_again_when_questions_have_grown(
         assert reply.kind == "intent"
         assert reply.intent in TOPICS
     rows = [(toy_text("money", row), "money") for row in range(600, 610)]
-    more = write(tmp_path / "more.csv", [("text", "category"), *rows])
-    assert service.build(str(more), quiet=True).intent_model.startswith("version 2, ")
+    more_questions = write(tmp_path / "more.csv", [("text", "category"), *rows])
+    assert service.build(str(more_questions), quiet=True).intent_model.startswith("version 2, ")
 
 
 def test_too_few_questions_of_an_intent_are_told_and_the_rest_is_built(options: list[str], tmp_path: Path) -> None:
     file = write(tmp_path / "few.csv", [("text", "category"), ("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")])
-    found = Support.open(tmp_path / "home", overrides=options).build(str(file), quiet=True)
-    assert found.intent_model.startswith("not trained: ")
-    assert found.embedded == 4
+    result = Support.open(tmp_path / "home", overrides=options).build(str(file), quiet=True)
+    assert result.intent_model.startswith("not trained: ")
+    assert result.embedded == 4
 
 
 def test_nothing_can_be_asked_before_a_build(tmp_path: Path) -> None:
@@ -153,24 +153,24 @@ def test_answers_of_intents_must_all_be_good(tmp_path: Path, faq: Path) -> None:
 def test_the_commands_do_the_same(service: Support) -> None:
     home = ("--home", service.home)
     question = toy_text("sport", 4)
-    asked = call("support", "ask", question, "zebra zebra ?", *home, "--set", "answer_threshold=1", "--json")
-    first, second = (json.loads(line) for line in asked.out.splitlines())
+    result = call("support", "ask", question, "zebra zebra ?", *home, "--set", "answer_threshold=1", "--json")
+    first, second = (json.loads(line) for line in result.out.splitlines())
     assert (first["text"], first["confidence"], second["kind"]) == ("Answer 4.", 1.0, "handover")
     assert call("support", "correct", second["turn"], "better", "Stripes.", *home).out.startswith("Kept.")
-    told = complaint(call("support", "correct", second["turn"], "better", "Spots.", *home))
-    assert "somebody answered this hand-over" in told
-    (first,) = re.findall(r"Stripes\.; --replaces (\w+) puts", told)
-    learnt = json.loads(call("support", "learn", *home, "--json").out)
-    assert learnt["lesson"] == {"corrections": 1, "added": 1, "refused": 0}
-    graded = (service.home / "training/ranking.jsonl").read_text()
-    assert json.loads(graded) == {"query": "zebra zebra ?", "candidate": "Stripes.", "label": 1}
-    shown = call("support", "ask", "zebra zebra ?", *home).out
-    assert "Service   Stripes." in shown
-    assert "(correction, line 0; cosine 1.00)" in shown
-    known = call("support", "show", *home).out
-    assert "faq.csv, line 22: 1 fields, expected 2: alone" in known
-    again = ("support", "correct", second["turn"], "better", "Spots.", "--replaces", first)
-    assert call(*again, *home).out.startswith("Kept.")
+    message = complaint(call("support", "correct", second["turn"], "better", "Spots.", *home))
+    assert "somebody answered this hand-over" in message
+    (first,) = re.findall(r"Stripes\.; --replaces (\w+) puts", message)
+    report = json.loads(call("support", "learn", *home, "--json").out)
+    assert report["lesson"] == {"corrections": 1, "added": 1, "refused": 0}
+    content = (service.home / "training/ranking.jsonl").read_text()
+    assert json.loads(content) == {"query": "zebra zebra ?", "candidate": "Stripes.", "label": 1}
+    output = call("support", "ask", "zebra zebra ?", *home).out
+    assert "Service   Stripes." in output
+    assert "(correction, line 0; cosine 1.00)" in output
+    listing = call("support", "show", *home).out
+    assert "faq.csv, line 22: 1 fields, expected 2: alone" in listing
+    correction = ("support", "correct", second["turn"], "better", "Spots.", "--replaces", first)
+    assert call(*correction, *home).out.startswith("Kept.")
 
 
 @pytest.mark.parametrize(
@@ -191,11 +191,11 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], compl
 
 @pytest.mark.slow
 def test_the_demo_shows_each_step(tmp_path: Path) -> None:
-    shown = call("support", "demo", "--home", tmp_path)
-    assert shown.code == 0, shown
+    result = call("support", "demo", "--home", tmp_path)
+    assert result.code == 0, result
     for expected in ("2306 rows: 1176 new", "Service   Venus", "Service   Jupiter", "Why: ", "Learnt    1 corrections"):
-        assert expected in shown.out
-    assert shown.out.rindex("Service   Parcels arrive") > shown.out.rindex("Learnt")
+        assert expected in result.out
+    assert result.out.rindex("Service   Parcels arrive") > result.out.rindex("Learnt")
 
 
 @pytest.mark.slow
@@ -214,6 +214,6 @@ def test_a_build_that_is_killed_is_gone_on_with(tmp_path: Path, options: list[st
     kill_when(vectors_are_there, *arguments)
     service = Support.open(tmp_path / "home", overrides=options)
     assert 0 < len(service.knowledge.vectors.texts_without_vectors("minilm-l6/1")) < 6000
-    found = service.build(str(file), quiet=True)
-    assert (found.texts, service.knowledge.vectors.texts_without_vectors("minilm-l6/1")) == (6000, [])
-    assert (found.indexed, found.addition.repeated) == (6000, 3000)
+    result = service.build(str(file), quiet=True)
+    assert (result.texts, service.knowledge.vectors.texts_without_vectors("minilm-l6/1")) == (6000, [])
+    assert (result.indexed, result.addition.repeated) == (6000, 3000)
