@@ -134,13 +134,13 @@ class CountingProxy:
             except OSError:
                 return
             far = socket.create_connection(("127.0.0.1", self._to))
-            for source, sink, counted in ((near, far, True), (far, near, False)):
-                threading.Thread(target=self._pass, args=(source, sink, counted), daemon=True).start()
+            for source, sink, counts in ((near, far, True), (far, near, False)):
+                threading.Thread(target=self._pass, args=(source, sink, counts), daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
         try:
             while data := source.recv(1 << 16):
-                self.sent += len(data) * counted
+                self.sent += len(data) * counts
                 sink.sendall(data)
         except OSError:
             pass

@@ -17,7 +17,7 @@ from tfapp.server import ModelServer, running_server
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     """Serves numbers 3, words 1, news 1 (single-label), topics 2 (multi-label), and version 1 of a model a task."""
     models: Path = tmp_path_factory.mktemp("models")
     write_numbers(models, 3)

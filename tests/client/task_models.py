@@ -20,13 +20,13 @@ class TaggingModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         length = _length(text)[:, tf.newaxis]
-        there = tf.concat([length > 0, length > 1], axis=1)
-        starts = tf.where(there, [[0, 1]], -1)
+        is_entity = tf.concat([length > 0, length > 1], axis=1)
+        starts = tf.where(is_entity, [[0, 1]], -1)
         return {
-            "tag": tf.where(there, [["first", "rést"]], ""),
+            "tag": tf.where(is_entity, [["first", "rést"]], ""),
             "start": starts,
-            "end": tf.where(there, tf.concat([tf.ones_like(length), length], axis=1), -1),
-            "score": tf.where(there, [[0.75, 0.5]], 0.0),
+            "end": tf.where(is_entity, tf.concat([tf.ones_like(length), length], axis=1), -1),
+            "score": tf.where(is_entity, [[0.75, 0.5]], 0.0),
         }
 
 

@@ -23,17 +23,17 @@ _CALLS = [name for name in vars(AsyncClient) if not name.startswith("_")]
 
 @pytest.mark.parametrize("name", _CALLS)
 def test_both_clients_have_every_call(name: str) -> None:
-    awaited, plain = getattr(AsyncClient, name), getattr(Client, name)
-    assert inspect.signature(awaited) == inspect.signature(plain)
-    assert (awaited.__doc__, awaited.__qualname__) == (plain.__doc__, f"AsyncClient.{name}")
-    assert plain.__qualname__ == f"Client.{name}"
-    assert (inspect.iscoroutinefunction(awaited), inspect.iscoroutinefunction(plain)) == (True, False)
+    async_method, sync_method = getattr(AsyncClient, name), getattr(Client, name)
+    assert inspect.signature(async_method) == inspect.signature(sync_method)
+    assert (async_method.__doc__, async_method.__qualname__) == (sync_method.__doc__, f"AsyncClient.{name}")
+    assert sync_method.__qualname__ == f"Client.{name}"
+    assert (inspect.iscoroutinefunction(async_method), inspect.iscoroutinefunction(sync_method)) == (True, False)
 
 
 def test_the_plain_client_is_generated_from_the_asynchronous_one() -> None:
     script = Path(tfapp_client.__file__).parents[1] / "unasync.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    process = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 # One use of each call against a server; what the plain client answers, the asynchronous one must.
@@ -56,12 +56,12 @@ _USES: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", _CALLS)
-def test_both_clients_answer_alike(served: ModelServer, name: str) -> None:
+def test_both_clients_answer_alike(model_server: ModelServer, name: str) -> None:
     async def awaited() -> Any:
-        async with AsyncClient(served.address) as client:
+        async with AsyncClient(model_server.address) as client:
             return await _USES[name](client)
 
-    with Client(served.address) as client:
+    with Client(model_server.address) as client:
         assert repr(asyncio.run(awaited())) == repr(_USES[name](client))
 
 
@@ -69,22 +69,22 @@ def _run(main: Callable[[], Awaitable[Any]]) -> Any:
     return asyncio.run(main())  # type: ignore[arg-type]
 
 
-def test_many_calls_at_once(served: ModelServer) -> None:
+def test_many_calls_at_once(model_server: ModelServer) -> None:
     async def main() -> list[float]:
-        async with AsyncClient(served.address) as client:
+        async with AsyncClient(model_server.address) as client:
             answers = await asyncio.gather(*(client.predict("numbers", {"x": [float(n)]}) for n in range(50)))
             return [answer["y"].tolist()[0] for answer in answers]
 
     assert _run(main) == [n / 2 + 3 for n in range(50)]
 
 
-def test_errors_keep_the_servers_text(served: ModelServer) -> None:
+def test_errors_keep_the_servers_text(model_server: ModelServer) -> None:
     async def main() -> None:
-        async with AsyncClient(served.address) as client:
-            with pytest.raises(NotFoundError) as caught:
+        async with AsyncClient(model_server.address) as client:
+            with pytest.raises(NotFoundError) as excinfo:
                 await client.classify("nope", ["a"])
-            assert caught.value.details == "Servable not found for request: Latest(nope)"
-            assert isinstance(caught.value.__cause__, grpc.RpcError)
+            assert excinfo.value.details == "Servable not found for request: Latest(nope)"
+            assert isinstance(excinfo.value.__cause__, grpc.RpcError)
             with pytest.raises(TypeError, match="texts must be a list"):
                 await client.classify("news", "a")
 

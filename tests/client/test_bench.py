@@ -27,17 +27,17 @@ def _run(call: Any, load: LoadProfile, clock: _Clock) -> LoadResult:
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_callers_send_as_many_as_asked(concurrency: int) -> None:
-    now = most = 0
+    running = peak = 0
 
     async def call() -> None:
-        nonlocal now, most
-        now += 1
-        most = max(most, now)
+        nonlocal running, peak
+        running += 1
+        peak = max(peak, running)
         await asyncio.sleep(0)
-        now -= 1
+        running -= 1
 
     figures = _run(call, LoadProfile(concurrency=concurrency, requests=10), _Clock())
-    assert (len(figures.latencies), most) == (10, concurrency)
+    assert (len(figures.latencies), peak) == (10, concurrency)
 
 
 def test_callers_stop_when_the_time_is_over() -> None:
@@ -92,13 +92,13 @@ def test_errors_are_counted_by_status() -> None:
 
 def test_figures_and_drawing() -> None:
     figures = LoadResult(10.0, [0.001 * n for n in range(1, 1001)])
-    found = figures.as_dict()
-    assert found["requests_per_second"] == 100
-    latency = found["latency_ms"]
+    values = figures.as_dict()
+    assert values["requests_per_second"] == 100
+    latency = values["latency_ms"]
     assert (latency["min"], latency["p50"], latency["max"]) == (1.0, 500.5, 1000.0)
     assert latency["p99"] == pytest.approx(990.01)
-    assert sum(bar["count"] for bar in found["histogram"]) == 1000
-    assert [bar["to_ms"] for bar in found["histogram"][:-1]] == [bar["from_ms"] for bar in found["histogram"][1:]]
+    assert sum(bar["count"] for bar in values["histogram"]) == 1000
+    assert [bar["to_ms"] for bar in values["histogram"][:-1]] == [bar["from_ms"] for bar in values["histogram"][1:]]
     text = figures.as_text()
     assert "1000 requests answered in 10.0 s: 100.0 requests/s" in text
     assert "#" * 40 in text
@@ -112,7 +112,7 @@ def test_few_figures_are_drawn_too(latencies: list[float]) -> None:
     assert f"{len(latencies)} requests answered" in figures.as_text()
 
 
-@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"requests": 0}, {"rate": 0}, {"seconds": -1}])
-def test_loads_are_checked(wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize("settings", [{"concurrency": 0}, {"requests": 0}, {"rate": 0}, {"seconds": -1}])
+def test_loads_are_checked(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        LoadProfile(**wrong)
+        LoadProfile(**settings)

@@ -15,7 +15,7 @@ def _fake() -> FakeTransport:
 
 
 def _labels(fake: FakeTransport) -> list[str]:
-    return [sent.request.model_spec.version_label for sent in fake.requests]
+    return [call.request.model_spec.version_label for call in fake.requests]
 
 
 def test_a_share_of_the_calls_goes_to_the_label() -> None:
@@ -27,8 +27,8 @@ def test_a_share_of_the_calls_goes_to_the_label() -> None:
 
 def test_the_share_holds_over_many_calls() -> None:
     client = Client(transport=_fake(), canaries={"m": Canary("canary", 0.25)}, random=random.Random(7).random)
-    asked = [client.regress("m", ["a"])[0] for _ in range(2000)]
-    assert asked.count(2.0) / 2000 == pytest.approx(0.25, abs=0.04)
+    answers = [client.regress("m", ["a"])[0] for _ in range(2000)]
+    assert answers.count(2.0) / 2000 == pytest.approx(0.25, abs=0.04)
 
 
 @pytest.mark.parametrize(("share", "value"), [(0, 1.0), (1, 2.0)])

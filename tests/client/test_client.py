@@ -19,8 +19,8 @@ from tfapp.server import ModelServer
 
 
 @pytest.fixture
-def client(served: ModelServer) -> Client:
-    return Client(served.address)
+def client(model_server: ModelServer) -> Client:
+    return Client(model_server.address)
 
 
 def test_classify_answers_by_the_contract(client: Client) -> None:
@@ -62,10 +62,10 @@ def test_status_metadata_and_health(client: Client) -> None:
 
 
 def test_errors_are_told_apart_and_keep_the_servers_text(client: Client) -> None:
-    with pytest.raises(NotFoundError) as caught:
+    with pytest.raises(NotFoundError) as excinfo:
         client.classify("nope", ["a"])
-    assert caught.value.details == "Servable not found for request: Latest(nope)"
-    assert caught.value.__cause__ is not None
+    assert excinfo.value.details == "Servable not found for request: Latest(nope)"
+    assert excinfo.value.__cause__ is not None
     with pytest.raises(NotFoundError, match=r"Specific\(news, 9\)"):
         client.classify("news", ["a"], version=9)
     with pytest.raises(InvalidArgumentError, match="Unrecognized servable version label: stable"):
@@ -106,7 +106,7 @@ def test_labels_are_asked_for_once_a_version() -> None:
     client = Client(transport=fake)
     for _ in range(3):
         assert client.classify("news", ["x"])[0].probabilities == {"a": 0.25, "b": 0.75}
-    assert [list(sent.request.output_filter) for sent in fake.requests] == [
+    assert [list(call.request.output_filter) for call in fake.requests] == [
         [],
         ["label", "score", "probabilities"],
         ["label", "score", "probabilities"],
@@ -148,7 +148,7 @@ def test_each_call_has_a_deadline() -> None:
     client = Client(transport=fake, timeout=30, clock=lambda: 0.0)
     client.classify("news", ["x"])
     client.classify("news", ["x"], timeout=5)
-    assert [sent.timeout for sent in fake.requests] == [30, 5]
+    assert [call.timeout for call in fake.requests] == [30, 5]
 
 
 def test_one_deadline_covers_all_requests_of_a_call() -> None:
@@ -159,7 +159,7 @@ def test_one_deadline_covers_all_requests_of_a_call() -> None:
     fake.classifier("news", _two, version=2)
     with pytest.raises(DeadlineExceededError, match="no answer within 30 s"):
         client.classify("news", ["x"])
-    assert [(sent.method, sent.timeout) for sent in fake.requests] == [(PREDICT, 10), (PREDICT, 10)]
+    assert [(call.method, call.timeout) for call in fake.requests] == [(PREDICT, 10), (PREDICT, 10)]
 
 
 def test_waits_until_a_model_is_there() -> None:
@@ -180,9 +180,9 @@ def test_waits_until_a_model_is_there() -> None:
 
 def test_a_server_that_is_not_there() -> None:
     quick = ConnectionSettings(retries=Retries(initial_backoff=0.01))
-    with Client("localhost:1", timeout=10, connection=quick) as client, pytest.raises(UnavailableError) as caught:
+    with Client("localhost:1", timeout=10, connection=quick) as client, pytest.raises(UnavailableError) as excinfo:
         client.status("news")
-    assert isinstance(caught.value, StatusError)
+    assert isinstance(excinfo.value, StatusError)
 
 
 def test_closing_closes_the_transport() -> None:
@@ -198,8 +198,8 @@ def test_versions_and_labels_are_asked_for() -> None:
     fake = FakeTransport().model("m", lambda _inputs: {"y": [1.0]}, version=1, label="stable")
     fake.model("m", lambda _inputs: {"y": [2.0]}, version=2)
     client = Client(transport=fake)
-    asked = [client.predict("m", {}, **target)["y"].tolist() for target in ({}, {"version": 1}, {"label": "stable"})]
-    assert asked == [[2.0], [1.0], [1.0]]
+    answers = [client.predict("m", {}, **target)["y"].tolist() for target in ({}, {"version": 1}, {"label": "stable"})]
+    assert answers == [[2.0], [1.0], [1.0]]
     with pytest.raises(NotFoundError, match=r"Specific\(m, 9\)"):
         client.predict("m", {}, version=9)
     with pytest.raises(InvalidArgumentError, match="Unrecognized servable version label: no"):
@@ -207,7 +207,7 @@ def test_versions_and_labels_are_asked_for() -> None:
     assert [version.version for version in client.status("m")] == [2, 1]
 
 
-def test_waiting_says_what_is_missing(served: ModelServer, client: Client) -> None:
+def test_waiting_says_what_is_missing(model_server: ModelServer, client: Client) -> None:
     with pytest.raises(DeadlineExceededError, match=r"model news is not ready: .*label: stable.*no answer within"):
         client.wait_until_ready("news", 0.5, label="stable", interval=0.1)
     with pytest.raises(DeadlineExceededError, match=r"model news is not ready: .*version 9 of model news"):

@@ -85,9 +85,9 @@ def test_decodes_numbers_from_their_fields(array: np.ndarray) -> None:
 
 @given(_string_arrays())
 def test_strings_go_both_ways(array: np.ndarray) -> None:
-    decoded = codec.decode(_ours(_theirs(codec.encode(array))))
-    assert decoded.shape == array.shape
-    assert decoded.tolist() == array.tolist()
+    result = codec.decode(_ours(_theirs(codec.encode(array))))
+    assert result.shape == array.shape
+    assert result.tolist() == array.tolist()
     assert tf.make_tensor_proto(array, dtype=tf.string) == _theirs(codec.encode(array))
 
 
@@ -104,17 +104,17 @@ def test_lists_of_str_are_sent_whole(value: Any) -> None:
 
 @given(hnp.arrays(np.float32, _SHAPES, elements=st.floats(-(2.0**100), 2.0**100, width=32)))
 def test_bfloat16_is_sent_as_such_and_read_as_float32(array: np.ndarray) -> None:
-    short = array.astype(ml_dtypes.bfloat16)
-    assert _same(tf.make_ndarray(_theirs(codec.encode(short))), short)
-    for tensor in (tf.make_tensor_proto(short), _as_fields(short)):
-        assert _same(codec.decode(_ours(tensor)), short.astype(np.float32))
+    half_precision = array.astype(ml_dtypes.bfloat16)
+    assert _same(tf.make_ndarray(_theirs(codec.encode(half_precision))), half_precision)
+    for tensor in (tf.make_tensor_proto(half_precision), _as_fields(half_precision)):
+        assert _same(codec.decode(_ours(tensor)), half_precision.astype(np.float32))
 
 
 @pytest.mark.parametrize("value", [1, 1.5, True, "a", b"a", [1, 2], [1.5, 2], [[True], [False]], [], ["é", "a"]])
 def test_plain_python_has_tensorflows_dtypes(value: Any) -> None:
-    theirs = tf.make_tensor_proto(value)
-    ours = codec.encode(value)
-    assert (ours.dtype, codec.decode(ours).tolist()) == (theirs.dtype, tf.make_ndarray(theirs).tolist())
+    expected = tf.make_tensor_proto(value)
+    tensor = codec.encode(value)
+    assert (tensor.dtype, codec.decode(tensor).tolist()) == (expected.dtype, tf.make_ndarray(expected).tolist())
 
 
 def test_large_plain_integers_become_int64() -> None:

@@ -27,107 +27,121 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 
     def command(*arguments: str) -> tuple[int, str, str]:
         status = main(arguments)
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     return command
 
 
-def test_predict(served: ModelServer, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict(model_server: ModelServer, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Whole numbers become what the signature takes.
-    assert run("predict", served.address, "numbers", '{"x": [1, 2]}') == (0, "x2: [2.0, 4.0]\ny: [3.5, 4.0]\n", "")
-    status, out, _ = run("predict", served.address, "words", '{"text": ["é"]}', "--json", "--output", "upper")
+    assert run("predict", model_server.address, "numbers", '{"x": [1, 2]}') == (
+        0,
+        "x2: [2.0, 4.0]\ny: [3.5, 4.0]\n",
+        "",
+    )
+    status, out, _ = run("predict", model_server.address, "words", '{"text": ["é"]}', "--json", "--output", "upper")
     assert (status, json.loads(out)) == (0, {"upper": ["é"]})
     file = tmp_path / "inputs.json"
     file.write_text('{"a": [1], "b": [2]}')
-    two = ("predict", served.address, "numbers", "--signature", "two", "--version", "3")
-    assert run(*two, f"@{file}")[1] == "sum: [3.0]\n"
+    arguments = ("predict", model_server.address, "numbers", "--signature", "two", "--version", "3")
+    assert run(*arguments, f"@{file}")[1] == "sum: [3.0]\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(file.read_text()))
-    assert run(*two, "-")[1] == "sum: [3.0]\n"
+    assert run(*arguments, "-")[1] == "sum: [3.0]\n"
 
 
-def test_classify(served: ModelServer, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    status, out, _ = run("classify", served.address, "news", "a", "éé")
+def test_classify(model_server: ModelServer, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, out, _ = run("classify", model_server.address, "news", "a", "éé")
     assert (status, [line.split("\t")[::2] for line in out.splitlines()]) == (0, [["bé", "a"], ["cc", "éé"]])
     monkeypatch.setattr(sys, "stdin", io.StringIO("a\nabc\n"))
-    answers = json.loads(run("classify", served.address, "news", "--json")[1])
+    answers = json.loads(run("classify", model_server.address, "news", "--json")[1])
     assert [(answer["text"], answer["label"]) for answer in answers] == [("a", "bé"), ("abc", "aa")]
     assert sum(answers[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert run("classify", served.address, "topics", "a")[1].startswith("bé\t")
+    assert run("classify", model_server.address, "topics", "a")[1].startswith("bé\t")
     # A text takes one column of one line.
-    assert run("classify", served.address, "topics", "a\tb\nc")[1].endswith("\ta b c\n")
+    assert run("classify", model_server.address, "topics", "a\tb\nc")[1].endswith("\ta b c\n")
 
 
-def test_spans(served: ModelServer, run: Any) -> None:
-    status, out, _ = run("tag", served.address, "tagger", "éa", "", "b")
+def test_spans(model_server: ModelServer, run: Any) -> None:
+    status, out, _ = run("tag", model_server.address, "tagger", "éa", "", "b")
     assert status == 0
     assert out == "1\t0-1\tfirst\t0.7500\té\n1\t1-2\trést\t0.5000\ta\n3\t0-1\tfirst\t0.7500\tb\n"
-    found = json.loads(run("tag", served.address, "tagger", "", "b", "--json")[1])
+    rows = json.loads(run("tag", model_server.address, "tagger", "", "b", "--json")[1])
     entity = {"tag": "first", "text": "b", "start": 0, "end": 1, "score": 0.75}
-    assert found == [{"text": "", "entities": []}, {"text": "b", "entities": [entity]}]
+    assert rows == [{"text": "", "entities": []}, {"text": "b", "entities": [entity]}]
 
 
-def test_candidates_in_order(served: ModelServer, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("rank", served.address, "ranker", "éé", "abcd", "a") == (0, "-1.0000\ta\n-2.0000\tabcd\n", "")
+def test_candidates_in_order(model_server: ModelServer, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("rank", model_server.address, "ranker", "éé", "abcd", "a") == (0, "-1.0000\ta\n-2.0000\tabcd\n", "")
     monkeypatch.setattr(sys, "stdin", io.StringIO("abcd\nab\n"))
-    found = json.loads(run("rank", served.address, "ranker", "éé", "--json")[1])
-    assert [row["place"] for row in found] == [1, 0]
+    rows = json.loads(run("rank", model_server.address, "ranker", "éé", "--json")[1])
+    assert [row["place"] for row in rows] == [1, 0]
 
 
-def test_numbers_and_classes_of_pairs(served: ModelServer, run: Any) -> None:
-    assert run("regress", served.address, "regressor", "abcd", "a") == (0, "4\tabcd\n1\ta\n", "")
+def test_numbers_and_classes_of_pairs(model_server: ModelServer, run: Any) -> None:
+    assert run("regress", model_server.address, "regressor", "abcd", "a") == (0, "4\tabcd\n1\ta\n", "")
     # Pairs stay in their order.
-    assert run("regress-pairs", served.address, "similarity", "éé", "abcd", "a") == (0, "-2\tabcd\n-1\ta\n", "")
-    assert run("classify-pairs", served.address, "pairs", "éé", "ab", "a")[1] == "same\t1.0000\tab\nother\t1.0000\ta\n"
-    found = json.loads(run("regress-pairs", served.address, "similarity", "éé", "abcd", "--json")[1])
-    assert found == [{"text": "abcd", "score": -2.0}]
+    assert run("regress-pairs", model_server.address, "similarity", "éé", "abcd", "a") == (0, "-2\tabcd\n-1\ta\n", "")
+    assert (
+        run("classify-pairs", model_server.address, "pairs", "éé", "ab", "a")[1]
+        == "same\t1.0000\tab\nother\t1.0000\ta\n"
+    )
+    rows = json.loads(run("regress-pairs", model_server.address, "similarity", "éé", "abcd", "--json")[1])
+    assert rows == [{"text": "abcd", "score": -2.0}]
 
 
-def test_answers_and_vectors(served: ModelServer, run: Any) -> None:
-    assert run("answer", served.address, "answerer", "ab", "éfgh") == (0, "1\t0-2\t0.5000\téf\n", "")
-    found = json.loads(run("answer", served.address, "answerer", "ab", "éfgh", "--json")[1])
-    assert found == [{"context": "éfgh", "answer": "éf", "start": 0, "end": 2, "score": 0.5}]
-    assert run("embed", served.address, "embedder", "", "a") == (0, "0\t1\n0.707107\t0.707107\n", "")
-    assert json.loads(run("embed", served.address, "embedder", "", "--json")[1])[0]["embedding"] == [0.0, 1.0]
+def test_answers_and_vectors(model_server: ModelServer, run: Any) -> None:
+    assert run("answer", model_server.address, "answerer", "ab", "éfgh") == (0, "1\t0-2\t0.5000\téf\n", "")
+    rows = json.loads(run("answer", model_server.address, "answerer", "ab", "éfgh", "--json")[1])
+    assert rows == [{"context": "éfgh", "answer": "éf", "start": 0, "end": 2, "score": 0.5}]
+    assert run("embed", model_server.address, "embedder", "", "a") == (0, "0\t1\n0.707107\t0.707107\n", "")
+    assert json.loads(run("embed", model_server.address, "embedder", "", "--json")[1])[0]["embedding"] == [0.0, 1.0]
 
 
-def test_a_model_of_another_task_is_named(served: ModelServer, run: Any) -> None:
-    status, out, err = run("tag", served.address, "embedder", "a")
+def test_a_model_of_another_task_is_named(model_server: ModelServer, run: Any) -> None:
+    status, out, err = run("tag", model_server.address, "embedder", "a")
     assert (status, out) == (1, "")
     assert "model embedder is no tagging model" in err
 
 
-def test_status_and_metadata(served: ModelServer, run: Any) -> None:
-    assert run("status", served.address, "numbers") == (0, "3\tAVAILABLE\n", "")
-    (version,) = json.loads(run("status", served.address, "numbers", "--json")[1])
+def test_status_and_metadata(model_server: ModelServer, run: Any) -> None:
+    assert run("status", model_server.address, "numbers") == (0, "3\tAVAILABLE\n", "")
+    (version,) = json.loads(run("status", model_server.address, "numbers", "--json")[1])
     assert version == {"version": 3, "state": "AVAILABLE", "error": ""}
-    status, out, _ = run("metadata", served.address, "news")
+    status, out, _ = run("metadata", model_server.address, "news")
     assert status == 0
     assert out.startswith("news version 1\n")
     assert "  in  text: string [?]\n" in out
     assert "  out probabilities: float32 [?, 3]\n" in out
-    found = json.loads(run("metadata", served.address, "news", "--json")[1])
-    assert found["signatures"]["serving_default"]["inputs"]["text"] == {"dtype": "string", "shape": [-1]}
+    metadata = json.loads(run("metadata", model_server.address, "news", "--json")[1])
+    assert metadata["signatures"]["serving_default"]["inputs"]["text"] == {"dtype": "string", "shape": [-1]}
 
 
-def test_bench(served: ModelServer, run: Any) -> None:
-    few = ("--requests", "12", "--warm-up", "1")
-    arguments = ("bench", served.address, "words", "--rows", "5", "--concurrency", "3", *few, "--json")
-    found = json.loads(run(*arguments)[1])
-    assert (found["answered"], found["errors"], found["concurrency"], found["rows_per_request"]) == (12, {}, 3, 5)
-    assert found["latency_ms"]["min"] <= found["latency_ms"]["p50"] <= found["latency_ms"]["p99"]
-    status, out, _ = run("bench", served.address, "numbers", '{"x": [1, 2, 3]}', "--rate", "200", *few)
+def test_bench(model_server: ModelServer, run: Any) -> None:
+    few_requests = ("--requests", "12", "--warm-up", "1")
+    arguments = ("bench", model_server.address, "words", "--rows", "5", "--concurrency", "3", *few_requests, "--json")
+    figures = json.loads(run(*arguments)[1])
+    assert (figures["answered"], figures["errors"], figures["concurrency"], figures["rows_per_request"]) == (
+        12,
+        {},
+        3,
+        5,
+    )
+    assert figures["latency_ms"]["min"] <= figures["latency_ms"]["p50"] <= figures["latency_ms"]["p99"]
+    status, out, _ = run("bench", model_server.address, "numbers", '{"x": [1, 2, 3]}', "--rate", "200", *few_requests)
     assert (status, "12 requests answered" in out, "p99" in out) == (0, True, True)
-    assert "rate" in json.loads(run("bench", served.address, "words", "--rate", "500", *few, "--json")[1])
+    assert "rate" in json.loads(
+        run("bench", model_server.address, "words", "--rate", "500", *few_requests, "--json")[1]
+    )
 
 
-def test_failed_calls_end_with_1(served: ModelServer, run: Any) -> None:
-    status, out, err = run("status", served.address, "nope")
+def test_failed_calls_end_with_1(model_server: ModelServer, run: Any) -> None:
+    status, out, err = run("status", model_server.address, "nope")
     assert (status, out) == (1, "")
     assert err.startswith("tfapp-client: NOT_FOUND: Could not find any versions of model nope")
     assert err.count("\n") == 1
-    assert run("classify", served.address, "news", "a", "--label", "no")[0] == 1
-    assert run("bench", served.address, "nope", "--requests", "1")[0] == 1
+    assert run("classify", model_server.address, "news", "a", "--label", "no")[0] == 1
+    assert run("bench", model_server.address, "nope", "--requests", "1")[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -146,8 +160,8 @@ def test_failed_calls_end_with_1(served: ModelServer, run: Any) -> None:
         (["status", "ADDRESS", "m", "--tls-key", "key.pem"], "mutual TLS needs both key and certificate"),
     ],
 )
-def test_wrong_arguments_end_with_2(served: ModelServer, run: Any, arguments: list[str], rule: str) -> None:
-    status, out, err = run(*(served.address if item == "ADDRESS" else item for item in arguments))
+def test_wrong_arguments_end_with_2(model_server: ModelServer, run: Any, arguments: list[str], rule: str) -> None:
+    status, out, err = run(*(model_server.address if item == "ADDRESS" else item for item in arguments))
     assert (status, out) == (2, "")
     assert rule in err
     assert err.count("\n") == 1
@@ -177,11 +191,15 @@ def test_the_token_comes_from_a_file_or_the_environment(
 
 
 def test_runs_as_a_module_and_says_how_it_is_used() -> None:
-    done = subprocess.run([sys.executable, "-m", "tfapp_client", "--help"], capture_output=True, text=True, check=True)
+    process = subprocess.run(
+        [sys.executable, "-m", "tfapp_client", "--help"], capture_output=True, text=True, check=True
+    )
     for command in ("predict", "classify", "status", "metadata", "bench"):
-        assert command in done.stdout
-    done = subprocess.run([sys.executable, "-m", "tfapp_client", "status"], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+        assert command in process.stdout
+    process = subprocess.run(
+        [sys.executable, "-m", "tfapp_client", "status"], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 2
 
 
 def answer_echo(request: Any) -> Any:
@@ -211,15 +229,15 @@ _ARRIVING = HOSTILE_TEXTS.map(lambda text: text.encode("utf-8", "replace").decod
 def test_nothing_of_a_hostile_server_is_obeyed(hostile: tuple[str, str], run: Any, texts: list[str]) -> None:
     answering, refusing = hostile
     arguments = [f"a{text}" for text in texts]
-    shown = [
+    results = [
         run("classify", answering, "m", *arguments),
         run("classify", answering, "m", *arguments, "--json"),
         run("classify", refusing, "m", *arguments),
     ]
-    assert [status for status, *_ in shown] == [0, 0, 1]
-    assert not obeyed("".join(part for _, *parts in shown for part in parts))
-    assert [row["label"] for row in json.loads(shown[1][1])] == arguments
-    assert all(len(line.split("\t")) == 3 for line in shown[0][1].split("\n")[:-1])
+    assert [status for status, *_ in results] == [0, 0, 1]
+    assert not obeyed("".join(part for _, *parts in results for part in parts))
+    assert [row["label"] for row in json.loads(results[1][1])] == arguments
+    assert all(len(line.split("\t")) == 3 for line in results[0][1].split("\n")[:-1])
 
 
 def test_a_hostile_argument_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,18 +248,18 @@ def test_a_hostile_argument_is_not_obeyed(capsys: pytest.CaptureFixture[str]) ->
     assert not obeyed(err)
 
 
-def test_options_may_stand_between_and_after_the_arguments(served: ModelServer, run: Any) -> None:
+def test_options_may_stand_between_and_after_the_arguments(model_server: ModelServer, run: Any) -> None:
     label = '"label": "bé"'
-    arguments = ["classify", served.address, "news", "a"]
+    arguments = ["classify", model_server.address, "news", "a"]
     for place in range(1, 5):
         status, out, _ = run(*arguments[:place], "--json", "--timeout", "20", *arguments[place:])
         assert (status, label in out) == (0, True)
     status, out, _ = run(
-        "rank", served.address, "--json", "ranker", "--timeout", "20", "a", "--version", "1", "b", "cd"
+        "rank", model_server.address, "--json", "ranker", "--timeout", "20", "a", "--version", "1", "b", "cd"
     )
     assert (status, [row["candidate"] for row in json.loads(out)]) == (0, ["b", "cd"])
-    assert run("classify", served.address, "news", "--json", "--", "-x")[0] == 0
-    assert run("metadata", served.address, "numbers", "--json")[0] == 0
+    assert run("classify", model_server.address, "news", "--json", "--", "-x")[0] == 0
+    assert run("metadata", model_server.address, "numbers", "--json")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -16,29 +16,29 @@ from tests.client.bare_server import BareServer, CountingProxy
 
 
 def test_several_addresses_take_turns(predict: Callable[..., Any]) -> None:
-    with BareServer() as one, BareServer() as two:
-        for address in ([one.address, two.address], f"{one.address},{two.address}"):
-            before = one.calls, two.calls
+    with BareServer() as first, BareServer() as second:
+        for address in ([first.address, second.address], f"{first.address},{second.address}"):
+            counts = first.calls, second.calls
             with Client(address) as client:
                 client.predict("m", {"x": [1.0]})
                 # Both connections are there once both have answered.
-                while not (one.calls > before[0] and two.calls > before[1]):
+                while not (first.calls > counts[0] and second.calls > counts[1]):
                     client.predict("m", {"x": [1.0]})
-                settled = one.calls, two.calls
+                start = first.calls, second.calls
                 for _ in range(10):
                     client.predict("m", {"x": [1.0]})
-                assert (one.calls - settled[0], two.calls - settled[1]) == (5, 5)
-        one.stop()
-        assert predict([one.address, two.address]) == [3.0]
+                assert (first.calls - start[0], second.calls - start[1]) == (5, 5)
+        first.stop()
+        assert predict([first.address, second.address]) == [3.0]
 
 
 def test_gzip_makes_requests_smaller(predict: Callable[..., Any]) -> None:
     with BareServer() as server:
         proxy = CountingProxy(server.port)
         predict(proxy.address, x=np.zeros(50_000))
-        plain, proxy.sent = proxy.sent, 0
+        plain_size, proxy.sent = proxy.sent, 0
         predict(proxy.address, x=np.zeros(50_000), connection=ConnectionSettings(gzip=True))
-        assert plain > 200_000
+        assert plain_size > 200_000
         assert proxy.sent < 20_000
         proxy.close()
 
@@ -51,19 +51,19 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def files(authority: trustme.CA, tmp_path: Path) -> dict[str, Path]:
     """PEM files: the authority's certificate, and a client's own key and certificate."""
-    own = authority.issue_cert("client@example.org")
+    certificate = authority.issue_cert("client@example.org")
     paths = {name: tmp_path / f"{name}.pem" for name in ("root", "key", "certificate")}
     authority.cert_pem.write_to_path(paths["root"])
-    own.private_key_pem.write_to_path(paths["key"])
-    own.cert_chain_pems[0].write_to_path(paths["certificate"])
+    certificate.private_key_pem.write_to_path(paths["key"])
+    certificate.cert_chain_pems[0].write_to_path(paths["certificate"])
     return paths
 
 
 @pytest.fixture
-def encrypted(authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[BareServer]:
+def tls_server(authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[BareServer]:
     """A server for models.example.org; with the parameter "mutual" it asks for the client's certificate."""
-    own = authority.issue_cert("models.example.org")
-    pair = (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())
+    certificate = authority.issue_cert("models.example.org")
+    pair = (certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes())
     mutual = getattr(request, "param", "") == "mutual"
     roots = authority.cert_pem.bytes() if mutual else None
     with BareServer(credentials=grpc.ssl_server_credentials([pair], roots, mutual)) as server:
@@ -73,33 +73,33 @@ def encrypted(authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator
 _ONCE = ConnectionSettings(retries=Retries(attempts=1))
 
 
-def test_tls(predict: Callable[..., Any], encrypted: BareServer, files: dict[str, Path]) -> None:
-    named = TlsFiles(root=files["root"], server_name="models.example.org")
-    assert predict(encrypted.address, tls=named) == [3.0]
+def test_tls(predict: Callable[..., Any], tls_server: BareServer, files: dict[str, Path]) -> None:
+    files_with_name = TlsFiles(root=files["root"], server_name="models.example.org")
+    assert predict(tls_server.address, tls=files_with_name) == [3.0]
     with pytest.raises(UnavailableError):
-        predict(encrypted.address, tls=TlsFiles(root=files["root"], server_name="other.example.org"), connection=_ONCE)
+        predict(tls_server.address, tls=TlsFiles(root=files["root"], server_name="other.example.org"), connection=_ONCE)
     with pytest.raises(UnavailableError):
-        predict(encrypted.address, tls=TlsFiles(server_name="models.example.org"), connection=_ONCE)
+        predict(tls_server.address, tls=TlsFiles(server_name="models.example.org"), connection=_ONCE)
     with pytest.raises(UnavailableError):
-        predict(encrypted.address, connection=_ONCE)
-    assert encrypted.calls == 1
+        predict(tls_server.address, connection=_ONCE)
+    assert tls_server.calls == 1
 
 
-@pytest.mark.parametrize("encrypted", ["mutual"], indirect=True)
-def test_mutual_tls(predict: Callable[..., Any], encrypted: BareServer, files: dict[str, Path]) -> None:
-    assert predict(encrypted.address, tls=TlsFiles(**files, server_name="models.example.org")) == [3.0]
+@pytest.mark.parametrize("tls_server", ["mutual"], indirect=True)
+def test_mutual_tls(predict: Callable[..., Any], tls_server: BareServer, files: dict[str, Path]) -> None:
+    assert predict(tls_server.address, tls=TlsFiles(**files, server_name="models.example.org")) == [3.0]
     nameless = TlsFiles(root=files["root"], server_name="models.example.org")
     with pytest.raises(UnavailableError):
-        predict(encrypted.address, tls=nameless, connection=_ONCE)
+        predict(tls_server.address, tls=nameless, connection=_ONCE)
 
 
 def test_a_token_goes_with_each_call(
-    predict: Callable[..., Any], encrypted: BareServer, files: dict[str, Path]
+    predict: Callable[..., Any], tls_server: BareServer, files: dict[str, Path]
 ) -> None:
     tls = TlsFiles(root=files["root"], server_name="models.example.org")
-    predict(encrypted.address, tls=tls, token="secret")
-    predict(encrypted.address, tls=tls, token=lambda: "fresh")
-    assert [sent["authorization"] for sent in encrypted.metadata] == ["Bearer secret", "Bearer fresh"]
+    predict(tls_server.address, tls=tls, token="secret")
+    predict(tls_server.address, tls=tls, token=lambda: "fresh")
+    assert [metadata["authorization"] for metadata in tls_server.metadata] == ["Bearer secret", "Bearer fresh"]
 
 
 def test_a_token_goes_in_plain_text_only_if_asked_to(predict: Callable[..., Any]) -> None:
@@ -108,7 +108,7 @@ def test_a_token_goes_in_plain_text_only_if_asked_to(predict: Callable[..., Any]
             predict(server.address, token="secret")
         predict(server.address, token="secret", connection=ConnectionSettings(allow_plain_token=True))
         predict(server.address)
-        assert [sent.get("authorization") for sent in server.metadata] == ["Bearer secret", None]
+        assert [metadata.get("authorization") for metadata in server.metadata] == ["Bearer secret", None]
         assert server.metadata[0]["user-agent"].startswith("tfapp-client/")
 
 

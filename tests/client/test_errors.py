@@ -26,9 +26,9 @@ def _check(error: BaseException, code: grpc.StatusCode) -> None:
 
 @pytest.mark.parametrize("code", _CODES)
 def test_every_status_code_has_its_class(code: grpc.StatusCode) -> None:
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(StatusError) as excinfo:
         Client(transport=FakeTransport().fail(code, "what the server said: é")).predict("m", {"x": [1.5]})
-    _check(caught.value, code)
+    _check(excinfo.value, code)
 
 
 @pytest.mark.parametrize("code", _CODES)
@@ -41,13 +41,13 @@ def test_every_status_of_a_server_is_translated(code: grpc.StatusCode) -> None:
             await client.predict("m", {"x": [1.5]})
 
     with BareServer(refuse) as server, Client(server.address, connection=_ONCE) as client:
-        with pytest.raises(StatusError) as caught:
+        with pytest.raises(StatusError) as excinfo:
             client.predict("m", {"x": [1.5]})
-        _check(caught.value, code)
-        assert isinstance(caught.value.__cause__, grpc.RpcError)
-        with pytest.raises(StatusError) as caught:
+        _check(excinfo.value, code)
+        assert isinstance(excinfo.value.__cause__, grpc.RpcError)
+        with pytest.raises(StatusError) as excinfo:
             asyncio.run(awaited(server.address))
-        _check(caught.value, code)
+        _check(excinfo.value, code)
         assert server.calls == 2
 
 

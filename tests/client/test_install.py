@@ -44,11 +44,11 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_works_without_tensorflow_and_stays_small(python: Path, tmp_path: Path) -> None:
-    done = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=True, cwd=tmp_path)
-    found = json.loads(done.stdout)
-    assert found["label"] == "sport"
-    assert found["absent"] == ["tensorflow", "keras", "tensorflow_serving"]
-    assert found["megabytes"] < 60
+    process = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=True, cwd=tmp_path)
+    answer = json.loads(process.stdout)
+    assert answer["label"] == "sport"
+    assert answer["absent"] == ["tensorflow", "keras", "tensorflow_serving"]
+    assert answer["megabytes"] < 60
 
 
 def test_brings_its_types_and_nothing_more_than_it_needs(python: Path) -> None:
@@ -56,6 +56,11 @@ def test_brings_its_types_and_nothing_more_than_it_needs(python: Path) -> None:
         "import importlib.metadata as m, importlib.resources as r; "
         "print(r.files('tfapp_client').joinpath('py.typed').is_file(), sorted(m.requires('tfapp-client')))"
     )
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=Path(sys.prefix))
-    assert done.stdout.split()[0] == "True"
-    assert [name in done.stdout for name in ("grpcio", "protobuf", "numpy", "tensorflow")] == [True, True, True, False]
+    process = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=Path(sys.prefix))
+    assert process.stdout.split()[0] == "True"
+    assert [name in process.stdout for name in ("grpcio", "protobuf", "numpy", "tensorflow")] == [
+        True,
+        True,
+        True,
+        False,
+    ]

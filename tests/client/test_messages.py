@@ -48,10 +48,10 @@ def test_fields_have_tensorflow_servings_numbers_and_types(name: str) -> None:
 
 
 def test_the_compiled_file_is_that_of_the_protos(tmp_path: Path) -> None:
-    compiled = tmp_path / "serving.binpb"
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={_PROTOS}", f"--descriptor_set_out={compiled}"]
+    file = tmp_path / "serving.binpb"
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={_PROTOS}", f"--descriptor_set_out={file}"]
     subprocess.run([*command, *sorted(map(str, _PROTOS.glob("*.proto")))], check=True)
-    assert compiled.read_bytes() == (_PROTOS / "serving.binpb").read_bytes(), "run `make protos`"
+    assert file.read_bytes() == (_PROTOS / "serving.binpb").read_bytes(), "run `make protos`"
 
 
 @pytest.mark.slow
@@ -64,8 +64,8 @@ def test_loads_beside_tensorflow_serving_api_in_either_order(first: str) -> None
         "print(predict_pb2.PredictRequest.FromString(request.SerializeToString()).inputs['x'].dtype)\n"
     )
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
-    assert done.stdout == "1\n", done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert process.stdout == "1\n", process.stderr
 
 
 def test_states_have_names() -> None:
@@ -73,16 +73,16 @@ def test_states_have_names() -> None:
     assert messages.state_name(99) == "99"
 
 
-def _compare(ours: Any, theirs: Any, seen: frozenset[str] = frozenset()) -> None:
-    if ours.full_name in seen:
+def _compare(ours: Any, theirs: Any, ancestors: frozenset[str] = frozenset()) -> None:
+    if ours.full_name in ancestors:
         return
     for field in ours.fields:
-        other = theirs.fields_by_name[field.name]
-        assert (field.number, field.is_repeated) == (other.number, other.is_repeated), field.full_name
-        kinds = {field.type, other.type}
+        other_field = theirs.fields_by_name[field.name]
+        assert (field.number, field.is_repeated) == (other_field.number, other_field.is_repeated), field.full_name
+        kinds = {field.type, other_field.type}
         assert len(kinds) == 1 or kinds == {_ENUM, _INT32}, field.full_name
         if field.message_type is not None:
-            _compare(field.message_type, other.message_type, seen | {ours.full_name})
+            _compare(field.message_type, other_field.message_type, ancestors | {ours.full_name})
         elif field.enum_type is not None:
             for value in field.enum_type.values:
-                assert other.enum_type.values_by_number[value.number].name == value.name
+                assert other_field.enum_type.values_by_number[value.number].name == value.name

@@ -25,17 +25,17 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_the_examples_run(
-    served: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     authority = trustme.CA()
-    own = authority.issue_cert("me@example.org")
+    certificate = authority.issue_cert("me@example.org")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    own.private_key_pem.write_to_path(tmp_path / "me.key")
-    own.cert_chain_pems[0].write_to_path(tmp_path / "me.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "me.key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "me.pem")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in _blocks("python"):
-        exec(compile(block.replace(_PORT, served.address), "README.md", "exec"), names)
+        exec(compile(block.replace(_PORT, model_server.address), "README.md", "exec"), names)
     assert "Servable not found for request: Latest(no-such-model)" in capsys.readouterr().out
 
 

@@ -15,34 +15,34 @@ _X = {"x": [1.5]}
 
 
 @pytest.fixture
-def killable() -> Iterator[OtherProcess]:
+def killable_server() -> Iterator[OtherProcess]:
     server = OtherProcess()
     yield server
     server.kill()
 
 
-def test_a_call_made_while_the_server_is_away_is_answered(killable: OtherProcess) -> None:
-    with Client(killable.address, timeout=60) as client:
+def test_a_call_made_while_the_server_is_away_is_answered(killable_server: OtherProcess) -> None:
+    with Client(killable_server.address, timeout=60) as client:
         assert client.predict("m", _X)["y"].tolist() == [3.0]
-        killable.kill()
-        back = threading.Thread(target=killable.start)
-        back.start()
+        killable_server.kill()
+        restart = threading.Thread(target=killable_server.start)
+        restart.start()
         assert client.predict("m", _X)["y"].tolist() == [3.0]
-        back.join()
+        restart.join()
 
 
-def test_an_awaited_call_waits_for_a_server_that_comes_back(killable: OtherProcess) -> None:
+def test_an_awaited_call_waits_for_a_server_that_comes_back(killable_server: OtherProcess) -> None:
     async def main() -> list[float]:
         # One attempt: it is the waiting that is seen here.
         patient = ConnectionSettings(retries=Retries(attempts=1), wait_for_ready=True)
-        async with AsyncClient(killable.address, timeout=60, connection=patient) as client:
+        async with AsyncClient(killable_server.address, timeout=60, connection=patient) as client:
             await client.predict("m", _X)
-            killable.kill()
+            killable_server.kill()
             # The broken connection has to be seen, so that the call meets none.
             with pytest.raises(ClientError):
                 await client.predict("m", _X, timeout=0.3)
             call = asyncio.create_task(client.predict("m", _X))
-            await asyncio.to_thread(killable.start)
+            await asyncio.to_thread(killable_server.start)
             return (await call)["y"].tolist()
 
     assert asyncio.run(main()) == [3.0]

@@ -34,15 +34,15 @@ def test_files_of_the_environment_can_be_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("files", "expected"),
     [
         (TlsFiles(server_name="models"), TlsFiles("ca.pem", "me.key", "me.pem", "models")),
         (TlsFiles(root="own.pem"), TlsFiles("own.pem", "me.key", "me.pem")),
         (TlsFiles(key="own.key", certificate="own.pem"), TlsFiles("ca.pem", "own.key", "own.pem")),
     ],
 )
-def test_the_environment_has_what_is_not_given(given: TlsFiles, expected: TlsFiles) -> None:
-    assert read_secrets(given, environment=FILES).tls == expected
+def test_the_environment_has_what_is_not_given(files: TlsFiles, expected: TlsFiles) -> None:
+    assert read_secrets(files, environment=FILES).tls == expected
 
 
 def test_a_token_that_is_given_goes_before(tmp_path: Path) -> None:

@@ -26,24 +26,24 @@ def test_parts_come_together_in_order(texts: list[str], rows: int, parallel: int
 
 
 def test_requests_stay_within_the_limits() -> None:
-    together, most, lock = [0], [0], threading.Lock()
+    running, peak, lock = [0], [0], threading.Lock()
     # Both have to be there for either to go on, so two do run at the same time.
     pair = threading.Barrier(2)
 
     def length(_inputs: dict[str, Any]) -> dict[str, Any]:
         with lock:
-            together[0] += 1
-            most[0] = max(most[0], together[0])
+            running[0] += 1
+            peak[0] = max(peak[0], running[0])
         pair.wait(20)
         with lock:
-            together[0] -= 1
+            running[0] -= 1
         return {"score": np.zeros(len(_inputs["text"]), np.float32)}
 
     fake = FakeTransport().model("m", length)
     client = Client(transport=fake, splitting=Splitting(rows=10, parallel=2))
     client.regress("m", ["a"] * 75 + ["b"] * 5)
-    assert [sent.request.inputs["text"].tensor_shape.dim[0].size for sent in fake.requests] == [10] * 8
-    assert most[0] == 2
+    assert [call.request.inputs["text"].tensor_shape.dim[0].size for call in fake.requests] == [10] * 8
+    assert peak[0] == 2
 
 
 def test_a_failed_part_ends_the_call() -> None:
@@ -72,7 +72,7 @@ def test_one_version_answers_all_parts() -> None:
     fake = _Swapping(after=2).regressor("m", lambda _text: 1.0)
     client = Client(transport=fake, splitting=Splitting(rows=2, parallel=1))
     assert client.regress("m", list("abcdefgh")) == [2.0] * 8
-    assert [sent.request.model_spec.version.value for sent in fake.requests] == [0, 0, 0, 0, 2, 2]
+    assert [call.request.model_spec.version.value for call in fake.requests] == [0, 0, 0, 0, 2, 2]
 
 
 def test_predict_splits_when_told_to() -> None:

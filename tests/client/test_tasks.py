@@ -9,12 +9,12 @@ from tfapp.server import ModelServer
 
 
 @pytest.fixture
-def client(served: ModelServer) -> Client:
-    return Client(served.address)
+def client(model_server: ModelServer) -> Client:
+    return Client(model_server.address)
 
 
 @pytest.fixture
-def nowhere() -> Client:
+def offline_client() -> Client:
     """A client whose requests would be seen."""
     return Client(transport=FakeTransport())
 
@@ -50,8 +50,8 @@ def test_regress(client: Client) -> None:
 
 
 def test_answer(client: Client) -> None:
-    found = client.answer("answerer", [("ab", "éfgh"), ("", "x")])
-    assert found == [Answer("éf", 0, 2, 0.5), Answer("", 0, 0, 0.5)]
+    answers = client.answer("answerer", [("ab", "éfgh"), ("", "x")])
+    assert answers == [Answer("éf", 0, 2, 0.5), Answer("", 0, 0, 0.5)]
 
 
 def test_embed(client: Client) -> None:
@@ -60,26 +60,28 @@ def test_embed(client: Client) -> None:
     assert vectors.tolist() == [[0.0, 1.0], pytest.approx([0.5**0.5] * 2)]
 
 
-def test_no_rows_need_no_server(nowhere: Client) -> None:
-    assert nowhere.tag("m", []) == nowhere.rank("m", "q", []) == nowhere.score("m", []) == []
-    assert nowhere.regress("m", []) == nowhere.regress_pairs("m", []) == nowhere.answer("m", []) == []
-    assert nowhere.classify_pairs("m", []) == []
-    assert nowhere.embed("m", []).shape == (0, 0)
+def test_no_rows_need_no_server(offline_client: Client) -> None:
+    assert offline_client.tag("m", []) == offline_client.rank("m", "q", []) == offline_client.score("m", []) == []
+    assert (
+        offline_client.regress("m", []) == offline_client.regress_pairs("m", []) == offline_client.answer("m", []) == []
+    )
+    assert offline_client.classify_pairs("m", []) == []
+    assert offline_client.embed("m", []).shape == (0, 0)
 
 
-def test_wrong_rows_are_said(nowhere: Client) -> None:
+def test_wrong_rows_are_said(offline_client: Client) -> None:
     with pytest.raises(TypeError, match=r"texts must be a list of str, got one str; write \[text\]"):
-        nowhere.embed("m", "text")
+        offline_client.embed("m", "text")
     with pytest.raises(TypeError, match=r"pairs must hold \(query, candidate\) only, got str: 'ab'"):
-        nowhere.score("m", "ab")  # type: ignore[arg-type]
+        offline_client.score("m", "ab")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"pairs must hold \(question, context\) only, got str: 'ab'"):
-        nowhere.answer("m", ["ab"])  # type: ignore[list-item]
+        offline_client.answer("m", ["ab"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="pairs must hold str only, got NoneType"):
-        nowhere.classify_pairs("m", [("a", None)])  # type: ignore[list-item]
+        offline_client.classify_pairs("m", [("a", None)])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="query must be a str, got list"):
-        nowhere.rank("m", ["q"], ["a"])  # type: ignore[arg-type]
+        offline_client.rank("m", ["q"], ["a"])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="candidates must be a list of str"):
-        nowhere.rank("m", "q", "a")
+        offline_client.rank("m", "q", "a")
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,20 @@ from tests.terminal_codes import HOSTILE_TEXTS, obeyed
 
 @given(HOSTILE_TEXTS)
 def test_nothing_is_obeyed_and_the_rest_stays(text: str) -> None:
-    shown = printable(text)
-    assert not obeyed(shown)
-    shown.encode()
-    kept = [one for one in text if one not in obeyed(text)]
-    assert [one for one in shown if one != "\N{REPLACEMENT CHARACTER}"] == [
-        one for one in kept if one != "\N{REPLACEMENT CHARACTER}"
+    output = printable(text)
+    assert not obeyed(output)
+    output.encode()
+    harmless = [character for character in text if character not in obeyed(text)]
+    assert [character for character in output if character != "\N{REPLACEMENT CHARACTER}"] == [
+        character for character in harmless if character != "\N{REPLACEMENT CHARACTER}"
     ]
 
 
 @given(HOSTILE_TEXTS)
 def test_a_column_is_one_line(text: str) -> None:
-    shown = one_line(text)
-    assert not obeyed(shown)
-    assert not set("\t\n") & set(shown)
+    output = one_line(text)
+    assert not obeyed(output)
+    assert not set("\t\n") & set(output)
 
 
 @given(

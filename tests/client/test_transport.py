@@ -29,11 +29,11 @@ def test_wait_for_ready_waits_for_the_server(predict: Callable[..., Awaitable[An
 
 def test_a_deadline_without_a_connection_says_why_there_is_none(predict: Callable[..., Any]) -> None:
     # By default the retries take longer than this.
-    with pytest.raises(UnavailableError, match=r"no connection within the deadline: .*Connection refused") as caught:
+    with pytest.raises(UnavailableError, match=r"no connection within the deadline: .*Connection refused") as excinfo:
         predict("127.0.0.1:1", timeout=0.5)
-    assert isinstance(caught.value.__cause__, grpc.RpcError)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnavailableError, match="still connecting"):
-        predict(f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.5)
+    assert isinstance(excinfo.value.__cause__, grpc.RpcError)
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(UnavailableError, match="still connecting"):
+        predict(f"127.0.0.1:{listener.getsockname()[1]}", timeout=0.5)
 
 
 def test_a_deadline_with_a_connection_stays_one(predict: Callable[..., Any]) -> None:

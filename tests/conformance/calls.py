@@ -113,13 +113,13 @@ def config_text(*models: ModelConfig) -> str:
 @contextmanager
 def refused(code: str) -> Iterator[Callable[[], str]]:
     """Expects a gRPC status; gives a function that tells its text, once the block has ended."""
-    found: list[grpc.RpcError] = []
+    errors: list[grpc.RpcError] = []
     try:
-        yield lambda: str(found[0].details())
+        yield lambda: str(errors[0].details())
     except grpc.RpcError as error:
-        found.append(error)
-    assert found, f"expected {code}, and was answered"
-    assert found[0].code().name == code, found[0].details()
+        errors.append(error)
+    assert errors, f"expected {code}, and was answered"
+    assert errors[0].code().name == code, errors[0].details()
 
 
 def _server_config(models: Sequence[ModelConfig]) -> Any:

@@ -34,7 +34,7 @@ class ServerCommand:
             if word == "{flags}":
                 words += flags
             else:
-                words.append(_PLACEHOLDER.sub(lambda found: str(values[found[1]]), word))
+                words.append(_PLACEHOLDER.sub(lambda match: str(values[match[1]]), word))
         return words
 
 
@@ -48,12 +48,12 @@ def parse_command(text: str) -> ServerCommand:
         command = ServerCommand(tuple(shlex.split(text)))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
-    found = _PLACEHOLDER.findall(text)
-    unknown = [name for name in found if name not in _KNOWN]
+    names = _PLACEHOLDER.findall(text)
+    unknown = [name for name in names if name not in _KNOWN]
     if unknown:
-        known = ", ".join(f"{{{name}}}" for name in _KNOWN)
-        raise argparse.ArgumentTypeError(f"no placeholder {{{unknown[0]}}}; there are {known}")
-    missing = [name for name in _NEEDED if name not in found]
+        placeholders = ", ".join(f"{{{name}}}" for name in _KNOWN)
+        raise argparse.ArgumentTypeError(f"no placeholder {{{unknown[0]}}}; there are {placeholders}")
+    missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise argparse.ArgumentTypeError(f"{text!r} does not say where the {missing[0]} goes: {{{missing[0]}}}")
     if command.names("flags") and "{flags}" not in command.words:

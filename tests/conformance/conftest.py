@@ -38,18 +38,18 @@ def main(suite: Suite) -> Iterator[TestedServer]:
 
 
 @pytest.fixture(scope="module")
-def changed(suite: Suite, request: pytest.FixtureRequest) -> Iterator[TestedServer]:
-    """A server whose folders and configuration the tests of a file change; use `changing`."""
+def changeable_server(suite: Suite, request: pytest.FixtureRequest) -> Iterator[TestedServer]:
+    """A server whose folders and configuration the tests of a file change; use `reset_server`."""
     with servers.changing_server(suite, request.module.__name__).running() as server:
         yield server
 
 
 @pytest.fixture
-def changing(changed: TestedServer, suite: Suite) -> TestedServer:
+def reset_server(changeable_server: TestedServer, suite: Suite) -> TestedServer:
     """A server that a test may change, with its first configuration."""
     if "reload" not in suite.without:
-        changed.calls.reload(*changed.base)
-    return changed
+        changeable_server.calls.reload(*changeable_server.base)
+    return changeable_server
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def trusting(authority: trustme.CA) -> grpc.ChannelCredentials:
+def tls_credentials(authority: trustme.CA) -> grpc.ChannelCredentials:
     """Credentials of a client without a certificate."""
     return grpc.ssl_channel_credentials(authority.cert_pem.bytes())
 
@@ -81,13 +81,13 @@ def trusting(authority: trustme.CA) -> grpc.ChannelCredentials:
 @pytest.fixture(scope="session")
 def tls(suite: Suite, authority: trustme.CA) -> Iterator[TestedServer]:
     """A server that encrypts and asks for certificates, merges no requests and reads its configuration again."""
-    shown = servers.client_credentials(authority, authority)
-    with servers.tls_server(suite, authority).running(shown) as server:
+    credentials = servers.client_credentials(authority, authority)
+    with servers.tls_server(suite, authority).running(credentials) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def batching(suite: Suite, authority: trustme.CA) -> Iterator[servers.BatchingServer]:
+def batching_server(suite: Suite, authority: trustme.CA) -> Iterator[servers.BatchingServer]:
     """A server that merges requests, in one thread, and asks its clients for certificates."""
     with servers.batching_server(suite, authority) as server:
         yield server

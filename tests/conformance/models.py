@@ -45,8 +45,8 @@ class Faults(tf.Module):
     def out_of_range(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = iter(tf.data.Dataset.from_tensor_slices(text))
         for _ in range(3):
-            found = next(rows)
-        return {"text": found}
+            row = next(rows)
+        return {"text": row}
 
     @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="a"), tf.TensorSpec(None, tf.float32, name="b")])
     def unimplemented(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -94,12 +94,12 @@ class Models:
             folder: The version's folder.
             warm_up: PredictionLogs, its warm-up requests.
         """
-        aside = folder.parent.parent / f".{folder.parent.name}-{folder.name}"
-        shutil.copytree(self._templates[template], aside)
+        draft = folder.parent.parent / f".{folder.parent.name}-{folder.name}"
+        shutil.copytree(self._templates[template], draft)
         if warm_up:
-            write_warm_up(aside, *warm_up)
+            write_warm_up(draft, *warm_up)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        return aside.rename(folder)
+        return draft.rename(folder)
 
 
 def gate_log(gate: Path | str, model_input: str = "gate") -> Any:
@@ -120,13 +120,13 @@ def write_warm_up(folder: Path, *logs: Any) -> None:
 
 def _wait_for_file(name: tf.Tensor) -> None:
     tries = tf.constant(0)
-    found = tf.constant(False)
-    while not found:
+    exists = tf.constant(False)
+    while not exists:
         for _ in tf.data.Dataset.range(1).apply(testing.sleep(_PAUSE_MICROSECONDS)):
             tries += 1
         # It must differ from turn to turn, or the look might be moved out of the loop.
-        again = tf.strings.substr(name + tf.strings.as_string(tries), 0, tf.strings.length(name))
-        found = tf.size(tf.io.matching_files(again)) > 0
+        pattern = tf.strings.substr(name + tf.strings.as_string(tries), 0, tf.strings.length(name))
+        exists = tf.size(tf.io.matching_files(pattern)) > 0
 
 
 def _write(module: tf.Module, models: Path, name: str, default: str) -> Path:

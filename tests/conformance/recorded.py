@@ -33,8 +33,8 @@ _HEADS: Final = {
 
 def recorded_cases() -> list[dict[str, Any]]:
     """All cases, in the order in which they were recorded."""
-    found: list[dict[str, Any]] = json.loads((Path(__file__).parent / "recorded.json").read_text(encoding="utf-8"))
-    return found
+    cases: list[dict[str, Any]] = json.loads((Path(__file__).parent / "recorded.json").read_text(encoding="utf-8"))
+    return cases
 
 
 def parameters(cases: list[dict[str, Any]]) -> list[Any]:
@@ -53,8 +53,8 @@ def check_grpc(case: dict[str, Any], channel: grpc.Channel, models: Path) -> Non
     code, message, answer = _outcome(CALLS[case["method"]].on(channel), request_of(case, models))
     assert (code, _own(case, message)) == (case["code"], _own(case, case.get("message", "")))
     if "answer" in case:
-        found = json_format.MessageToDict(answer, preserving_proto_field_name=True)
-        assert _comparable(found) == _comparable(case["answer"])
+        actual = json_format.MessageToDict(answer, preserving_proto_field_name=True)
+        assert _comparable(actual) == _comparable(case["answer"])
 
 
 def check_rest(case: dict[str, Any], reply: RestResponse) -> None:
@@ -63,12 +63,12 @@ def check_rest(case: dict[str, Any], reply: RestResponse) -> None:
     assert reply.content_type == case["type"]
     if case["type"] != "application/json" or case["answer"].endswith("..."):
         return
-    expected, found = json.loads(case["answer"]), reply.json()
+    expected, actual = json.loads(case["answer"]), reply.json()
     if "error" in expected:
-        assert set(found) == {"error"}
-        assert _joined(_own(case, found["error"])) == _joined(_own(case, expected["error"]))
+        assert set(actual) == {"error"}
+        assert _joined(_own(case, actual["error"])) == _joined(_own(case, expected["error"]))
     else:
-        assert _comparable(found) == _comparable(expected)
+        assert _comparable(actual) == _comparable(expected)
 
 
 def _outcome(call: Any, request: Any) -> tuple[str, str, Any]:

@@ -53,7 +53,7 @@ def ask(port: int, verb: str, path: str, body: Any = None, headers: Mapping[str,
     try:
         connection.request(verb, path, data.encode() if isinstance(data, str) else data, dict(headers or {}))
         answer = connection.getresponse()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        return RestResponse(answer.status, found, answer.read())
+        answer_headers = {name.lower(): value for name, value in answer.getheaders()}
+        return RestResponse(answer.status, answer_headers, answer.read())
     finally:
         connection.close()

@@ -136,16 +136,16 @@ def batching_server(suite: Suite, authority: trustme.CA) -> Iterator[BatchingSer
     )
     try:
         server.launch()
-        opened = False
+        is_open = False
         if "warm-up" not in suite.without:
             server.wait_for(gate.with_name("start.entered").exists)
-            opened = server.is_open()
+            is_open = server.is_open()
         gate.touch()
         server.wait_until_open()
         server.calls = server.connect(
             None if "tls" in suite.without else grpc.ssl_channel_credentials(authority.cert_pem.bytes())
         )
-        yield BatchingServer(server, opened)
+        yield BatchingServer(server, is_open)
     finally:
         server.stop()
 
@@ -174,9 +174,9 @@ def client_credentials(authority: trustme.CA, signer: trustme.CA) -> grpc.Channe
         authority: Whose server it trusts.
         signer: Who signed its certificate.
     """
-    own = signer.issue_cert("client")
-    chain = b"".join(blob.bytes() for blob in own.cert_chain_pems)
-    return grpc.ssl_channel_credentials(authority.cert_pem.bytes(), own.private_key_pem.bytes(), chain)
+    certificate = signer.issue_cert("client")
+    chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+    return grpc.ssl_channel_credentials(authority.cert_pem.bytes(), certificate.private_key_pem.bytes(), chain)
 
 
 def _plain(models: Path, name: str) -> ModelConfig:
@@ -199,11 +199,11 @@ def _policies(suite: Suite, models: Path) -> list[ModelConfig]:
     return [*(model_config(name, models / name, policy) for name, policy in policies.items()), _plain(models, "names")]
 
 
-def _ssl_config(folder: Path, authority: trustme.CA, more: str = "") -> Path:
-    own = authority.issue_cert("127.0.0.1", "localhost")
-    chain = "".join(blob.bytes().decode() for blob in own.cert_chain_pems)
+def _ssl_config(folder: Path, authority: trustme.CA, options: str = "") -> Path:
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    chain = "".join(blob.bytes().decode() for blob in certificate.cert_chain_pems)
     file = folder / "ssl.config"
-    file.write_text(f"server_key: {_quoted(own.private_key_pem)} server_cert: {json.dumps(chain)} {more}")
+    file.write_text(f"server_key: {_quoted(certificate.private_key_pem)} server_cert: {json.dumps(chain)} {options}")
     return file
 
 

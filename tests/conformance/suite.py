@@ -111,9 +111,9 @@ class Suite:
 
     def folder(self, name: str) -> Path:
         """A folder for one server; its models go into `models` in it."""
-        made = self._folder / name
-        (made / "models").mkdir(parents=True, exist_ok=True)
-        return made
+        folder = self._folder / name
+        (folder / "models").mkdir(parents=True, exist_ok=True)
+        return folder
 
     def scratch(self) -> Path:
         """A new folder in which the servers can read and write."""
@@ -121,5 +121,5 @@ class Suite:
 
     def server(self, name: str, base: Collection[ModelConfig], **flags: object) -> TestedServer:
         """Makes a server, not started; flags that belong to a capability it lacks are left out."""
-        known = {flag: value for flag, value in flags.items() if _NEEDED.get(flag) not in self.without}
-        return TestedServer(self._command, self.folder(name), base, known)
+        supported = {flag: value for flag, value in flags.items() if _NEEDED.get(flag) not in self.without}
+        return TestedServer(self._command, self.folder(name), base, supported)

@@ -25,9 +25,9 @@ _TIME_IS_UP = "Run() timeout exceeded while waiting in batching queue"
 
 
 @pytest.fixture
-def busy(batching: BatchingServer, gate: Path) -> Busy:
+def busy_server(batching_server: BatchingServer, gate: Path) -> Busy:
     """The server, its only thread held until `open` is called."""
-    return Busy(batching.tested, gate)
+    return Busy(batching_server.tested, gate)
 
 
 class Busy:
@@ -62,67 +62,67 @@ class Busy:
 
 
 @pytest.mark.needs("batching-errors")
-def test_a_full_queue_refuses_and_what_waits_runs_together(busy: Busy) -> None:
-    calls = busy.fill()
-    busy.open()
+def test_a_full_queue_refuses_and_what_waits_runs_together(busy_server: Busy) -> None:
+    calls = busy_server.fill()
+    busy_server.open()
     rows = [codec.decode(call.result().outputs["rows"]).tolist() for call in calls if call.exception() is None]
     refusals = [call for call in calls if call.exception() is not None]
     assert {call.code() for call in refusals} == {grpc.StatusCode.UNAVAILABLE}
     assert all(_FULL.fullmatch(call.details()) for call in refusals)
-    assert busy.first.result()
+    assert busy_server.first.result()
     # As many as fill the largest batch had to wait; nothing larger ran.
     assert rows.count([BATCH_ROWS]) >= BATCH_ROWS
     assert max(rows) == [BATCH_ROWS]
 
 
 @pytest.mark.needs("batching-errors", "rest")
-def test_a_full_queue_is_a_503(busy: Busy) -> None:
-    calls = busy.fill()
-    reply = _predict(busy.server, "")
+def test_a_full_queue_is_a_503(busy_server: Busy) -> None:
+    calls = busy_server.fill()
+    reply = _predict(busy_server.server, "")
     assert reply.status == 503
     assert _FULL.fullmatch(reply.json()["error"])
-    busy.open()
+    busy_server.open()
     assert all(call.code() in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE) for call in calls)
 
 
 @pytest.mark.needs("batching-errors", "rest")
-def test_whose_time_is_up_in_the_queue_is_told_by_rest(busy: Busy) -> None:
+def test_whose_time_is_up_in_the_queue_is_told_by_rest(busy_server: Busy) -> None:
     """Over gRPC a call ends at its deadline on both sides; over REST its caller still listens."""
     with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(_predict, busy.server, "")
+        reply = pool.submit(_predict, busy_server.server, "")
         # Whoever answers only when the thread is free again finds the time up by then.
         wait([reply], 3 * REST_SECONDS)
-        busy.open()
+        busy_server.open()
         assert (reply.result().status, reply.result().json()) == (429, {"error": _TIME_IS_UP})
 
 
 @pytest.mark.needs("rest")
-def test_whose_time_is_up_while_it_runs_is_told_by_rest(batching: BatchingServer, gate: Path) -> None:
+def test_whose_time_is_up_while_it_runs_is_told_by_rest(batching_server: BatchingServer, gate: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(_predict, batching.tested, str(gate))
-        batching.tested.wait_for(gate.with_name("gate.entered").exists)
+        reply = pool.submit(_predict, batching_server.tested, str(gate))
+        batching_server.tested.wait_for(gate.with_name("gate.entered").exists)
         wait([reply], 3 * REST_SECONDS)
         gate.touch()
         assert reply.result().status == 504, reply.result().text
 
 
 @pytest.mark.needs("batching-errors")
-def test_whose_time_is_up_in_the_queue_is_not_run(busy: Busy, scratch: Path) -> None:
-    late = busy.server.calls.start("gate", {"gate": [str(scratch / "late")]}, timeout=0.5)
+def test_whose_time_is_up_in_the_queue_is_not_run(busy_server: Busy, scratch: Path) -> None:
+    call = busy_server.server.calls.start("gate", {"gate": [str(scratch / "late")]}, timeout=0.5)
     # At its deadline a call ends on both sides; what comes first is chance.
-    assert late.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
-    if late.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        assert late.details() == _TIME_IS_UP
+    assert call.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        assert call.details() == _TIME_IS_UP
     (scratch / "late").touch()
-    busy.open()
-    assert busy.first.result()
+    busy_server.open()
+    assert busy_server.first.result()
     # Behind it in the queue.
-    assert busy.server.calls.outputs("gate", {"gate": [""]})["gate"] == [b""]
+    assert busy_server.server.calls.outputs("gate", {"gate": [""]})["gate"] == [b""]
     assert not (scratch / "late.entered").exists()
 
 
-def test_a_batch_is_filled_up_to_an_allowed_size(batching: BatchingServer) -> None:
-    answers = [batching.tested.calls.outputs("gate", {"gate": [""] * rows}) for rows in (1, 2, 3, 4)]
+def test_a_batch_is_filled_up_to_an_allowed_size(batching_server: BatchingServer) -> None:
+    answers = [batching_server.tested.calls.outputs("gate", {"gate": [""] * rows}) for rows in (1, 2, 3, 4)]
     assert [answer["rows"] for answer in answers] == [[2], [2] * 2, [4] * 3, [4] * 4]
     assert [len(answer["gate"]) for answer in answers] == [1, 2, 3, 4]
 

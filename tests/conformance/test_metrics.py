@@ -32,20 +32,20 @@ def _page(server: TestedServer) -> RestResponse:
 def _lines(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
     """Values by the metric's name and its labels, in the order of the page."""
     # Names that callers chose may hold what Python takes for an end of a line, and the format does not.
-    found = [_LINE.match(line) for line in text.split("\n") if line and not line.startswith("#")]
-    assert all(found)
+    matches = [_LINE.match(line) for line in text.split("\n") if line and not line.startswith("#")]
+    assert all(matches)
     return {
         (line["name"], tuple(f"{key}={value}" for key, value in _LABEL.findall(line["labels"] or ""))): float(
             line["value"]
         )
-        for line in found
+        for line in matches
         if line
     }
 
 
 def _value(server: TestedServer, name: str, **labels: str) -> float:
-    wanted = tuple(f"{key}={value}" for key, value in labels.items())
-    return _lines(_page(server).text).get((name, wanted), 0.0)
+    key_values = tuple(f"{key}={value}" for key, value in labels.items())
+    return _lines(_page(server).text).get((name, key_values), 0.0)
 
 
 def test_as_recorded(main: TestedServer) -> None:
@@ -54,13 +54,13 @@ def test_as_recorded(main: TestedServer) -> None:
     page = _page(main)
     assert (page.status, page.content_type) == (_RECORDED["http"], _RECORDED["type"])
     kinds = dict(line.split()[2:4] for line in page.text.split("\n") if line.startswith("# TYPE"))
-    recorded = dict(line.split() for line in _RECORDED["names"])
-    assert kinds.items() >= {name: recorded[name] for name in _NAMES}.items()
-    assert {name: recorded[name] for name in kinds.keys() & recorded.keys()}.items() <= kinds.items()
+    kinds_by_name = dict(line.split() for line in _RECORDED["names"])
+    assert kinds.items() >= {name: kinds_by_name[name] for name in _NAMES}.items()
+    assert {name: kinds_by_name[name] for name in kinds.keys() & kinds_by_name.keys()}.items() <= kinds.items()
     # The recorded labels, in their order, which some read by place.
-    labels = {(name, _keys(found)) for name, found in _lines(page.text)}
-    for name, found in _lines("\n".join(line for line in _RECORDED["lines"] if not line.startswith("#"))):
-        assert (name, _keys(found)) in labels
+    labels = {(name, _keys(labels)) for name, labels in _lines(page.text)}
+    for name, pairs in _lines("\n".join(line for line in _RECORDED["lines"] if not line.startswith("#"))):
+        assert (name, _keys(pairs)) in labels
 
 
 def _keys(labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,10 +69,10 @@ def _keys(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 def test_requests_are_counted_by_model_and_status(main: TestedServer) -> None:
     def counts() -> list[float]:
-        found = [("numbers", "OK"), ("numbers", "INVALID_ARGUMENT"), ("unheard", "NOT_FOUND")]
-        return [_value(main, _COUNT, model_name=model, status=status) for model, status in found]
+        pairs = [("numbers", "OK"), ("numbers", "INVALID_ARGUMENT"), ("unheard", "NOT_FOUND")]
+        return [_value(main, _COUNT, model_name=model, status=status) for model, status in pairs]
 
-    before = counts()
+    old_counts = counts()
     for _ in range(3):
         main.calls.predict("numbers", {"x": [1.0]})
     for _ in range(2):
@@ -80,7 +80,7 @@ def test_requests_are_counted_by_model_and_status(main: TestedServer) -> None:
             main.calls.predict("numbers", {"z": [1.0]})
     with refused("NOT_FOUND"):
         main.calls.predict("unheard", {"x": [1.0]})
-    main.wait_for(lambda: [now - then for now, then in zip(counts(), before, strict=True)] == [3, 2, 1])
+    main.wait_for(lambda: [new - old for new, old in zip(counts(), old_counts, strict=True)] == [3, 2, 1])
 
 
 def test_latency_is_in_microseconds(main: TestedServer, gate: Path) -> None:
@@ -93,11 +93,11 @@ def test_latency_is_in_microseconds(main: TestedServer, gate: Path) -> None:
     began = time.perf_counter()
     call = main.calls.start("gate", {"gate": [str(gate)]})
     main.wait_for(gate.with_name("gate.entered").exists)
-    entered = time.perf_counter()
+    start = time.perf_counter()
     assert _page(main).status == 200
-    held = time.perf_counter() - entered
+    seconds = time.perf_counter() - start
     gate.touch()
     assert call.result()
-    seen = time.perf_counter() - began
+    elapsed = time.perf_counter() - began
     main.wait_for(lambda: spent("count") == count + 1)
-    assert held * 1e6 <= spent("sum") - total <= seen * 1e6
+    assert seconds * 1e6 <= spent("sum") - total <= elapsed * 1e6

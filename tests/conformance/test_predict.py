@@ -23,7 +23,7 @@ _X = np.array([1, 2], np.float32)
 
 
 @pytest.mark.parametrize(
-    ("asked", "version", "signature"),
+    ("options", "version", "signature"),
     [
         ({}, 3, "serving_default"),
         ({"version": 2}, 2, "serving_default"),
@@ -33,9 +33,9 @@ _X = np.array([1, 2], np.float32)
     ids=["latest", "version", "label", "signature"],
 )
 def test_an_answer_names_version_and_signature(
-    main: TestedServer, asked: dict[str, Any], version: int, signature: str
+    main: TestedServer, options: dict[str, Any], version: int, signature: str
 ) -> None:
-    spec = main.calls.predict("numbers", {"x": _X}, **asked).model_spec
+    spec = main.calls.predict("numbers", {"x": _X}, **options).model_spec
     assert (spec.name, spec.version.value, spec.signature_name) == ("numbers", version, signature)
     assert spec.version_label == ""
 
@@ -68,8 +68,8 @@ def test_the_last_value_fills_a_tensor_up(main: TestedServer) -> None:
 
 def test_output_filter_chooses(main: TestedServer) -> None:
     assert set(main.calls.outputs("words", {"text": ["a"]})) == {"upper", "length", "raw_bytes"}
-    chosen = main.calls.outputs("words", {"text": ["a"]}, outputs=["length", "upper"])
-    assert chosen == {"length": [1], "upper": [b"A"]}
+    outputs = main.calls.outputs("words", {"text": ["a"]}, outputs=["length", "upper"])
+    assert outputs == {"length": [1], "upper": [b"A"]}
 
 
 def test_a_long_error_is_cut(main: TestedServer) -> None:
@@ -125,8 +125,8 @@ def test_a_unix_socket(main: TestedServer) -> None:
 
 @pytest.mark.needs("exclusive-port")
 def test_nobody_can_share_the_port(main: TestedServer) -> None:
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        with pytest.raises(OSError, match="in use") as caught:
-            other.bind(("127.0.0.1", main.port))
-    assert caught.value.errno == errno.EADDRINUSE
+    with socket.socket() as second_socket:
+        second_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with pytest.raises(OSError, match="in use") as excinfo:
+            second_socket.bind(("127.0.0.1", main.port))
+    assert excinfo.value.errno == errno.EADDRINUSE

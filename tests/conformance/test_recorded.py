@@ -38,33 +38,33 @@ def test_rest(main: TestedServer, case: dict[str, Any]) -> None:
 
 @pytest.mark.needs("reload")
 @pytest.mark.parametrize("case", parameters([case for name, case in _RELOADS.items() if name not in _TIMED]))
-def test_reload(changing: TestedServer, case: dict[str, Any]) -> None:
-    check_grpc(case, changing.calls.channel, changing.models)
-    assert changing.calls.available("numbers") == {2, 3}
-    assert changing.calls.available("words") == {1}
+def test_reload(reset_server: TestedServer, case: dict[str, Any]) -> None:
+    check_grpc(case, reset_server.calls.channel, reset_server.models)
+    assert reset_server.calls.available("numbers") == {2, 3}
+    assert reset_server.calls.available("words") == {1}
 
 
 @pytest.mark.needs("reload")
-def test_reload_takes_a_model_away_and_back(changing: TestedServer) -> None:
-    channel = changing.calls.channel
+def test_reload_takes_a_model_away_and_back(reset_server: TestedServer) -> None:
+    channel = reset_server.calls.channel
 
     def answers(name: str, like: str) -> None:
         case = {**_RELOADS[name], **{key: _RELOADS[like].get(key) for key in ("code", "message", "answer")}}
-        check_grpc({key: value for key, value in case.items() if value is not None}, channel, changing.models)
+        check_grpc({key: value for key, value in case.items() if value is not None}, channel, reset_server.models)
 
     answers("reload, words gone", like="reload, words gone")
-    changing.wait_for(lambda: changing.calls.states("words").get(1, "END") == "END")
+    reset_server.wait_for(lambda: reset_server.calls.states("words").get(1, "END") == "END")
     answers("predict, model taken away", like="predict, model back")
     try:
         answers("reload, words back", like="reload, words gone")
     except AssertionError:
         # The recorded one: the server took the old version's end for the new one's.
         answers("reload, words back", like="reload, words back")
-    changing.wait_until_available("words", 1)
+    reset_server.wait_until_available("words", 1)
     answers("predict, model back", like="predict, model taken away")
 
 
 def test_no_case_is_left_out() -> None:
-    counted = [*_GRPC, *_REST, *_CASES[_FIRST_RELOAD:]]
-    left = [case["case"] for case in _CASES if case not in counted]
-    assert (len(_CASES), left) == (100, ["REST metrics"])
+    cases = [*_GRPC, *_REST, *_CASES[_FIRST_RELOAD:]]
+    rest = [case["case"] for case in _CASES if case not in cases]
+    assert (len(_CASES), rest) == (100, ["REST metrics"])

@@ -37,8 +37,8 @@ class Release:
 
     def write(self, **labels: int) -> list[Any]:
         """Writes the file as somebody does by hand: without a policy; gives what is in it."""
-        others = [model for model in self.server.base if model["name"] != "numbers"]
-        models = [*others, model_config("numbers", self.server.models / "numbers", **labels)]
+        other_models = [model for model in self.server.base if model["name"] != "numbers"]
+        models = [*other_models, model_config("numbers", self.server.models / "numbers", **labels)]
         self._config.write_text(config_text(*models))
         return models
 
@@ -60,8 +60,8 @@ class Release:
 
 
 @pytest.fixture
-def release(changing: TestedServer, scratch: Path) -> Release:
-    return Release(changing, scratch / "models.config")
+def release(reset_server: TestedServer, scratch: Path) -> Release:
+    return Release(reset_server, scratch / "models.config")
 
 
 def test_the_first_label_interrupts_nobody(release: Release) -> None:

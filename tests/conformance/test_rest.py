@@ -28,19 +28,21 @@ def _predict(server: TestedServer, model: str, body: Any, **headers: str) -> Any
 def test_metadata_has_the_signatures(main: TestedServer) -> None:
     reply = ask(main.rest_port, "GET", "/v1/models/numbers/versions/2/metadata")
     assert reply.status == 200
-    found = reply.json()
-    assert found["model_spec"] == {"name": "numbers", "version": "2", "signature_name": ""}
-    signatures = found["metadata"]["signature_def"]["signature_def"]
+    metadata = reply.json()
+    assert metadata["model_spec"] == {"name": "numbers", "version": "2", "signature_name": ""}
+    signatures = metadata["metadata"]["signature_def"]["signature_def"]
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "numbers"
     answer = main.calls.prediction.GetModelMetadata(request, timeout=60)
-    told = get_model_metadata_pb2.SignatureDefMap.FromString(answer.metadata["signature_def"].value).signature_def
+    definitions = get_model_metadata_pb2.SignatureDefMap.FromString(
+        answer.metadata["signature_def"].value
+    ).signature_def
     assert {key: _kinds(item["inputs"]) for key, item in signatures.items()} == {
         key: {alias: types_pb2.DataType.Name(info.dtype) for alias, info in item.inputs.items()}
-        for key, item in told.items()
+        for key, item in definitions.items()
     }
     assert {key: item["method_name"] for key, item in signatures.items()} == {
-        key: item.method_name for key, item in told.items()
+        key: item.method_name for key, item in definitions.items()
     }
 
 
@@ -80,14 +82,14 @@ def test_versions_and_labels_in_the_path(main: TestedServer) -> None:
 
 def test_gzip_goes_in_and_may_come_out(main: TestedServer) -> None:
     body = gzip.compress(json.dumps({"instances": [1.0] * 2000}).encode())
-    asked = _predict(main, "numbers", body, **{"Content-Encoding": "gzip", "Accept-Encoding": "gzip"})
-    plain = _predict(main, "numbers", body, **{"Content-Encoding": "gzip"})
-    assert (asked.status, plain.status) == (200, 200)
-    assert "content-encoding" not in plain.headers
-    assert len(plain.json()["predictions"]) == 2000
+    answer = _predict(main, "numbers", body, **{"Content-Encoding": "gzip", "Accept-Encoding": "gzip"})
+    plain_answer = _predict(main, "numbers", body, **{"Content-Encoding": "gzip"})
+    assert (answer.status, plain_answer.status) == (200, 200)
+    assert "content-encoding" not in plain_answer.headers
+    assert len(plain_answer.json()["predictions"]) == 2000
     # A server may compress for whoever asks, and need not.
-    compressed = asked.headers.get("content-encoding") == "gzip"
-    assert (gzip.decompress(asked.body) if compressed else asked.body) == plain.body
+    compressed = answer.headers.get("content-encoding") == "gzip"
+    assert (gzip.decompress(answer.body) if compressed else answer.body) == plain_answer.body
 
 
 def test_a_byte_that_is_not_utf8_comes_out_raw_or_replaced(main: TestedServer) -> None:

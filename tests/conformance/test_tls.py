@@ -17,15 +17,15 @@ def _upper(server: TestedServer, model: str, credentials: grpc.ChannelCredential
     return server.connect(credentials).outputs(model, {"text": ["a"]})["upper"]
 
 
-def test_tls(batching: BatchingServer, trusting: grpc.ChannelCredentials) -> None:
-    assert _upper(batching.tested, "once", trusting) == [b"A"]
-    for wrong in (None, grpc.ssl_channel_credentials(trustme.CA().cert_pem.bytes())):
+def test_tls(batching_server: BatchingServer, tls_credentials: grpc.ChannelCredentials) -> None:
+    assert _upper(batching_server.tested, "once", tls_credentials) == [b"A"]
+    for credentials in (None, grpc.ssl_channel_credentials(trustme.CA().cert_pem.bytes())):
         with refused("UNAVAILABLE"):
-            _upper(batching.tested, "once", wrong)
+            _upper(batching_server.tested, "once", credentials)
 
 
-def test_mutual_tls(tls: TestedServer, authority: trustme.CA, trusting: grpc.ChannelCredentials) -> None:
+def test_mutual_tls(tls: TestedServer, authority: trustme.CA, tls_credentials: grpc.ChannelCredentials) -> None:
     assert _upper(tls, "words", client_credentials(authority, authority)) == [b"A"]
-    for wrong in (None, trusting, client_credentials(authority, trustme.CA())):
+    for credentials in (None, tls_credentials, client_credentials(authority, trustme.CA())):
         with refused("UNAVAILABLE"):
-            _upper(tls, "words", wrong)
+            _upper(tls, "words", credentials)

@@ -39,23 +39,25 @@ def polled(main: TestedServer, suite: Suite) -> None:
 
 
 @pytest.mark.needs("folder-polling")
-def test_zero_seconds_between_looks_mean_one_look(main: TestedServer, batching: BatchingServer, suite: Suite) -> None:
-    suite.models.publish("words", batching.tested.models / "once" / "2")
+def test_zero_seconds_between_looks_mean_one_look(
+    main: TestedServer, batching_server: BatchingServer, suite: Suite
+) -> None:
+    suite.models.publish("words", batching_server.tested.models / "once" / "2")
     polled(main, suite)
-    assert batching.tested.calls.states("once") == {1: "AVAILABLE"}
+    assert batching_server.tested.calls.states("once") == {1: "AVAILABLE"}
 
 
 @pytest.mark.needs("warm-up")
-def test_the_port_opens_after_the_first_load(batching: BatchingServer) -> None:
-    assert not batching.was_open_while_loading
+def test_the_port_opens_after_the_first_load(batching_server: BatchingServer) -> None:
+    assert not batching_server.was_open_while_loading
 
 
 @pytest.mark.needs("folder-polling", "warm-up")
-def test_a_new_version_is_ready_before_the_old_one_goes(changing: TestedServer, suite: Suite, gate: Path) -> None:
-    calls, folder = changing.calls, changing.next_version("gated")
+def test_a_new_version_is_ready_before_the_old_one_goes(reset_server: TestedServer, suite: Suite, gate: Path) -> None:
+    calls, folder = reset_server.calls, reset_server.next_version("gated")
     new = int(folder.name)
     suite.models.publish("gate", folder, gate_log(gate))
-    changing.wait_for(gate.with_name("gate.entered").exists)
+    reset_server.wait_for(gate.with_name("gate.entered").exists)
     assert calls.states("gated")[new] == "LOADING"
     assert calls.available("gated") == {new - 1}
     assert calls.predict("gated", {"gate": [""]}).model_spec.version.value == new - 1
@@ -66,7 +68,7 @@ def test_a_new_version_is_ready_before_the_old_one_goes(changing: TestedServer, 
         assert "AVAILABLE" in states.values()
         return states[new] == "AVAILABLE" and states.get(new - 1, "END") == "END"
 
-    changing.wait_for(taken_over)
+    reset_server.wait_for(taken_over)
     assert calls.predict("gated", {"gate": [""]}).model_spec.version.value == new
     with refused("NOT_FOUND") as text:
         calls.predict("gated", {"gate": [""]}, version=new - 1)
@@ -74,35 +76,35 @@ def test_a_new_version_is_ready_before_the_old_one_goes(changing: TestedServer, 
 
 
 @pytest.mark.needs("folder-polling")
-def test_who_asked_the_old_version_is_answered_by_it(changing: TestedServer, suite: Suite, gate: Path) -> None:
-    folder = changing.next_version("gated")
+def test_who_asked_the_old_version_is_answered_by_it(reset_server: TestedServer, suite: Suite, gate: Path) -> None:
+    folder = reset_server.next_version("gated")
     new = int(folder.name)
-    first = changing.calls.start("gated", {"gate": [str(gate)]})
-    changing.wait_for(gate.with_name("gate.entered").exists)
+    first = reset_server.calls.start("gated", {"gate": [str(gate)]})
+    reset_server.wait_for(gate.with_name("gate.entered").exists)
     suite.models.publish("gate", folder)
     # Not by the status: TensorFlow Serving's changes only once the old version is let go.
-    changing.wait_for(lambda: changing.calls.predict("gated", {"gate": [""]}).model_spec.version.value == new)
+    reset_server.wait_for(lambda: reset_server.calls.predict("gated", {"gate": [""]}).model_spec.version.value == new)
     gate.touch()
     assert first.result().model_spec.version.value == new - 1
-    changing.wait_for(lambda: changing.calls.states("gated").get(new - 1, "END") == "END")
+    reset_server.wait_for(lambda: reset_server.calls.states("gated").get(new - 1, "END") == "END")
 
 
 @pytest.mark.needs("folder-polling")
-def test_a_missing_base_path_unloads_nothing(changing: TestedServer, main: TestedServer, suite: Suite) -> None:
-    base = changing.models / "missing"
-    aside = base.rename(base.with_name(".aside"))
+def test_a_missing_base_path_unloads_nothing(reset_server: TestedServer, main: TestedServer, suite: Suite) -> None:
+    base = reset_server.models / "missing"
+    moved_path = base.rename(base.with_name(".aside"))
     try:
         polled(main, suite)
-        assert changing.calls.states("missing") == {1: "AVAILABLE"}
-        assert changing.calls.predict("missing", {"text": ["a"]}).model_spec.version.value == 1
+        assert reset_server.calls.states("missing") == {1: "AVAILABLE"}
+        assert reset_server.calls.predict("missing", {"text": ["a"]}).model_spec.version.value == 1
     finally:
-        aside.rename(base)
+        moved_path.rename(base)
 
 
 @pytest.mark.needs("folder-polling")
-def test_an_empty_base_path_unloads_everything(changing: TestedServer) -> None:
-    shutil.rmtree(changing.models / "emptied" / "1")
-    changing.wait_for(lambda: changing.calls.states("emptied").get(1, "END") == "END")
+def test_an_empty_base_path_unloads_everything(reset_server: TestedServer) -> None:
+    shutil.rmtree(reset_server.models / "emptied" / "1")
+    reset_server.wait_for(lambda: reset_server.calls.states("emptied").get(1, "END") == "END")
     with refused("NOT_FOUND") as text:
-        changing.calls.predict("emptied", {"text": ["a"]})
+        reset_server.calls.predict("emptied", {"text": ["a"]})
     assert text() == "Servable not found for request: Latest(emptied)"

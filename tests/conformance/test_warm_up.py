@@ -79,13 +79,13 @@ def _publish_next(server: TestedServer, suite: Suite, model: str, template: str,
 
 @pytest.mark.parametrize(("log", "signature"), _KINDS, ids=["predict", "classify", "regress", "multi inference"])
 def test_one_request_that_fails_fails_the_load(
-    changing: TestedServer, suite: Suite, log: Callable[[str], Any], signature: str
+    reset_server: TestedServer, suite: Suite, log: Callable[[str], Any], signature: str
 ) -> None:
-    folder = changing.next_version("warmed")
+    folder = reset_server.next_version("warmed")
     suite.models.publish("numbers 1", folder, *(make(right) for make, right in _KINDS), log("nope"))
-    assert "nope" in _reason(changing, folder)
+    assert "nope" in _reason(reset_server, folder)
     # Those of all kinds that are right do no harm.
-    _publish_next(changing, suite, "warmed", "numbers 1", *(make(right) for make, right in _KINDS))
+    _publish_next(reset_server, suite, "warmed", "numbers 1", *(make(right) for make, right in _KINDS))
 
 
 def test_more_than_a_thousand_requests_fail_the_load(main: TestedServer, suite: Suite) -> None:
@@ -95,12 +95,12 @@ def test_more_than_a_thousand_requests_fail_the_load(main: TestedServer, suite: 
 
 
 @pytest.mark.needs("load-retries")
-def test_a_load_that_fails_is_tried_five_times_more(changing: TestedServer, suite: Suite, scratch: Path) -> None:
+def test_a_load_that_fails_is_tried_five_times_more(reset_server: TestedServer, suite: Suite, scratch: Path) -> None:
     notes = scratch / "notes"
     notes.mkdir()
-    folder = changing.next_version("noted")
+    folder = reset_server.next_version("noted")
     suite.models.publish("attempts", folder, gate_log(notes, "folder"), gate_log(notes, "wrong"))
-    _reason(changing, folder)
+    _reason(reset_server, folder)
     # A version that loads, for a reload of the configuration waits for one.
-    _publish_next(changing, suite, "noted", "attempts", gate_log(scratch, "folder"))
+    _publish_next(reset_server, suite, "noted", "attempts", gate_log(scratch, "folder"))
     assert len(list(notes.iterdir())) == _LOADS

@@ -31,8 +31,8 @@ def compiled(function: Callable[[tf.RaggedTensor], tf.Tensor]) -> Callable[[tf.R
 def pair(request: pytest.FixtureRequest, toy_preset: Path) -> tuple[BertModel, Any, Any]:
     """A model, its logits, and those of its encoder, in small sub-batches."""
     model = build(toy_preset, request.param)
-    packed = model.with_inference(PackedEncoder(model, tokens=70))
-    return model, compiled(model.logits), compiled(packed.logits)
+    packed_model = model.with_inference(PackedEncoder(model, tokens=70))
+    return model, compiled(model.logits), compiled(packed_model.logits)
 
 
 def real_part(logits: np.ndarray, length: int) -> np.ndarray:
@@ -46,27 +46,27 @@ LENGTHS = st.lists(st.one_of(st.integers(2, 6), st.integers(2, LENGTH)), max_siz
 @settings(max_examples=10)
 @given(lengths=LENGTHS, seed=st.integers(0, 99))
 def test_it_computes_what_the_network_computes(pair: tuple[BertModel, Any, Any], lengths: list[int], seed: int) -> None:
-    model, plain, packed = pair
+    model, plain_logits, packed_logits = pair
     ids = rows_of(model, lengths, seed)
-    expected, got = plain(ids).numpy(), packed(ids).numpy()
+    expected, actual = plain_logits(ids).numpy(), packed_logits(ids).numpy()
     if expected.ndim == 3:
         # Behind a row there is nothing to compare.
         real = np.arange(expected.shape[1]) < np.array(lengths, int)[:, None]
-        expected, got = expected[real], got[real[:, : got.shape[1]]]
-    assert got.shape == expected.shape
-    np.testing.assert_allclose(got, expected, atol=1e-4)
+        expected, actual = expected[real], actual[real[:, : actual.shape[1]]]
+    assert actual.shape == expected.shape
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     "lengths", [[], [2], [5], [13], [37], [LENGTH], [2] * 300, [LENGTH, 2], [3] * 40 + [LENGTH] * 20]
 )
 def test_no_row_one_row_and_many(pair: tuple[BertModel, Any, Any], lengths: list[int]) -> None:
-    model, plain, packed = pair
+    model, plain_logits, packed_logits = pair
     ids = rows_of(model, lengths, 1)
-    expected, got = plain(ids).numpy(), packed(ids).numpy()
-    assert len(got) == len(expected) == len(lengths)
-    for one, other, length in zip(got, expected, lengths, strict=True):
-        np.testing.assert_allclose(real_part(one, length), real_part(other, length), atol=1e-4)
+    expected, actual = plain_logits(ids).numpy(), packed_logits(ids).numpy()
+    assert len(actual) == len(expected) == len(lengths)
+    for vectors, reference, length in zip(actual, expected, lengths, strict=True):
+        np.testing.assert_allclose(real_part(vectors, length), real_part(reference, length), atol=1e-4)
 
 
 def test_its_features_are_what_the_head_reads(pair: tuple[BertModel, Any, Any]) -> None:
@@ -81,12 +81,12 @@ def test_its_features_are_what_the_head_reads(pair: tuple[BertModel, Any, Any]) 
 
 
 def test_rows_tell_each_other_nothing(pair: tuple[BertModel, Any, Any]) -> None:
-    model, _, packed = pair
+    model, _, packed_logits = pair
     ids = rows_of(model, [9, 4, LENGTH, 2, 17], 3)
-    together = packed(ids).numpy()
+    batch_logits = packed_logits(ids).numpy()
     for row in range(5):
-        alone = packed(ids[row : row + 1]).numpy()[0]
-        np.testing.assert_allclose(real_part(together[row], len(ids[row])), alone, atol=1e-5)
+        single_row = packed_logits(ids[row : row + 1]).numpy()[0]
+        np.testing.assert_allclose(real_part(batch_logits[row], len(ids[row])), single_row, atol=1e-5)
 
 
 def chosen_among(name: str, logits: np.ndarray) -> np.ndarray:
@@ -99,24 +99,24 @@ def chosen_among(name: str, logits: np.ndarray) -> np.ndarray:
 
 def check_fewer_bits(pair: tuple[BertModel, Any, Any], name: str, precision: str) -> None:
     """Checks that what float32 is sure of is chosen by fewer bits, too."""
-    model, plain, _ = pair
-    half = compiled(model.with_inference(PackedEncoder(model, precision=PRECISIONS[precision])).logits)
+    model, plain_logits, _ = pair
+    half_logits = compiled(model.with_inference(PackedEncoder(model, precision=PRECISIONS[precision])).logits)
     ids = rows_of(model, [5, 2, 30, 11] * 5, 5)
-    expected, got = (function(ids).numpy() for function in (plain, half))
-    assert got.dtype == np.float32
+    expected, actual = (function(ids).numpy() for function in (plain_logits, half_logits))
+    assert actual.dtype == np.float32
     if name.startswith("ranking") or name.startswith("embedding"):
-        np.testing.assert_allclose(got, expected, atol=0.1 * np.abs(expected).max())
+        np.testing.assert_allclose(actual, expected, atol=0.1 * np.abs(expected).max())
         return
     # The one may be padded further.
     width = expected.shape[1] if expected.ndim == 3 else None
-    expected, got = chosen_among(name, expected), chosen_among(name, got[:, :width] if width else got)
+    expected, actual = chosen_among(name, expected), chosen_among(name, actual[:, :width] if width else actual)
     # Behind a text all are 0.
     real = np.abs(expected).sum(axis=-1) > 0
-    expected, got = expected[real], got[real]
+    expected, actual = expected[real], actual[real]
     ordered = np.sort(expected, axis=-1)
     sure = ordered[:, -1] - ordered[:, -2] > 0.1 * np.abs(expected[expected > -100]).max()
     assert sure.mean() > 0.2
-    assert (expected.argmax(-1) == got.argmax(-1))[sure].all()
+    assert (expected.argmax(-1) == actual.argmax(-1))[sure].all()
 
 
 def test_fewer_bits_choose_as_float32_where_that_is_sure(
@@ -148,10 +148,10 @@ def test_a_bert_of_few_positions_reads_batches_of_any_size(tmp_path: Path) -> No
     keras.utils.set_random_seed(7)
     model = build_model("classification", ModelSettings(preset=str(preset), max_length=9, pooling="mean"), ["a", "b"])
     assert isinstance(model, BertModel)
-    packed = model.with_inference(PackedEncoder(model))
+    packed_model = model.with_inference(PackedEncoder(model))
     for lengths in ([9, 8], [9, 9, 3], [2, 2], [5, 4, 9, 9]):
         ids = rows_of(model, lengths, 0)
-        np.testing.assert_allclose(packed.logits(ids), model.logits(ids), atol=1e-4)
+        np.testing.assert_allclose(packed_model.logits(ids), model.logits(ids), atol=1e-4)
 
 
 def test_what_answers_instead_of_a_network_answers_logits_only(toy_preset: Path) -> None:
@@ -170,7 +170,7 @@ def test_every_precision_takes_the_temperature(shallow_preset: Path, precision: 
     model = build_model("classification", ModelSettings(preset=str(shallow_preset), max_length=16), ["a", "b", "c"])
     assert isinstance(model, BertModel)
     model.calibrate(TemperatureScaling((0.4,), 300, ""))
-    packed = model.with_inference(PackedEncoder(model, precision=PRECISIONS[precision]))
-    logits = packed.logits(packed.preprocessor(tf.constant(["the ball", "bank"])))
-    answers = packed.predict_text({"text": tf.constant(["the ball", "bank"])})
+    packed_model = model.with_inference(PackedEncoder(model, precision=PRECISIONS[precision]))
+    logits = packed_model.logits(packed_model.preprocessor(tf.constant(["the ball", "bank"])))
+    answers = packed_model.predict_text({"text": tf.constant(["the ball", "bank"])})
     np.testing.assert_allclose(answers["probabilities"], tf.nn.softmax(logits / 0.4), atol=1e-5)

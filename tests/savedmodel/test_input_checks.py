@@ -51,8 +51,8 @@ class Exported(NamedTuple):
         """Checks the answer to inputs of some shapes: one of as many rows, or INVALID_ARGUMENT."""
         value = self._example() if contract.EXAMPLES_INPUT in shapes else b"a b"
         tensors = {name: tf.constant(np.full(shape, value, object), tf.string) for name, shape in shapes.items()}
-        good = len(set(shapes.values())) == 1 and all(len(shape) == 1 for shape in shapes.values())
-        if not good:
+        is_valid = len(set(shapes.values())) == 1 and all(len(shape) == 1 for shape in shapes.values())
+        if not is_valid:
             with pytest.raises(tf.errors.InvalidArgumentError, match=r"is not compatible with|the same number of rows"):
                 self.loaded.signatures[signature](**tensors)
             return
@@ -70,51 +70,51 @@ class Exported(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=_MODELS, ids=str)
-def exported(request: pytest.FixtureRequest, toy_exports: ToyExports) -> Exported:
+def export(request: pytest.FixtureRequest, toy_exports: ToyExports) -> Exported:
     folder, task = toy_exports.version(request.param), contract.TASKS[TOY_MODELS[request.param][0]]
     return Exported(folder, task, tf.saved_model.load(str(folder)))
 
 
-def test_any_shape_of_one_input_is_answered_or_refused(exported: Exported) -> None:
-    for signature in exported.loaded.signatures:
-        inputs = exported.inputs(signature)
+def test_any_shape_of_one_input_is_answered_or_refused(export: Exported) -> None:
+    for signature in export.loaded.signatures:
+        inputs = export.inputs(signature)
         for name, shape in product(inputs, _SHAPES):
-            exported.ask(signature, dict.fromkeys(inputs, (_ROWS,)) | {name: shape})
+            export.ask(signature, dict.fromkeys(inputs, (_ROWS,)) | {name: shape})
 
 
-def test_any_two_shapes_are_answered_or_refused(exported: Exported) -> None:
-    inputs = exported.inputs(contract.DEFAULT_SIGNATURE)
+def test_any_two_shapes_are_answered_or_refused(export: Exported) -> None:
+    inputs = export.inputs(contract.DEFAULT_SIGNATURE)
     if len(inputs) == 1:
         return
     source = random.Random(5)
-    drawn = [(source.choice(_SHAPES), source.choice(_SHAPES)) for _ in range(_PAIRS)]
-    for pair in [*drawn, *product([(0,), (1,), (3,)], repeat=2)]:
-        exported.ask(contract.DEFAULT_SIGNATURE, dict(zip(inputs, pair, strict=True)))
+    pairs = [(source.choice(_SHAPES), source.choice(_SHAPES)) for _ in range(_PAIRS)]
+    for pair in [*pairs, *product([(0,), (1,), (3,)], repeat=2)]:
+        export.ask(contract.DEFAULT_SIGNATURE, dict(zip(inputs, pair, strict=True)))
 
 
-def test_the_saved_graph_reads_its_inputs_by_the_check_alone(exported: Exported) -> None:
-    graph = read_graph(exported.folder)
+def test_the_saved_graph_reads_its_inputs_by_the_check_alone(export: Exported) -> None:
+    graph = read_graph(export.folder)
     assert unchecked_inputs(graph) == []
     checks = [node for function in graph.graph_def.library.function for node in function.node_def]
-    checked = [node.input[0] for node in checks if node.op == "EnsureShape" and len(node.attr["shape"].shape.dim) == 1]
-    signatures = {key: found for key, found in graph.signature_def.items() if found.inputs}
-    assert set(signatures) == set(exported.loaded.signatures)
+    names = [node.input[0] for node in checks if node.op == "EnsureShape" and len(node.attr["shape"].shape.dim) == 1]
+    signatures = {key: signature for key, signature in graph.signature_def.items() if signature.inputs}
+    assert set(signatures) == set(export.loaded.signatures)
     for definition in signatures.values():
-        assert set(definition.inputs) <= set(checked)
+        assert set(definition.inputs) <= set(names)
 
 
-def test_its_signatures_still_say_their_shapes_and_requests_are_merged(exported: Exported) -> None:
-    for definition in read_graph(exported.folder).signature_def.values():
+def test_its_signatures_still_say_their_shapes_and_requests_are_merged(export: Exported) -> None:
+    for definition in read_graph(export.folder).signature_def.values():
         for info in definition.inputs.values():
             assert [dim.size for dim in info.tensor_shape.dim] == [-1]
             assert not info.tensor_shape.unknown_rank
-    servable = Servable("toy", 1, exported.folder, BatchScheduler(BatchingSettings()))
-    merged = {key: signature.merges for key, signature in servable.signatures.items()}
-    assert merged == dict.fromkeys(exported.loaded.signatures, True)
+    servable = Servable("toy", 1, export.folder, BatchScheduler(BatchingSettings()))
+    merges = {key: signature.merges for key, signature in servable.signatures.items()}
+    assert merges == dict.fromkeys(export.loaded.signatures, True)
 
 
 @pytest.fixture(scope="module")
-def unchecked(toy_exports: ToyExports, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unchecked_export(toy_exports: ToyExports, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_unchecked(tmp_path_factory.mktemp("unchecked") / "1", toy_exports.model("lstm"))
 
 
@@ -130,10 +130,10 @@ def test_a_session_as_tensorflow_serving_has_it_refuses_them_too(toy_exports: To
             assert len(session.run(fetch, {feed: np.full(0, b"", object)})) == 0
 
 
-def test_a_graph_that_does_not_check_an_input_is_found(unchecked: Path) -> None:
-    assert unchecked_inputs(read_graph(unchecked)) == ["classify/inputs", "serving_default/text"]
+def test_a_graph_that_does_not_check_an_input_is_found(unchecked_export: Path) -> None:
+    assert unchecked_inputs(read_graph(unchecked_export)) == ["classify/inputs", "serving_default/text"]
 
 
-def test_such_a_graph_is_not_published(unchecked: Path) -> None:
+def test_such_a_graph_is_not_published(unchecked_export: Path) -> None:
     with pytest.raises(ExportError, match="does not check the shape of classify/inputs, serving_default/text"):
-        complete_signatures(unchecked)
+        complete_signatures(unchecked_export)

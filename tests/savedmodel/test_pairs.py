@@ -38,7 +38,7 @@ PAIRS = [("the ball", "a goal"), ("bank", "price"), *hard_rows(2)]
 
 
 @pytest.fixture(scope="module", params=["pair-classification", "ranking", "ranking bi", "pair-classification bi"])
-def exported(
+def export(
     request: pytest.FixtureRequest, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TaskModel, Path]:
     keras.utils.set_random_seed(5)
@@ -82,41 +82,41 @@ def test_hard_texts_stand_on_both_sides() -> None:
     assert hard_rows(1) == list(HARD_TEXTS)
 
 
-def test_it_answers_as_keras_does(exported: tuple[TaskModel, Path]) -> None:
-    model, folder = exported
-    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    answers, expected = served(**inputs_of(PAIRS)), model.predict_text(inputs_of(PAIRS))
+def test_it_answers_as_keras_does(export: tuple[TaskModel, Path]) -> None:
+    model, folder = export
+    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    answers, expected = signature(**inputs_of(PAIRS)), model.predict_text(inputs_of(PAIRS))
     assert np.ptp(numbers(expected), axis=0).max() > 0.01
     np.testing.assert_allclose(numbers(answers), numbers(expected), atol=TOLERANCE)
     assert set(answers) == set(expected)
-    assert numbers(served(**inputs_of([]))).shape[0] == 0
+    assert numbers(signature(**inputs_of([]))).shape[0] == 0
 
 
-def test_tf_examples_have_a_feature_an_input(exported: tuple[TaskModel, Path]) -> None:
-    model, folder = exported
-    loaded = tf.saved_model.load(str(folder))
+def test_tf_examples_have_a_feature_an_input(export: tuple[TaskModel, Path]) -> None:
+    model, folder = export
+    loaded_model = tf.saved_model.load(str(folder))
     features = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
         for name, text in (("query", b"the ball"), ("candidate", b"a goal"))
     }
     example = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
-    plain = loaded.signatures["serving_default"](**inputs_of(PAIRS[:1]))
+    plain_answers = loaded_model.signatures["serving_default"](**inputs_of(PAIRS[:1]))
     definitions = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    methods = {name: found.method_name for name, found in definitions.meta_graphs[0].signature_def.items()}
+    methods = {name: signature.method_name for name, signature in definitions.meta_graphs[0].signature_def.items()}
     if model.task is contract.RANKING:
-        got = loaded.signatures["regress"](inputs=tf.constant([example]))
-        np.testing.assert_array_equal(got["outputs"], plain["score"])
+        answers = loaded_model.signatures["regress"](inputs=tf.constant([example]))
+        np.testing.assert_array_equal(answers["outputs"], plain_answers["score"])
         assert methods["regress"] == contract.REGRESS_METHOD
         assert "classify" not in methods
     else:
-        got = loaded.signatures["classify"](inputs=tf.constant([example]))
-        np.testing.assert_array_equal(got["scores"], plain["probabilities"])
+        answers = loaded_model.signatures["classify"](inputs=tf.constant([example]))
+        np.testing.assert_array_equal(answers["scores"], plain_answers["probabilities"])
         assert methods["classify"] == contract.CLASSIFY_METHOD
         assert "regress" not in methods
 
 
-def test_warm_up_requests_have_every_input(exported: tuple[TaskModel, Path]) -> None:
-    _, folder = exported
+def test_warm_up_requests_have_every_input(export: tuple[TaskModel, Path]) -> None:
+    _, folder = export
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(folder / contract.WARMUP_FILE))]
     requests = [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
     sizes = [{name: tensor.tensor_shape.dim[0].size for name, tensor in r.inputs.items()} for r in requests]
@@ -125,8 +125,8 @@ def test_warm_up_requests_have_every_input(exported: tuple[TaskModel, Path]) -> 
     assert words == [1, 3, 16]
 
 
-def test_the_card_says_how_to_call_it(exported: tuple[TaskModel, Path]) -> None:
-    model, folder = exported
+def test_the_card_says_how_to_call_it(export: tuple[TaskModel, Path]) -> None:
+    model, folder = export
     card = (folder / "README.md").read_text()
     facts = json.loads((folder / contract.METADATA_FILE).read_text())
     assert facts["task"] == model.task.name
@@ -138,27 +138,27 @@ def test_the_card_says_how_to_call_it(exported: tuple[TaskModel, Path]) -> None:
         assert all(part in card for part in ("client.classify_pairs(", "one of 2 labels: `0`, `1`"))
 
 
-def test_the_call_over_rest_on_the_card_is_answered(exported: tuple[TaskModel, Path], tmp_path: Path) -> None:
-    model, folder = exported
+def test_the_call_over_rest_on_the_card_is_answered(export: tuple[TaskModel, Path], tmp_path: Path) -> None:
+    model, folder = export
     shutil.copytree(folder, tmp_path / "toy" / "1")
     ((body, url),) = re.findall(r"curl -d '(.*)' (.*)", (folder / "README.md").read_text())
     with running_server(tmp_path, settings=ServerSettings(port=0, rest_api_port=0)) as server:
         answer = urlopen(url.replace("8501", str(server.rest_port)), body.encode())
         (result,) = json.load(answer)["results"]
-    asked = model.predict_text(inputs_of([("a query", "a candidate")]))
+    outputs = model.predict_text(inputs_of([("a query", "a candidate")]))
     scores = [score for _, score in result] if isinstance(result, list) else result
-    np.testing.assert_allclose(scores, numbers(asked)[0], atol=TOLERANCE)
+    np.testing.assert_allclose(scores, numbers(outputs)[0], atol=TOLERANCE)
 
 
-def test_a_model_that_answers_otherwise_is_not_passed(exported: tuple[TaskModel, Path]) -> None:
-    model, folder = exported
+def test_a_model_that_answers_otherwise_is_not_passed(export: tuple[TaskModel, Path]) -> None:
+    model, folder = export
     head = model.network.get_layer("logits")
-    kept = head.bias.numpy()
-    shift = np.zeros_like(kept)
+    bias = head.bias.numpy()
+    shift = np.zeros_like(bias)
     shift[0] = 0.5
-    head.bias.assign(kept + shift)
+    head.bias.assign(bias + shift)
     try:
         with pytest.raises(ExportError, match="on the text 'the ball → a goal'; nothing was published"):
             verify(folder, model, PAIRS[:1], max_length=16)
     finally:
-        head.bias.assign(kept)
+        head.bias.assign(bias)

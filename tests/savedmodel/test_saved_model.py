@@ -62,7 +62,7 @@ def export(model: TaskModel, folder: Path, max_length: int = 16) -> dict[str, An
 
 
 @pytest.fixture(scope="module", params=[{}, {"multi_label": True}, {"kind": "lstm"}], ids=str)
-def exported(
+def model_and_folder(
     request: pytest.FixtureRequest, shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TaskModel, Path]:
     model = build(shallow_preset, **request.param)
@@ -73,16 +73,18 @@ def exported(
     return model, folder
 
 
-def test_it_answers_as_keras_does(exported: tuple[TaskModel, Path]) -> None:
-    model, folder = exported
+def test_it_answers_as_keras_does(model_and_folder: tuple[TaskModel, Path]) -> None:
+    model, folder = model_and_folder
     assert isinstance(model, ClassificationModel)
-    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
     texts = [*HARD_TEXTS, "the ball", "TEAM  match"]
-    answers = served(text=tf.constant(texts))
+    answers = signature(text=tf.constant(texts))
     expected = model.answers(model.logits(model.preprocessor(tf.constant(texts))))
     assert np.ptp(expected["probabilities"].numpy(), axis=0).max() > 0.01
-    plain = model.probabilities(model.logits(model.preprocessor(tf.constant(texts))), TemperatureScaling())
-    assert np.abs(plain - answers["probabilities"]).max() > 0.01
+    plain_probabilities = model.probabilities(
+        model.logits(model.preprocessor(tf.constant(texts))), TemperatureScaling()
+    )
+    assert np.abs(plain_probabilities - answers["probabilities"]).max() > 0.01
     for name, value in expected.items():
         if value.dtype == tf.float32:
             np.testing.assert_allclose(answers[name], value, atol=TOLERANCE)
@@ -91,27 +93,27 @@ def test_it_answers_as_keras_does(exported: tuple[TaskModel, Path]) -> None:
     assert set(answers) == set(expected)
 
 
-def test_tf_example_goes_in_and_classes_come_out(exported: tuple[TaskModel, Path]) -> None:
-    _, folder = exported
-    loaded = tf.saved_model.load(str(folder))
+def test_tf_example_goes_in_and_classes_come_out(model_and_folder: tuple[TaskModel, Path]) -> None:
+    _, folder = model_and_folder
+    loaded_model = tf.saved_model.load(str(folder))
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"the ball"]))
     example = tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
-    classes = loaded.signatures["classify"](inputs=tf.constant([example]))
-    plain = loaded.signatures["serving_default"](text=tf.constant(["the ball"]))
-    np.testing.assert_array_equal(classes["scores"], plain["probabilities"])
-    assert classes["classes"].numpy().tolist() == plain["labels"].numpy().tolist()
+    classes = loaded_model.signatures["classify"](inputs=tf.constant([example]))
+    plain_answers = loaded_model.signatures["serving_default"](text=tf.constant(["the ball"]))
+    np.testing.assert_array_equal(classes["scores"], plain_answers["probabilities"])
+    assert classes["classes"].numpy().tolist() == plain_answers["labels"].numpy().tolist()
 
 
-def test_the_graph_uses_only_ops_that_tensorflow_serving_links(exported: tuple[TaskModel, Path]) -> None:
-    _, folder = exported
-    saved = _parse(folder)
-    graph = saved.meta_graphs[0].graph_def
+def test_the_graph_uses_only_ops_that_tensorflow_serving_links(model_and_folder: tuple[TaskModel, Path]) -> None:
+    _, folder = model_and_folder
+    saved_model = _parse(folder)
+    graph = saved_model.meta_graphs[0].graph_def
     ops = {node.op for node in graph.node} | {node.op for f in graph.library.function for node in f.node_def}
     core = {op for op in ops if op in tf.raw_ops.__dict__ or op.startswith("_")}
     assert ops - core == TEXT_OPS & ops
-    compiled = [f for f in graph.library.function if f.attr["_XlaMustCompile"].b]
-    assert not compiled
-    assert saved.meta_graphs[0].signature_def["classify"].method_name == contract.CLASSIFY_METHOD
+    xla_functions = [f for f in graph.library.function if f.attr["_XlaMustCompile"].b]
+    assert not xla_functions
+    assert saved_model.meta_graphs[0].signature_def["classify"].method_name == contract.CLASSIFY_METHOD
 
 
 def _parse(folder: Path) -> Any:
@@ -120,8 +122,8 @@ def _parse(folder: Path) -> Any:
     return saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
 
 
-def test_what_lies_beside_the_graph(exported: tuple[TaskModel, Path]) -> None:
-    model, folder = exported
+def test_what_lies_beside_the_graph(model_and_folder: tuple[TaskModel, Path]) -> None:
+    model, folder = model_and_folder
     facts = json.loads((folder / contract.METADATA_FILE).read_text())
     assert facts["labels"] == LABELS
     assert facts["task"] == "classification"
@@ -150,10 +152,12 @@ def test_longer_texts_by_setting_in_graphs_that_are_traced_once(shallow_preset: 
     export(model, tmp_path / "1", max_length=32)
     # Predict and Classify, and what both are compared with, for rows of all lengths.
     assert len(traces) == 3
-    served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    signature = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
     base = "ball goal team match " * 4
-    short, long = served(text=tf.constant([base, base + "bank price stock tax trade profit"]))["probabilities"]
-    assert not np.allclose(short, long, atol=1e-6)
+    short_probabilities, long_probabilities = signature(
+        text=tf.constant([base, base + "bank price stock tax trade profit"])
+    )["probabilities"]
+    assert not np.allclose(short_probabilities, long_probabilities, atol=1e-6)
 
 
 def test_a_model_that_answers_otherwise_is_not_passed(shallow_preset: Path, tmp_path: Path) -> None:
@@ -167,16 +171,16 @@ def test_a_model_that_answers_otherwise_is_not_passed(shallow_preset: Path, tmp_
 
 def test_outputs_beside_the_contract_are_refused(shallow_preset: Path) -> None:
     model = build(shallow_preset)
-    plain = model.answers
-    model.answers = lambda logits: plain(logits) | {"extra": logits}  # type: ignore[method-assign]
+    compute_answers = model.answers
+    model.answers = lambda logits: compute_answers(logits) | {"extra": logits}  # type: ignore[method-assign]
     with pytest.raises(ExportError, match=r"\['extra'\] are not in the contract"):
         signatures(ServedModule(model, max_length=16), model.task)
-    model.answers = lambda logits: {"label": plain(logits)["label"]}  # type: ignore[method-assign]
+    model.answers = lambda logits: {"label": compute_answers(logits)["label"]}  # type: ignore[method-assign]
     with pytest.raises(ExportError, match="output score is None"):
         signatures(ServedModule(model, max_length=16), model.task)
 
 
-def test_a_batch_of_none_is_answered(exported: tuple[TaskModel, Path]) -> None:
-    _, folder = exported
+def test_a_batch_of_none_is_answered(model_and_folder: tuple[TaskModel, Path]) -> None:
+    _, folder = model_and_folder
     answers = tf.saved_model.load(str(folder)).signatures["serving_default"](text=tf.constant([], tf.string))
     assert answers["probabilities"].shape == (0, 3)

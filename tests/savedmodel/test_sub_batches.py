@@ -34,13 +34,13 @@ class Met(list[list[int]]):
 def run(lengths: list[int], *, by_token: bool) -> tuple[np.ndarray, np.ndarray, Met]:
     """Returns what was given back, what was to come, and the sub-batches."""
     tokens = np.arange(sum(lengths), dtype=np.int32) + 1
-    met = Met()
+    batches = Met()
 
     def answer(rows: tf.RaggedTensor) -> tf.Tensor:
-        met.add(rows.to_list())
+        batches.add(rows.to_list())
         return tf.cast(rows.values if by_token else tf.reduce_sum(rows, axis=1), tf.float32)[:, None]
 
-    found: Any = in_sub_batches(
+    answers: Any = in_sub_batches(
         lambda tokens: answer(tf.RaggedTensor.from_row_lengths(tokens, tf.size(tokens)[None])),
         lambda sizes, tokens: answer(tf.RaggedTensor.from_row_lengths(tokens, sizes)),
         tf.constant(lengths, tf.int32),
@@ -49,8 +49,8 @@ def run(lengths: list[int], *, by_token: bool) -> tuple[np.ndarray, np.ndarray, 
         by_token=by_token,
     )
     rows = np.split(tokens, np.cumsum(lengths)[:-1]) if lengths else []
-    wanted = tokens if by_token else np.array([row.sum() for row in rows])
-    return found.numpy(), wanted.reshape(-1, 1), met
+    expected = tokens if by_token else np.array([row.sum() for row in rows])
+    return answers.numpy(), expected.reshape(-1, 1), batches
 
 
 @settings(max_examples=40)
@@ -60,27 +60,27 @@ def run(lengths: list[int], *, by_token: bool) -> tuple[np.ndarray, np.ndarray, 
 @example([3], True)
 @example([2] * 30 + [600], False)
 def test_each_row_is_answered_in_its_place(lengths: list[int], by_token: bool) -> None:
-    found, wanted, met = run(lengths, by_token=by_token)
-    np.testing.assert_array_equal(found, wanted)
-    assert [size for sizes in met for size in sizes] == sorted(lengths)
+    answers, expected, batches = run(lengths, by_token=by_token)
+    np.testing.assert_array_equal(answers, expected)
+    assert [size for sizes in batches for size in sizes] == sorted(lengths)
 
 
 @settings(max_examples=40)
 @given(st.lists(st.integers(1, 600), min_size=2, max_size=24))
 def test_a_sub_batch_is_bounded_and_even_in_length(lengths: list[int]) -> None:
-    _, _, met = run(lengths, by_token=True)
-    for sizes, filled in zip(met, met.all_rows, strict=True):
+    _, _, batches = run(lengths, by_token=True)
+    for sizes, rows in zip(batches, batches.all_rows, strict=True):
         assert sum(sizes) <= SIZE + max(lengths)
-        assert sum(filled) < sum(sizes) + 16
-        assert (len(filled) % 4, sum(filled) % 16) == (0, 0)
+        assert sum(rows) < sum(sizes) + 16
+        assert (len(rows) % 4, sum(rows) % 16) == (0, 0)
         assert max(sizes) <= 96 or min(sizes) > 96
         assert max(sizes) <= 384 or min(sizes) > 384
 
 
 def test_short_texts_are_not_padded_to_a_long_one() -> None:
-    _, _, met = run([4] * 30 + [200], by_token=True)
-    padded = sum(len(sizes) * max(sizes) ** 2 for sizes in met.all_rows)
-    assert padded < 5 * 200**2
+    _, _, batches = run([4] * 30 + [200], by_token=True)
+    cost = sum(len(sizes) * max(sizes) ** 2 for sizes in batches.all_rows)
+    assert cost < 5 * 200**2
 
 
 @pytest.mark.parametrize("count", [2, 3, 16])
@@ -91,7 +91,7 @@ def test_what_fits_stays_together(count: int) -> None:
 def test_two_threads_end_at_about_the_same_time() -> None:
     sizes = [sum(sizes) for sizes in run([10] * 50, by_token=True)[2].all_rows]
     assert len(sizes) % 2 == 0
-    assert all(abs(one - other) <= 32 for one, other in pairwise(sizes))
+    assert all(abs(size - next_size) <= 32 for size, next_size in pairwise(sizes))
 
 
 @given(longest=st.integers(1, 1024))

@@ -38,7 +38,7 @@ def test_a_connection_with_many_requests_does_not_shut_out_others_of_its_address
 
 
 @pytest.mark.parametrize(
-    ("crowd", "other"),
+    ("crowd", "other_address"),
     [
         ("ipv4:10.0.0.1:%d", "ipv4:10.0.0.2:1"),
         ("10.0.0.1:%d", "ipv4:10.0.0.2:1"),
@@ -47,11 +47,11 @@ def test_a_connection_with_many_requests_does_not_shut_out_others_of_its_address
         ("::ffff:10.0.0.1:%d", "10.0.0.2:1"),
     ],
 )
-def test_many_connections_of_an_address_do_not_shut_out_other_addresses(crowd: str, other: str) -> None:
+def test_many_connections_of_an_address_do_not_shut_out_other_addresses(crowd: str, other_address: str) -> None:
     limiter = ConcurrencyLimiter(8)
     assert _fill(limiter, *(crowd % port for port in range(1, 99))) == 10
     assert _fill(limiter, crowd % 100) == 0
-    assert _fill(limiter, other) == 2
+    assert _fill(limiter, other_address) == 2
 
 
 def test_addresses_of_one_ipv6_network_count_as_one() -> None:
@@ -69,19 +69,19 @@ def test_who_calls_little_is_answered_beside_who_calls_much(tmp_path: Path) -> N
     with (
         serving_echo(tmp_path, echo, rest_api_port=0, grpc_max_threads=4) as server,
         grpc.insecure_channel(server.address, options=options) as crowd,
-        grpc.insecure_channel(server.address, options=options) as other,
+        grpc.insecure_channel(server.address, options=options) as other_channel,
     ):
         assert server.rest_port
         echo.gate.clear()
-        many = [prediction_service_pb2_grpc.PredictionServiceStub(crowd).Predict.future(request) for _ in range(9)]
+        calls = [prediction_service_pb2_grpc.PredictionServiceStub(crowd).Predict.future(request) for _ in range(9)]
         # One is being run.
         assert echo.entered.acquire(timeout=30)
         echo.wait_for(lambda requests: len(requests) == 3)
-        few = prediction_service_pb2_grpc.PredictionServiceStub(other).Predict.future(request)
+        call = prediction_service_pb2_grpc.PredictionServiceStub(other_channel).Predict.future(request)
         echo.wait_for(lambda requests: len(requests) == 4)
         # The reserve is taken; callers of REST count among all.
         assert ask(server.rest_port, "POST", "/v1/models/echo:predict", {"inputs": [1]}).status == 429
         echo.gate.set()
-        assert few.result().outputs["x"].tensor_content
-        assert sum(call.code() is grpc.StatusCode.OK for call in many) == 4
+        assert call.result().outputs["x"].tensor_content
+        assert sum(call.code() is grpc.StatusCode.OK for call in calls) == 4
         assert ask(server.rest_port, "POST", "/v1/models/echo:predict", {"inputs": [1]}).status == 200

@@ -31,9 +31,9 @@ print(json.dumps({"held": held, "answer": answer, "whole": whole}))
 
 
 def run(folder: Path) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM, str(folder)], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    return dict(json.loads(done.stdout))
+    process = subprocess.run([sys.executable, "-c", _PROGRAM, str(folder)], capture_output=True, text=True, check=True)
+    assert process.stderr == ""
+    return dict(json.loads(process.stdout))
 
 
 def save(folder: Path, tokenizer: Any) -> Path:
@@ -49,7 +49,7 @@ def save(folder: Path, tokenizer: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("tokenizer", "whole"),
+    ("tokenizer", "splits_words"),
     [
         (tf_text.WhitespaceTokenizer(), False),
         # Of a library that is loaded with the whole package only.
@@ -57,9 +57,9 @@ def save(folder: Path, tokenizer: Any) -> Path:
     ],
     ids=["whitespace", "scripts"],
 )
-def test_text_ops_are_registered_as_the_model_needs_them(tmp_path: Path, tokenizer: Any, whole: bool) -> None:
-    found = run(save(tmp_path, tokenizer))
-    assert found == {"held": [], "answer": [2, 1], "whole": whole}
+def test_text_ops_are_registered_as_the_model_needs_them(tmp_path: Path, tokenizer: Any, splits_words: bool) -> None:
+    result = run(save(tmp_path, tokenizer))
+    assert result == {"held": [], "answer": [2, 1], "whole": splits_words}
 
 
 def test_a_graph_for_another_purpose_is_named(tmp_path: Path) -> None:

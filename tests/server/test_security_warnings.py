@@ -15,8 +15,11 @@ from tfapp.server.settings import TlsSettings
 @pytest.fixture(scope="module")
 def tls() -> dict[str, str]:
     authority = trustme.CA()
-    issued = authority.issue_cert("localhost")
-    key, certificate = issued.private_key_pem.bytes().decode(), issued.cert_chain_pems[0].bytes().decode()
+    issued_certificate = authority.issue_cert("localhost")
+    key, certificate = (
+        issued_certificate.private_key_pem.bytes().decode(),
+        issued_certificate.cert_chain_pems[0].bytes().decode(),
+    )
     return {"server_key": key, "server_cert": certificate, "custom_ca": authority.cert_pem.bytes().decode()}
 
 

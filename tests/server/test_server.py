@@ -73,8 +73,8 @@ def test_a_taken_port_is_said_before_anything_is_loaded(models: Path, server: Mo
         running_server(models, port=server.port),
     ):
         pass
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with pytest.raises(ServerError, match="Address already in use"), running_server(models, port=port):
             pass
 
@@ -109,12 +109,12 @@ def test_a_model_that_does_not_load(tmp_path: Path) -> None:
 def test_a_new_version_takes_over_while_requests_come(tmp_path: Path) -> None:
     write_numbers(tmp_path, 1)
     settings = ServerSettings(port=0, file_system_poll_wait_seconds=0.05)
-    done = threading.Event()
+    finish = threading.Event()
     answers: list[float] = []
     with running_server(tmp_path, settings=settings) as running, Client(running.address) as client:
 
         def ask() -> None:
-            while not done.is_set():
+            while not finish.is_set():
                 answers.append(client.predict("numbers", {"x": [0.0]})["y"].item())
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -123,7 +123,7 @@ def test_a_new_version_takes_over_while_requests_come(tmp_path: Path) -> None:
         write_numbers(tmp_path, 2)
         client.wait_until_ready("numbers", 60, version=2)
         answers.append(client.predict("numbers", {"x": [0.0]})["y"].item())
-        done.set()
+        finish.set()
         for thread in threads:
             thread.join(30)
     assert set(answers) == {1.0, 2.0}
@@ -140,15 +140,15 @@ def test_a_stop_finishes_what_was_taken_and_refuses_the_rest(tmp_path: Path) -> 
     server = ModelServer(FolderSource(tmp_path), ServerSettings(port=0, drain_seconds=60), load=load)
     server.start()
     answers: list[dict[str, Any]] = []
-    with Client(server.address, timeout=60) as early, Client(server.address, timeout=60) as late:
-        call = threading.Thread(target=lambda: answers.append(early.predict("slow", {"x": [1.5]})))
+    with Client(server.address, timeout=60) as early_client, Client(server.address, timeout=60) as late_client:
+        call = threading.Thread(target=lambda: answers.append(early_client.predict("slow", {"x": [1.5]})))
         call.start()
         assert slow.entered.wait(30)
         stop = threading.Thread(target=server.stop)
         stop.start()
         # A call that comes in the very moment of the stop is cancelled by gRPC itself.
         with pytest.raises((UnavailableError, CancelledError)):
-            _ask_until_refused(late)
+            _ask_until_refused(late_client)
         slow.gate.set()
         call.join(60)
         stop.join(60)
@@ -172,9 +172,9 @@ def test_a_huge_claim_costs_no_memory(server: ModelServer) -> None:
 
 
 def test_errors_reach_the_client_with_their_text(server: ModelServer) -> None:
-    with Client(server.address) as client, pytest.raises(InvalidArgumentError) as caught:
+    with Client(server.address) as client, pytest.raises(InvalidArgumentError) as excinfo:
         client.predict("words", {"text": [1.0]})
-    assert caught.value.details == "Expects arg[0] to be string but float is provided"
+    assert excinfo.value.details == "Expects arg[0] to be string but float is provided"
 
 
 def _ask_until_refused(client: Client) -> None:

@@ -60,8 +60,8 @@ def test_every_policy_and_labels(file: Path) -> None:
         ' version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 9 }',
         'name: "old" base_path: "/models/m" model_type: TENSORFLOW',
     )
-    chosen = {model.name: model.policy([1, 2, 3]) for model in models}
-    assert chosen == {"newest": {3}, "two": {2, 3}, "all": {1, 2, 3}, "some": {1}, "old": {3}}
+    versions = {model.name: model.policy([1, 2, 3]) for model in models}
+    assert versions == {"newest": {3}, "two": {2, 3}, "all": {1, 2, 3}, "some": {1}, "old": {3}}
     assert models[3].labels == {"stable": 1, "canary": 9}
     assert models[0].base_path == Path("/models/m")
 
@@ -96,9 +96,9 @@ def test_every_policy_and_labels(file: Path) -> None:
 )
 def test_a_wrong_model_config_is_told_in_one_line(file: Path, text: str, rule: str) -> None:
     file.write_text(text)
-    with pytest.raises(SettingsError, match=rf"some\.config.*{rule}") as caught:
+    with pytest.raises(SettingsError, match=rf"some\.config.*{rule}") as excinfo:
         read_model_config(file)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
 
 
 def test_batching_by_the_file_and_by_tensorflow_servings_defaults(file: Path) -> None:
@@ -137,9 +137,9 @@ def test_batching_by_the_file_and_by_tensorflow_servings_defaults(file: Path) ->
 )
 def test_a_wrong_batching_file_is_told_in_one_line(file: Path, text: str, rule: str) -> None:
     file.write_text(text)
-    with pytest.raises(SettingsError, match=rf"some\.config.*{rule}") as caught:
+    with pytest.raises(SettingsError, match=rf"some\.config.*{rule}") as excinfo:
         read_batching(file)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
 
 
 def test_monitoring(file: Path) -> None:
@@ -160,18 +160,18 @@ def test_tls(file: Path) -> None:
     with pytest.raises(SettingsError, match="client_verify needs custom_ca"):
         read_tls(file)
     file.write_text('server_key: "SECRET"')
-    with pytest.raises(SettingsError, match="server_cert") as caught:
+    with pytest.raises(SettingsError, match="server_cert") as excinfo:
         read_tls(file)
-    assert "SECRET" not in str(caught.value)
+    assert "SECRET" not in str(excinfo.value)
 
 
-@pytest.mark.parametrize("read", [read_model_config, read_batching, read_monitoring, read_tls])
-def test_a_file_that_cannot_be_read(read: Callable[[Path], Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("reader", [read_model_config, read_batching, read_monitoring, read_tls])
+def test_a_file_that_cannot_be_read(reader: Callable[[Path], Any], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
-        read(tmp_path / "none")
+        reader(tmp_path / "none")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="not UTF-8"):
-        read(tmp_path / "binary")
+        reader(tmp_path / "binary")
 
 
 @given(st.text(alphabet="abcdefgh_ {}:'\"\n0123456789-.#", max_size=80), st.sampled_from(sorted(_READERS)))
@@ -179,13 +179,13 @@ def test_a_file_that_cannot_be_read(read: Callable[[Path], Any], tmp_path: Path)
 def test_any_text_is_read_or_refused_in_one_line(file: Path, text: str, name: str) -> None:
     # Something that is nearly right goes further than noise.
     file.write_text((_EXAMPLES / name).read_text() + text)
-    said = _complaint(_READERS[name], file)
-    assert said is None or ("\n" not in said and str(file) in said)
+    message = _complaint(_READERS[name], file)
+    assert message is None or ("\n" not in message and str(file) in message)
 
 
-def _complaint(read: Callable[[Path], Any], file: Path) -> str | None:
+def _complaint(reader: Callable[[Path], Any], file: Path) -> str | None:
     try:
-        read(file)
+        reader(file)
     except TfappError as error:
         return str(error)
     return None
@@ -203,13 +203,13 @@ def test_channel_arguments() -> None:
 
 
 def test_the_compiled_file_is_that_of_the_protos(tmp_path: Path) -> None:
-    compiled = tmp_path / "server_config.binpb"
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={_PROTOS}", f"--descriptor_set_out={compiled}"]
+    file = tmp_path / "server_config.binpb"
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={_PROTOS}", f"--descriptor_set_out={file}"]
     subprocess.run([*command, *sorted(map(str, _PROTOS.glob("*.proto")))], check=True)
-    assert compiled.read_bytes() == (_PROTOS / "server_config.binpb").read_bytes(), "run `make protos`"
+    assert file.read_bytes() == (_PROTOS / "server_config.binpb").read_bytes(), "run `make protos`"
 
 
 def test_our_messages_load_beside_tensorflow_servings() -> None:
-    ours = MESSAGES.message_class("SSLConfig")(server_key="k", client_verify=True)
-    assert text_format.MessageToString(ours) == 'server_key: "k"\nclient_verify: true\n'
+    config = MESSAGES.message_class("SSLConfig")(server_key="k", client_verify=True)
+    assert text_format.MessageToString(config) == 'server_key: "k"\nclient_verify: true\n'
     assert model_server_config_pb2.ModelServerConfig.DESCRIPTOR.full_name == "tensorflow.serving.ModelServerConfig"

@@ -100,21 +100,21 @@ def test_rest_callers_who_read_are_answered_whatever_others_leave_unread(
         running_server(tmp_path, settings=settings) as server,
         ExitStack() as connections,
     ):
-        silent = []
+        silent_sockets = []
         for _ in range(3):
-            silent.append(connections.enter_context(socket.socket()))
-            silent[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            silent[-1].connect(("127.0.0.1", int(server.rest_address.rpartition(":")[2])))
-            silent[-1].settimeout(60)
-            silent[-1].sendall(header + large)
-            silent[-1].recv(1, socket.MSG_PEEK)
+            silent_sockets.append(connections.enter_context(socket.socket()))
+            silent_sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            silent_sockets[-1].connect(("127.0.0.1", int(server.rest_address.rpartition(":")[2])))
+            silent_sockets[-1].settimeout(60)
+            silent_sockets[-1].sendall(header + large)
+            silent_sockets[-1].recv(1, socket.MSG_PEEK)
         end = time.monotonic() + 60
         while "callers do not read" not in caplog.text:
             assert time.monotonic() < end
             with urllib.request.urlopen(f"http://{server.rest_address}/v1/models/words:predict", small, 60) as answer:
                 assert len(json.load(answer)["predictions"]) == 1000
         # The oldest was given up: it ends before its end.
-        with silent[0].makefile("rb") as answer:
+        with silent_sockets[0].makefile("rb") as answer:
             assert not answer.read().rstrip().endswith(b"]\n}")
 
 
@@ -132,10 +132,10 @@ def test_callers_who_read_are_answered_whatever_others_leave_unread(
         caplog.at_level(logging.WARNING),
         running_server(tmp_path, settings=settings) as server,
         grpc.insecure_channel(server.address) as channel,
-        socket.create_connection(("127.0.0.1", server.port)) as silent,
+        socket.create_connection(("127.0.0.1", server.port)) as silent_socket,
     ):
         # More calls than there are threads, and more bytes than may be unread.
-        _leave_unread(silent, request.SerializeToString(), 400)
+        _leave_unread(silent_socket, request.SerializeToString(), 400)
         call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
         end = time.monotonic() + 60
         while "callers do not read" not in caplog.text:

@@ -43,36 +43,36 @@ def images() -> dict[str, str]:
 
 def compose() -> dict[str, Any]:
     """The compose file with .env and its defaults filled in."""
-    known = images()
+    images_by_name = images()
 
     def value(match: re.Match[str]) -> str:
         name, default = match["name"], match["default"]
-        if name not in known and default is None:
+        if name not in images_by_name and default is None:
             raise AssertionError(f"{name} has no value in .env and no default")
-        return known.get(name, default or "")
+        return images_by_name.get(name, default or "")
 
     text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
-    filled = re.sub(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}", value, text)
-    found: dict[str, Any] = yaml.safe_load(filled)
-    return found
+    content = re.sub(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}", value, text)
+    document: dict[str, Any] = yaml.safe_load(content)
+    return document
 
 
 def dockerfile() -> dict[str, list[str]]:
     """The Dockerfile's instructions: what follows each of them, line breaks joined."""
     text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
-    joined = re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
-    found: dict[str, list[str]] = {}
-    for line in filter(None, joined.splitlines()):
+    content = re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
+    instructions: dict[str, list[str]] = {}
+    for line in filter(None, content.splitlines()):
         instruction, _, rest = line.partition(" ")
-        found.setdefault(instruction, []).append(rest)
-    return found
+        instructions.setdefault(instruction, []).append(rest)
+    return instructions
 
 
 def health_check(port: int) -> int:
     """Runs the server's health check against a port of this machine; its exit status, 0 for healthy."""
     _, *command = compose()["services"]["serving"]["healthcheck"]["test"]
-    local = [part.replace("/8501", f"/{port}") for part in command]
-    return subprocess.run(local, capture_output=True, check=False, timeout=30).returncode
+    local_command = [part.replace("/8501", f"/{port}") for part in command]
+    return subprocess.run(local_command, capture_output=True, check=False, timeout=30).returncode
 
 
 def manifests() -> dict[str, dict[str, Any]]:
@@ -88,10 +88,10 @@ def manifest(kind: str, name: str = "tfapp-serving") -> dict[str, Any]:
 def rendered(folder: Path) -> dict[str, dict[str, Any]] | None:
     """Returns what kustomize makes of a folder, by KIND/NAME; None where neither kustomize nor kubectl is installed."""
     for program, *arguments in (("kustomize", "build"), ("kubectl", "kustomize")):
-        if found := shutil.which(program):
-            done = subprocess.run([found, *arguments, str(folder)], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-            return _by_name(done.stdout)
+        if path := shutil.which(program):
+            process = subprocess.run([path, *arguments, str(folder)], capture_output=True, text=True, check=False)
+            assert process.returncode == 0, process.stderr
+            return _by_name(process.stdout)
     return None
 
 

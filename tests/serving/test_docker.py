@@ -18,34 +18,34 @@ from tests.serving.deployment import DOCKER, ROOT, compose, dockerfile, health_c
 
 def test_compose_keeps_to_its_schema() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*command, DOCKER / "compose.yaml"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    process = subprocess.run([*command, DOCKER / "compose.yaml"], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout
 
 
 @pytest.mark.parametrize("file", [DOCKER / "Dockerfile", ROOT / "Dockerfile"], ids=["serving", "training"])
 def test_hadolint_finds_nothing(file: Path) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([hadolint, "--no-color", file], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    process = subprocess.run([hadolint, "--no-color", file], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (0, "")
 
 
 def test_every_image_is_of_one_version_and_used() -> None:
-    found = images()
-    assert all(re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", image) for image in found.values()), found
-    used = {service["image"] for service in compose()["services"].values()}
-    assert set(found.values()) <= used
+    versions = images()
+    assert all(re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", image) for image in versions.values()), versions
+    images_of_compose = {service["image"] for service in compose()["services"].values()}
+    assert set(versions.values()) <= images_of_compose
 
 
 def test_the_version_of_the_server_stands_in_one_place() -> None:
     tag = images()["TENSORFLOW_SERVING_IMAGE"].partition(":")[2]
     folders = [ROOT / "serving", ROOT / "tfapp", ROOT / "README.md", ROOT / "Makefile", ROOT / "Dockerfile"]
     files = [file for folder in folders for file in ([folder] if folder.is_file() else folder.rglob("*"))]
-    named = [
+    places = [
         file.relative_to(ROOT).as_posix()
         for file in files
         if file.is_file() and re.search(rf"serving:\D?{re.escape(tag)}", file.read_text("utf-8", errors="ignore"))
     ]
-    assert named == ["serving/docker/.env"]
+    assert places == ["serving/docker/.env"]
 
 
 def test_what_compose_mounts_and_builds_from_exists() -> None:
@@ -53,12 +53,12 @@ def test_what_compose_mounts_and_builds_from_exists() -> None:
     sources = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", [])]
     build = services["image"]["build"]
     # MODELS is the user's own.
-    local = {source for source in sources if source.startswith(".")} - {"../../models"}
-    assert local
-    assert [path for path in local if not (DOCKER / path).is_dir()] == []
+    paths = {source for source in sources if source.startswith(".")} - {"../../models"}
+    assert paths
+    assert [path for path in paths if not (DOCKER / path).is_dir()] == []
     assert (DOCKER / build["context"] / build["dockerfile"]).is_file()
-    copied = [source for line in dockerfile()["COPY"] if "--from" not in line for source in line.split()[:-1]]
-    assert [source for source in copied if not (DOCKER / build["context"] / source).is_file()] == []
+    files = [source for line in dockerfile()["COPY"] if "--from" not in line for source in line.split()[:-1]]
+    assert [source for source in files if not (DOCKER / build["context"] / source).is_file()] == []
     assert build["args"] == {"TENSORFLOW_SERVING_IMAGE": images()["TENSORFLOW_SERVING_IMAGE"]}
     assert set(build["additional_contexts"]) == set(re.findall(r"--from=(\w+)", "\n".join(dockerfile()["COPY"])))
 
@@ -90,9 +90,9 @@ def test_the_image_starts_as_the_service_does() -> None:
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (404, False), (503, False)])
 def test_the_health_check_believes_a_200_only(status: int, healthy: bool) -> None:
-    with _page(status, asked := []) as port:
+    with _page(status, paths := []) as port:
         assert (health_check(port) == 0) is healthy
-    assert asked == ["/monitoring/prometheus/metrics"]
+    assert paths == ["/monitoring/prometheus/metrics"]
 
 
 def test_the_health_check_fails_where_nobody_listens() -> None:
@@ -102,11 +102,11 @@ def test_the_health_check_fails_where_nobody_listens() -> None:
 
 
 @contextmanager
-def _page(status: int, asked: list[str]) -> Iterator[int]:
+def _page(status: int, paths: list[str]) -> Iterator[int]:
     """A server on a free port that answers every request with one status, and a body that mentions 200."""
 
     def answer(handler: Any) -> None:
-        asked.append(handler.path)
+        paths.append(handler.path)
         handler.send_response(status)
         handler.end_headers()
         handler.wfile.write(b"requests 200 \n")

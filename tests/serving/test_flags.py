@@ -45,8 +45,8 @@ def _flags() -> dict[str, list[str]]:
 
 
 def test_they_are_the_same_everywhere() -> None:
-    first, *others = _flags().values()
-    assert others == [first, first]
+    first, *rest = _flags().values()
+    assert rest == [first, first]
 
 
 def test_tensorflow_serving_knows_them() -> None:
@@ -59,19 +59,19 @@ def test_tensorflow_serving_knows_them() -> None:
 def test_tfapp_serve_takes_them() -> None:
     serve = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
     with serve.make_context("serve", list(_flags()["compose.yaml"])) as context:
-        given = {
+        settings = {
             name: context.params[name] for name in ("port", "rest_api_port", "grpc_max_threads", "enable_batching")
         }
-    assert given == {"port": 8500, "rest_api_port": 8501, "grpc_max_threads": 256, "enable_batching": True}
+    assert settings == {"port": 8500, "rest_api_port": 8501, "grpc_max_threads": 256, "enable_batching": True}
 
 
 def test_the_files_they_name_are_those_of_the_config_folder() -> None:
-    named = {flag.rpartition("/config/")[2] for flag in _flags()["compose.yaml"] if "=/config/" in flag}
-    assert named == {"models.config", "batching.config", "monitoring.config"}
-    assert all((CONFIG / name).is_file() for name in named)
+    files = {flag.rpartition("/config/")[2] for flag in _flags()["compose.yaml"] if "=/config/" in flag}
+    assert files == {"models.config", "batching.config", "monitoring.config"}
+    assert all((CONFIG / name).is_file() for name in files)
     assert "../config:/config:ro" in compose()["services"]["serving"]["volumes"]
     assert {source for line in dockerfile()["COPY"] for source in line.split() if source.startswith("config/")} == {
-        f"config/{name}" for name in named
+        f"config/{name}" for name in files
     }
 
 
@@ -80,8 +80,8 @@ def test_the_embedded_server_starts_with_them_and_passes_the_checks(tmp_path: Pa
     models = (CONFIG / "models.config").read_text(encoding="utf-8")
     config = models.replace("/models/news", str(tmp_path / "models" / "numbers"))
     flags = dict(flag.removeprefix("--").split("=", 1) for flag in _flags()["compose.yaml"])
-    given = {name: value.replace("/config/", f"{CONFIG}/") for name, value in flags.items() if name not in _OWN}
-    process = ServerProcess(parse_command(EMBEDDED), tmp_path, config, given)
+    values = {name: value.replace("/config/", f"{CONFIG}/") for name, value in flags.items() if name not in _OWN}
+    process = ServerProcess(parse_command(EMBEDDED), tmp_path, config, values)
     try:
         process.launch()
         process.wait_until_open()

@@ -57,9 +57,9 @@ def _gateway(folder: Path, echo: Echo, limits: Mapping[str, str]) -> Iterator[tu
             **limits,
         }
         text = _CONFIG.read_text(encoding="utf-8")
-        for theirs, ours in places.items():
-            assert theirs in text
-            text = text.replace(theirs, ours)
+        for template_value, test_value in places.items():
+            assert template_value in text
+            text = text.replace(template_value, test_value)
         with _nginx(folder, text, ports):
             yield ports[0], ports[1]
 
@@ -88,9 +88,9 @@ class _nginx:  # noqa: N801 - it reads as a function
 
 def _free_ports(number: int) -> list[int]:
     listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [each.getsockname()[1] for each in listening]
-    for each in listening:
-        each.close()
+    ports = [listener.getsockname()[1] for listener in listening]
+    for listener in listening:
+        listener.close()
     return ports
 
 
@@ -132,10 +132,10 @@ def test_other_paths_are_refused(gateway: tuple[int, int], verb: str, path: str)
 def test_a_reload_is_refused(gateway: tuple[int, int]) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{gateway[0]}") as channel:
         stub = model_service_pb2_grpc.ModelServiceStub(channel)
-        with pytest.raises(grpc.RpcError) as refused:
+        with pytest.raises(grpc.RpcError) as excinfo:
             stub.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=30)
-    assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
-    assert "403" in refused.value.details()
+    assert excinfo.value.code() == grpc.StatusCode.PERMISSION_DENIED
+    assert "403" in excinfo.value.details()
 
 
 def test_compressed_requests_are_refused(gateway: tuple[int, int]) -> None:
@@ -162,14 +162,14 @@ def test_more_connections_than_the_limit_are_refused(tmp_path: Path) -> None:
         _gateway(tmp_path, echo, {"limit_conn callers 64": "limit_conn callers 2"}) as (_, rest_port),
         ThreadPoolExecutor(2) as pool,
     ):
-        held = [pool.submit(ask, rest_port, "POST", _PREDICT, {"instances": [1]}) for _ in range(2)]
+        futures = [pool.submit(ask, rest_port, "POST", _PREDICT, {"instances": [1]}) for _ in range(2)]
         # One runs, and the other waits for its turn.
         assert echo.entered.acquire(timeout=60)
         echo.wait_for(lambda requests: len(requests) == 1)
-        refused = ask(rest_port, "GET", "/v1/models/echo").status
+        status = ask(rest_port, "GET", "/v1/models/echo").status
         echo.gate.set()
-        assert [answer.result(60).status for answer in held] == [200, 200]
-        assert refused == 429
+        assert [answer.result(60).status for answer in futures] == [200, 200]
+        assert status == 429
         assert ask(rest_port, "GET", "/v1/models/echo").status == 200
 
 

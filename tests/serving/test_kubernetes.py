@@ -16,8 +16,8 @@ def _pod() -> dict[str, Any]:
 
 
 def _container() -> dict[str, Any]:
-    (found,) = _pod()["containers"]
-    return dict(found)
+    (container,) = _pod()["containers"]
+    return dict(container)
 
 
 @pytest.mark.parametrize("name", manifests())
@@ -64,12 +64,12 @@ def test_all_select_the_same_pods() -> None:
 def test_ports_by_name_exist_and_are_those_of_the_flags() -> None:
     ports = {port["name"]: port["containerPort"] for port in _container()["ports"]}
     assert {f"--port={ports['grpc']}", f"--rest_api_port={ports['rest']}"} <= set(_container()["args"])
-    named = [port["targetPort"] for name in ("", "-headless") for port in _service(name)["ports"]]
+    names = [port["targetPort"] for name in ("", "-headless") for port in _service(name)["ports"]]
     rules = [rule["port"] for ingress in manifest("NetworkPolicy")["spec"]["ingress"] for rule in ingress["ports"]]
-    assert {*named, *rules} == set(ports)
+    assert {*names, *rules} == set(ports)
     assert _container()["readinessProbe"]["grpc"]["port"] == ports["grpc"]
-    scraped = manifest("Deployment")["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"]
-    assert int(scraped) == ports["rest"]
+    port = manifest("Deployment")["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"]
+    assert int(port) == ports["rest"]
 
 
 def test_clients_find_every_pod_by_the_headless_service() -> None:
@@ -87,10 +87,10 @@ def test_a_pod_that_goes_is_left_by_all_clients_first() -> None:
 
 
 def test_a_pod_is_confined_and_writes_nothing() -> None:
-    confined = _container()["securityContext"]
-    assert confined["readOnlyRootFilesystem"] is True
-    assert confined["allowPrivilegeEscalation"] is False
-    assert confined["capabilities"] == {"drop": ["ALL"]}
+    security_context = _container()["securityContext"]
+    assert security_context["readOnlyRootFilesystem"] is True
+    assert security_context["allowPrivilegeEscalation"] is False
+    assert security_context["capabilities"] == {"drop": ["ALL"]}
     assert _pod()["securityContext"]["runAsNonRoot"] is True
     assert {mount["name"] for mount in _container()["volumeMounts"] if not mount.get("readOnly")} == {"tmp"}
     assert {volume["name"] for volume in _pod()["volumes"]} == {m["name"] for m in _container()["volumeMounts"]}
@@ -105,18 +105,18 @@ def test_threads_follow_the_cores_that_it_may_use() -> None:
 
 
 def test_kustomize_puts_the_image_and_the_config_in() -> None:
-    found = rendered(BASE)
-    if found is None:
+    objects = rendered(BASE)
+    if objects is None:
         pytest.skip(_NO_KUSTOMIZE)
-    deployment = found["Deployment/tfapp-serving"]
+    deployment = objects["Deployment/tfapp-serving"]
     assert _containers(deployment)[0]["image"] == images()["TENSORFLOW_SERVING_IMAGE"]
     volumes = deployment["spec"]["template"]["spec"]["volumes"]
-    mounted = {source["configMap"]["name"] for v in volumes for source in v.get("projected", {}).get("sources", [])}
-    assert mounted == {name.partition("/")[2] for name in found if name.startswith("ConfigMap/")}
-    assert found["ConfigMap/tfapp-serving-models"]["data"] == {
+    config_maps = {source["configMap"]["name"] for v in volumes for source in v.get("projected", {}).get("sources", [])}
+    assert config_maps == {name.partition("/")[2] for name in objects if name.startswith("ConfigMap/")}
+    assert objects["ConfigMap/tfapp-serving-models"]["data"] == {
         "models.config": (CONFIG / "models.config").read_text(encoding="utf-8")
     }
-    for document in found.values():
+    for document in objects.values():
         kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
@@ -129,15 +129,15 @@ def test_kustomize_takes_the_volume_out_of_a_baked_image(tmp_path_factory: pytes
         "images: [{name: tensorflow/serving, newName: registry.example.com/news, newTag: '3'}]\n",
         encoding="utf-8",
     )
-    found = rendered(folder)
-    if found is None:
+    objects = rendered(folder)
+    if objects is None:
         pytest.skip(_NO_KUSTOMIZE)
-    deployment = found["Deployment/tfapp-serving"]
+    deployment = objects["Deployment/tfapp-serving"]
     (container,) = _containers(deployment)
     assert container["image"] == "registry.example.com/news:3"
     assert {mount["name"] for mount in container["volumeMounts"]} == {"config", "tmp"}
     assert {volume["name"] for volume in deployment["spec"]["template"]["spec"]["volumes"]} == {"config", "tmp"}
-    assert not any(name.startswith("PersistentVolumeClaim/") for name in found)
+    assert not any(name.startswith("PersistentVolumeClaim/") for name in objects)
 
 
 def _service(suffix: str) -> dict[str, Any]:

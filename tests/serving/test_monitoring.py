@@ -24,29 +24,29 @@ _TARGETS = [
 
 def _exported() -> dict[str, set[str]]:
     """The labels of every series that the server exports; they are TensorFlow Serving's."""
-    found = {"up": {"job", "instance"}}
+    labels_by_name = {"up": {"job", "instance"}}
     for family in vars(Metrics()).values():
         name, labels = getattr(family, "_name", None), getattr(family, "_labels", ())
         if name is not None:
-            found[name] = {*labels, "instance"}
-            found[f"{name}_bucket"] = {*labels, "instance", "le"}
-    return found
+            labels_by_name[name] = {*labels, "instance"}
+            labels_by_name[f"{name}_bucket"] = {*labels, "instance", "le"}
+    return labels_by_name
 
 
 def _labels_used(expression: str) -> set[str]:
-    matched = re.findall(r"[{,]\s*(\w+)\s*(?:=~|!~|!=|=)", expression)
-    grouped = [name for names in re.findall(r"by \(([^)]*)\)", expression) for name in names.split(",")]
-    return {name.strip() for name in (*matched, *grouped)}
+    matchers = re.findall(r"[{,]\s*(\w+)\s*(?:=~|!~|!=|=)", expression)
+    groups = [name for names in re.findall(r"by \(([^)]*)\)", expression) for name in names.split(",")]
+    return {name.strip() for name in (*matchers, *groups)}
 
 
 def _check(expression: str) -> None:
-    filled = expression.replace("$__rate_interval", "5m").replace("$model", ".*").replace("$instance", ".*")
-    promql_parser.parse(filled)
-    exported = _exported()
-    used = set(re.findall(r"(?:(?<=[(\s])|^):?[a-z][\w:]*(?=[{\[])", filled))
-    assert used
-    assert used <= exported.keys()
-    assert _labels_used(filled) <= set().union(*(exported[name] for name in used))
+    query = expression.replace("$__rate_interval", "5m").replace("$model", ".*").replace("$instance", ".*")
+    promql_parser.parse(query)
+    labels_by_name = _exported()
+    names = set(re.findall(r"(?:(?<=[(\s])|^):?[a-z][\w:]*(?=[{\[])", query))
+    assert names
+    assert names <= labels_by_name.keys()
+    assert _labels_used(query) <= set().union(*(labels_by_name[name] for name in names))
 
 
 @pytest.mark.parametrize("target", _TARGETS)
@@ -64,9 +64,9 @@ def test_an_alert_asks_for_what_the_servers_export(rule: dict[str, Any]) -> None
 
 
 def test_the_check_finds_wrong_names_labels_and_syntax() -> None:
-    for wrong in ("rate(:tensorflow:serving:no_such_count[5m])", "sum by (nobody) (rate(up[5m]))"):
+    for expression in ("rate(:tensorflow:serving:no_such_count[5m])", "sum by (nobody) (rate(up[5m]))"):
         with pytest.raises(AssertionError):
-            _check(wrong)
+            _check(expression)
     with pytest.raises(ValueError, match="unclosed"):
         _check("sum(rate(up[5m])")
 
@@ -82,32 +82,34 @@ def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
 
 def test_panels_have_their_own_places_and_numbers() -> None:
     assert len({panel["id"] for panel in _PANELS}) == len(_PANELS)
-    for one, other in combinations([panel["gridPos"] for panel in _PANELS], 2):
-        apart = any(
-            one[at] + one[size] <= other[at] or other[at] + other[size] <= one[at]
+    for panel, neighbour in combinations([panel["gridPos"] for panel in _PANELS], 2):
+        is_apart = any(
+            panel[at] + panel[size] <= neighbour[at] or neighbour[at] + neighbour[size] <= panel[at]
             for at, size in (("x", "w"), ("y", "h"))
         )
-        assert apart, (one, other)
+        assert is_apart, (panel, neighbour)
 
 
 def test_the_dashboard_shows_what_an_operator_asks_for() -> None:
-    shown = " ".join(target["expr"] for panel in _PANELS for target in panel["targets"])
+    expressions = " ".join(target["expr"] for panel in _PANELS for target in panel["targets"])
     for part in (
         *("request_count", "status", "request_latency_bucket", "model_name, entrypoint", "queuing_latency_bucket"),
         *("load_attempt_count", "0.5,", "0.95,", "0.99,"),
     ):
-        assert part in shown, part
+        assert part in expressions, part
 
 
 def test_variables_that_panels_use_are_defined() -> None:
-    used = {name for panel in _PANELS for target in panel["targets"] for name in re.findall(r"\$(\w+)", target["expr"])}
-    assert used - {"__rate_interval"} == {variable["name"] for variable in _DASHBOARD["templating"]["list"]}
+    names = {
+        name for panel in _PANELS for target in panel["targets"] for name in re.findall(r"\$(\w+)", target["expr"])
+    }
+    assert names - {"__rate_interval"} == {variable["name"] for variable in _DASHBOARD["templating"]["list"]}
 
 
 def test_all_read_from_the_provisioned_data_source() -> None:
     (source,) = read_yaml(_PROVISIONING / "datasources" / "prometheus.yaml")["datasources"]
-    named = set(re.findall(r'"uid": "(\w+)"', json.dumps([_PANELS, _DASHBOARD["templating"]])))
-    assert named == {source["uid"]}
+    uids = set(re.findall(r'"uid": "(\w+)"', json.dumps([_PANELS, _DASHBOARD["templating"]])))
+    assert uids == {source["uid"]}
     assert source["url"] == "http://prometheus:9090"
     assert any(port.endswith(":9090") for port in compose()["services"]["prometheus"]["ports"])
 
@@ -126,9 +128,9 @@ def test_prometheus_reads_the_page_where_it_is() -> None:
     config = read_yaml(DOCKER / "prometheus" / "prometheus.yaml")
     (job,) = config["scrape_configs"]
     assert job["metrics_path"] == _PATH
-    (found,) = job["dns_sd_configs"]
-    assert found["names"] == ["serving"]
-    assert f"--rest_api_port={found['port']}" in compose()["services"]["serving"]["command"]
+    (discovery,) = job["dns_sd_configs"]
+    assert discovery["names"] == ["serving"]
+    assert f"--rest_api_port={discovery['port']}" in compose()["services"]["serving"]["command"]
     assert [name for name in config["rule_files"] if not (DOCKER / "prometheus" / name).is_file()] == []
     assert job["job_name"] in json.dumps(_PANELS)
 

@@ -57,6 +57,6 @@ def test_the_numbers_are_those_of_the_files() -> None:
 
 
 def test_the_variables_of_compose_exist() -> None:
-    named = set(re.findall(r"`(MODELS|BIND|[A-Z]+_(?:CPUS|MEMORY|IMAGE))`", _PAGE)) | {"BAKED_IMAGE"}
+    variables = set(re.findall(r"`(MODELS|BIND|[A-Z]+_(?:CPUS|MEMORY|IMAGE))`", _PAGE)) | {"BAKED_IMAGE"}
     text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
-    assert named == set(re.findall(r"\$\{(\w+):-", text))
+    assert variables == set(re.findall(r"\$\{(\w+):-", text))

@@ -142,11 +142,11 @@ def test_what_gathers_leaves_when_the_batch_beside_it_ends(model: Model) -> None
 def test_another_signature_does_not_gather(model: Model) -> None:
     scheduler = BatchScheduler(BatchingSettings(num_batch_threads=2))
     _busy(scheduler.queue(model), model, 1, 2, 3)
-    other = BatchCallers(scheduler.queue(model))
-    other.call(4)
+    other_callers = BatchCallers(scheduler.queue(model))
+    other_callers.call(4)
     assert model.entered.acquire(timeout=60)
     model.gate.set()
-    assert other.join() == [[8]]
+    assert other_callers.join() == [[8]]
 
 
 def test_large_requests_are_divided_and_take_turns(model: Model) -> None:
@@ -184,11 +184,11 @@ def test_a_large_request_lets_other_signatures_come_between_its_parts(model: Mod
     scheduler = BatchScheduler(BatchingSettings(num_batch_threads=1, max_batch_size=16))
     queue = scheduler.queue(model)
     callers = _busy(queue, model, *range(1000))
-    other = BatchCallers(scheduler.queue(model))
-    other.call(2000)
-    other.queued(1)
+    other_callers = BatchCallers(scheduler.queue(model))
+    other_callers.call(2000)
+    other_callers.queued(1)
     model.gate.set()
-    assert other.join() == [[4000]]
+    assert other_callers.join() == [[4000]]
     assert callers.join() == [[2 * x for x in range(1000)]]
     # While others call, its parts are short, so that they wait for a short run only.
     assert [len(batch) for batch in model.batches[:3]] == [16, 2, 1]
@@ -229,14 +229,14 @@ def test_a_large_request_leaves_the_queue_open_for_others(model: Model) -> None:
 def test_no_part_of_a_large_request_runs_once_its_caller_has_gone(model: Model) -> None:
     queue = _queue(model, max_batch_size=4)
     callers = _busy(queue, model, *range(100, 105))
-    gone = callers.call(*range(12))
+    call = callers.call(*range(12))
     callers.queued(13)
     callers.call(*range(20, 29))
     callers.queued(22)
 
     def run(inputs: Mapping[str, Any], outputs: Collection[str]) -> dict[str, Any]:
         if 0 in inputs["x"]:
-            gone.cancel()
+            call.cancel()
         return model(inputs, outputs)
 
     queue.run = run
@@ -252,18 +252,18 @@ def test_a_request_fails_for_its_own_faults_only(model: Model) -> None:
         callers.call(number)
         callers.queued(rows)
     model.gate.set()
-    refused = (grpc.StatusCode.INVALID_ARGUMENT, "no negatives")
-    assert callers.join() == [[200], [2], [4], refused, [8]]
+    refusal = (grpc.StatusCode.INVALID_ARGUMENT, "no negatives")
+    assert callers.join() == [[200], [2], [4], refusal, [8]]
 
 
 def test_who_has_left_is_not_worked_for(model: Model) -> None:
     queue = _queue(model)
     callers = _busy(queue, model)
-    gone = callers.call(1)
+    call = callers.call(1)
     callers.queued(1)
     callers.call(2)
     callers.queued(2)
-    gone.cancel()
+    call.cancel()
     model.gate.set()
     answers = callers.join()
     assert answers[1] == (grpc.StatusCode.CANCELLED, "The caller has gone")
@@ -274,9 +274,9 @@ def test_who_has_left_is_not_worked_for(model: Model) -> None:
 def test_who_has_left_holds_up_no_large_request(model: Model) -> None:
     queue = _queue(model, max_batch_size=4)
     callers = _busy(queue, model, *range(9))
-    gone = callers.call(100)
+    call = callers.call(100)
     callers.queued(9 - len(model.batches[0]) + 1)
-    gone.cancel()
+    call.cancel()
     model.gate.set()
     assert callers.join()[0] == list(range(0, 18, 2))
 
@@ -298,10 +298,10 @@ def test_whose_time_is_up_in_the_queue_is_told_and_not_run(model: Model) -> None
 
 
 def test_a_batch_in_a_thread_of_its_own_is_not_waited_for_when_time_is_up(model: Model) -> None:
-    stuck = threading.Event()
+    release = threading.Event()
 
     def run(inputs: Mapping[str, Any], outputs: Collection[str]) -> dict[str, Any]:
-        assert 1 not in inputs["x"] or stuck.wait(60)
+        assert 1 not in inputs["x"] or release.wait(60)
         return model(inputs, outputs)
 
     queue = _queue(run)
@@ -309,9 +309,9 @@ def test_a_batch_in_a_thread_of_its_own_is_not_waited_for_when_time_is_up(model:
     callers.call(1, context=RequestContext(2))
     callers.queued(1)
     model.gate.set()
-    late = (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
-    assert callers.join() == [[200], late]
-    stuck.set()
+    timeout = (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
+    assert callers.join() == [[200], timeout]
+    release.set()
 
 
 def test_a_request_that_is_alone_runs_in_its_own_thread() -> None:
@@ -330,10 +330,10 @@ def test_a_full_queue_refuses(model: Model) -> None:
     for rows in (1, 2, 3, 4):
         callers.call(rows)
         callers.queued(rows)
-    with pytest.raises(RequestError) as full:
+    with pytest.raises(RequestError) as excinfo:
         queue.answer({"x": np.ones(1)}, ["y"], RequestContext())
-    assert full.value.code is grpc.StatusCode.UNAVAILABLE
-    assert full.value.message == (
+    assert excinfo.value.code is grpc.StatusCode.UNAVAILABLE
+    assert excinfo.value.message == (
         "The batch scheduling queue to which this task was submitted is full; "
         "currently 2 batches enqueued and max_enqueued_batches is 2"
     )
@@ -394,7 +394,7 @@ def test_a_stop_fails_what_waits(model: Model) -> None:
 def test_many_threads_and_queues_mix_nothing_up(model: Model) -> None:
     scheduler = BatchScheduler(BatchingSettings(num_batch_threads=4, max_batch_size=5))
     queues = [scheduler.queue(lambda inputs, _outputs, n=n: {"y": inputs["x"] * n}) for n in range(3)]
-    wrong: list[Any] = []
+    wrong_answers: list[Any] = []
 
     def go(seed: int) -> None:
         random = np.random.default_rng(seed)
@@ -402,14 +402,14 @@ def test_many_threads_and_queues_mix_nothing_up(model: Model) -> None:
             x, n = random.integers(0, 1000, random.integers(1, 12)), int(random.integers(3))
             answer = queues[n].answer({"x": x}, ["y"], RequestContext(60))["y"]
             if answer.tolist() != (x * n).tolist():
-                wrong.append((n, x, answer))
+                wrong_answers.append((n, x, answer))
 
     threads = [threading.Thread(target=go, args=(seed,)) for seed in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert wrong == []
+    assert wrong_answers == []
     assert not any(queue.requests for queue in queues)
     scheduler.stop()
 
@@ -458,11 +458,11 @@ def test_parts_of_different_widths_are_padded_to_one() -> None:
 
     def spans(inputs: Any, _outputs: Any) -> Any:
         counts = inputs["x"].astype(int)
-        there = np.arange(counts.max(initial=0)) < counts[:, None]
+        is_span = np.arange(counts.max(initial=0)) < counts[:, None]
         return {
-            "tag": np.where(there, b"x", b"").astype(object),
-            "start": np.where(there, 7, -1).astype(np.int32),
-            "score": np.where(there, 0.5, 0).astype(np.float32),
+            "tag": np.where(is_span, b"x", b"").astype(object),
+            "start": np.where(is_span, 7, -1).astype(np.int32),
+            "score": np.where(is_span, 0.5, 0).astype(np.float32),
         }
 
     queue = _queue(spans, max_batch_size=2)
@@ -473,15 +473,15 @@ def test_parts_of_different_widths_are_padded_to_one() -> None:
     assert answer["score"].tolist()[1] == [0.5, 0]
 
 
-@pytest.mark.parametrize("answered", [True, False])
-def test_what_a_request_held_is_freed_when_it_is_over(answered: bool) -> None:
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_what_a_request_held_is_freed_when_it_is_over(is_answered: bool) -> None:
     """In a circle of references, large answers would stay in memory until the next collection of garbage."""
-    kept: list[weakref.ref[Any]] = []
+    references: list[weakref.ref[Any]] = []
 
     def run(inputs: Mapping[str, Any], _outputs: Collection[str]) -> dict[str, Any]:
         result = inputs["x"] * 2
-        kept.append(weakref.ref(result))
-        if not answered and len(kept) == 2:
+        references.append(weakref.ref(result))
+        if not is_answered and len(references) == 2:
             raise invalid_argument("no more")
         return {"y": result}
 
@@ -491,10 +491,10 @@ def test_what_a_request_held_is_freed_when_it_is_over(answered: bool) -> None:
         with contextlib.suppress(RequestError), RequestContext(60.0) as context:
             scheduler.queue(run).answer({"x": np.arange(4.0)}, ["y"], context)
         scheduler.stop()
-        assert len(kept) == 2
+        assert len(references) == 2
         end = time.monotonic() + 60
-        while any(ref() is not None for ref in kept) and time.monotonic() < end:
+        while any(ref() is not None for ref in references) and time.monotonic() < end:
             time.sleep(0.005)
-        assert [ref() for ref in kept] == [None, None]
+        assert [ref() for ref in references] == [None, None]
     finally:
         gc.enable()

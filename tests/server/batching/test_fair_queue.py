@@ -44,16 +44,16 @@ def test_large_requests_fill_batches_while_it_is_calm_and_short_ones_else() -> N
 def test_large_requests_gain_a_row_for_three_of_others_however_many_come() -> None:
     server = _QueueHarness(64)
     large = [server.add(5000), server.add(5000)]
-    others = 0
+    other_rows = 0
     for _ in range(100):
         for _ in range(70):
             server.add(1)
         slices = server.take()
         assert sum(map(len, slices)) <= 64
-        others += sum(len(batch_slice) for batch_slice in slices if batch_slice.request not in large)
-    taken = [5000 - request.left for request in large]
-    assert others // 3 - 64 <= sum(taken) <= others // 3 + 64
-    assert abs(taken[0] - taken[1]) <= 64
+        other_rows += sum(len(batch_slice) for batch_slice in slices if batch_slice.request not in large)
+    shares = [5000 - request.left for request in large]
+    assert other_rows // 3 - 64 <= sum(shares) <= other_rows // 3 + 64
+    assert abs(shares[0] - shares[1]) <= 64
 
 
 def test_what_large_requests_had_alone_counts_when_others_come() -> None:
@@ -78,21 +78,21 @@ def test_large_requests_gain_beside_others_that_fill_batches() -> None:
 
 def test_who_has_left_takes_no_room() -> None:
     server = _QueueHarness(4)
-    gone = RequestContext()
-    server.add(100, gone)
-    server.add(2, gone)
+    context = RequestContext()
+    server.add(100, context)
+    server.add(2, context)
     stays = server.add(3)
-    gone.cancel()
+    context.cancel()
     assert [batch_slice.request for batch_slice in server.take()] == [stays]
     assert (len(server.queue), server.rows) == (0, 0)
 
 
 def test_a_large_request_has_the_batch_of_those_who_have_left() -> None:
     server = _QueueHarness(1)
-    gone = RequestContext()
+    context = RequestContext()
     large = server.add(2)
-    server.add(1, gone)
-    gone.cancel()
+    server.add(1, context)
+    context.cancel()
     assert [batch_slice.request for batch_slice in server.take()] == [large]
 
 

@@ -23,8 +23,8 @@ class ServedCall:
         goes_on: Whether gRPC has not ended it.
     """
 
-    def __init__(self, left: float | None, *, goes_on: bool = True) -> None:
-        self._left = left
+    def __init__(self, seconds: float | None, *, goes_on: bool = True) -> None:
+        self._left = seconds
         self._goes_on = goes_on
         self.end: Callable[[], None] | None = None
 
@@ -43,21 +43,21 @@ class ServedCall:
 
 
 def _answer(call: ServedCall) -> RequestContext:
-    made: list[RequestContext] = []
+    contexts: list[RequestContext] = []
 
     def work(_request: Any, context: RequestContext) -> Any:
-        made.append(context)
+        contexts.append(context)
         return predict_pb2.PredictResponse()
 
     assert handle_call(cast("grpc.ServicerContext", call), work, None) == b""
-    return made[0]
+    return contexts[0]
 
 
-@pytest.mark.parametrize(("left", "known"), [(None, False), (1e9, False), (60.0, True), (3660.0, True)])
-def test_a_caller_waits_as_long_as_grpc_says(left: float | None, known: bool) -> None:
-    context = _answer(ServedCall(left))
+@pytest.mark.parametrize(("seconds", "has_deadline"), [(None, False), (1e9, False), (60.0, True), (3660.0, True)])
+def test_a_caller_waits_as_long_as_grpc_says(seconds: float | None, has_deadline: bool) -> None:
+    context = _answer(ServedCall(seconds))
     assert context.is_active
-    assert (context.time_remaining() is not None) == known
+    assert (context.time_remaining() is not None) == has_deadline
 
 
 def test_a_clock_that_is_set_forward_ends_no_call_that_goes_on() -> None:
@@ -70,7 +70,7 @@ def test_a_clock_that_is_set_forward_ends_no_call_that_goes_on() -> None:
     assert not context.is_active
 
 
-@pytest.mark.parametrize("left", [0.0, 60.0])
-def test_a_call_that_grpc_has_ended_is_not_worked_on(left: float) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_call_that_grpc_has_ended_is_not_worked_on(seconds: float) -> None:
     with pytest.raises(AbortError, match="DEADLINE_EXCEEDED"):
-        _answer(ServedCall(left, goes_on=False))
+        _answer(ServedCall(seconds, goes_on=False))

@@ -29,17 +29,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
 def test_what_is_no_message_ends_with_a_status(server: ModelServer, method: str, kind: str) -> None:
     with grpc.insecure_channel(server.address) as channel:
         call = getattr(channel, kind)(method)
-        sent = iter([b"\xff\xff"]) if kind == "stream_stream" else b"\xff\xff"
-        with pytest.raises(grpc.RpcError) as caught:
-            list(call(sent, timeout=30))
-    assert caught.value.code() is grpc.StatusCode.INTERNAL
-    assert caught.value.details() == "Exception deserializing request!"
+        message = iter([b"\xff\xff"]) if kind == "stream_stream" else b"\xff\xff"
+        with pytest.raises(grpc.RpcError) as excinfo:
+            list(call(message, timeout=30))
+    assert excinfo.value.code() is grpc.StatusCode.INTERNAL
+    assert excinfo.value.details() == "Exception deserializing request!"
 
 
 def test_an_unknown_method_is_unimplemented(server: ModelServer) -> None:
-    with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError) as caught:
+    with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError) as excinfo:
         channel.unary_unary("/tensorflow.serving.PredictionService/Nothing")(b"", timeout=30)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert excinfo.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_nothing_is_logged_of_it(server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -22,8 +22,8 @@ class _Context:
 def test_a_watch_ends_while_another_sends() -> None:
     """The thread that tells of the end serves all calls, and sees what is sent."""
     service, first = HealthService(), _Context()
-    request, ended = health_pb2.HealthCheckRequest(), threading.Event()
-    service.Watch(request, first, lambda response: None if response else ended.set())
+    request, end = health_pb2.HealthCheckRequest(), threading.Event()
+    service.Watch(request, first, lambda response: None if response else end.set())
     is_free: list[bool] = []
 
     def send(response: Any) -> None:
@@ -34,11 +34,11 @@ def test_a_watch_ends_while_another_sends() -> None:
 
     service.Watch(request, _Context(), send)
     assert is_free == [True]
-    assert ended.wait(30)
+    assert end.wait(30)
 
 
 def test_a_watch_that_has_ended_already_is_not_kept() -> None:
-    service, ended = HealthService(), threading.Event()
+    service, end = HealthService(), threading.Event()
     request = health_pb2.HealthCheckRequest()
-    service.Watch(request, _Context(is_active=False), lambda response: None if response else ended.set())
-    assert ended.wait(30)
+    service.Watch(request, _Context(is_active=False), lambda response: None if response else end.set())
+    assert end.wait(30)

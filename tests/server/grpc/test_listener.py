@@ -32,9 +32,9 @@ _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 @pytest.fixture
 def echo() -> Iterator[Echo]:
-    made = Echo()
-    yield made
-    made.gate.set()
+    servable = Echo()
+    yield servable
+    servable.gate.set()
 
 
 def _request(*numbers: float) -> Any:
@@ -54,12 +54,12 @@ def test_a_call_whose_time_is_up_or_that_is_cancelled_is_not_run(tmp_path: Path,
         echo.gate.clear()
         first = predict.future(_request(1), timeout=60)
         assert echo.entered.acquire(timeout=30)
-        late = predict.future(_request(2), timeout=2)
+        late_call = predict.future(_request(2), timeout=2)
         echo.wait_for(lambda requests: len(requests) == 1)
-        left = predict.future(_request(3), timeout=60)
+        call = predict.future(_request(3), timeout=60)
         echo.wait_for(lambda requests: len(requests) == 2)
-        left.cancel()
-        assert late.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        call.cancel()
+        assert late_call.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
         # The server hears of it after the caller.
         echo.wait_for(lambda requests: not any(request.is_wanted for request in requests))
         echo.gate.set()
@@ -72,19 +72,19 @@ def test_more_than_its_threads_are_refused_but_status_and_health_answer(tmp_path
     with serving_echo(tmp_path, echo, grpc_max_threads=2) as server, grpc.insecure_channel(server.address) as channel:
         predict = _stub(channel).Predict
         echo.gate.clear()
-        taken = [predict.future(_request(1), timeout=60)]
+        calls = [predict.future(_request(1), timeout=60)]
         assert echo.entered.acquire(timeout=30)
-        taken.append(predict.future(_request(2), timeout=60))
+        calls.append(predict.future(_request(2), timeout=60))
         echo.wait_for(lambda requests: len(requests) == 1)
-        with pytest.raises(grpc.RpcError) as caught:
+        with pytest.raises(grpc.RpcError) as excinfo:
             predict(_request(9), timeout=60)
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert caught.value.details() == "Server Threadpool Exhausted"
+        assert excinfo.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert excinfo.value.details() == "Server Threadpool Exhausted"
         with Client(server.address) as client:
             assert client.health()
             assert client.status("echo")[0].version == 1
         echo.gate.set()
-        assert all(call.result() for call in taken)
+        assert all(call.result() for call in calls)
         assert predict(_request(5), timeout=60)
 
 
@@ -108,22 +108,22 @@ def test_arguments_for_grpc_itself_reach_it(tmp_path: Path, echo: Echo) -> None:
 def _closing(channel: grpc.Channel) -> threading.Event:
     """Connects a channel; the event is set once its connection has been closed."""
     states: list[grpc.ChannelConnectivity] = []
-    closed = threading.Event()
+    end = threading.Event()
 
     def note(state: grpc.ChannelConnectivity) -> None:
         states.append(state)
         if state is grpc.ChannelConnectivity.IDLE and grpc.ChannelConnectivity.READY in states:
-            closed.set()
+            end.set()
 
     channel.subscribe(note, try_to_connect=True)
-    return closed
+    return end
 
 
 def test_connections_have_an_age(tmp_path: Path, echo: Echo) -> None:
     """A connection of that age is closed, and a new one is made when it is needed."""
-    aged = {"grpc.max_connection_age_ms": 100}
+    arguments = {"grpc.max_connection_age_ms": 100}
     with (
-        serving_echo(tmp_path, echo, grpc_channel_arguments=aged) as server,
+        serving_echo(tmp_path, echo, grpc_channel_arguments=arguments) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         assert _closing(channel).wait(30)
@@ -133,15 +133,15 @@ def test_connections_have_an_age(tmp_path: Path, echo: Echo) -> None:
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4" + b"\0" * 5
 
 
-@pytest.mark.parametrize("sent", [b"", _PREFACE])
-def test_who_never_calls_is_closed(tmp_path: Path, echo: Echo, sent: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", _PREFACE])
+def test_who_never_calls_is_closed(tmp_path: Path, echo: Echo, content: bytes) -> None:
     limits = {"grpc.max_connection_idle_ms": 100, "grpc.server_handshake_timeout_ms": 100}
     with (
         serving_echo(tmp_path, echo, grpc_channel_arguments=limits) as server,
-        socket.create_connection(("127.0.0.1", server.port), timeout=30) as silent,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
     ):
-        silent.sendall(sent)
-        while silent.recv(4096):
+        connection.sendall(content)
+        while connection.recv(4096):
             pass
 
 
@@ -169,8 +169,8 @@ def test_default_limits_of_connections() -> None:
     # gRPC's clients close what they have not used for half an hour.
     assert 30 * 60_000 < options["grpc.max_connection_idle_ms"] < 60 * 60_000
     assert options["grpc.max_concurrent_streams"] >= 1024
-    mine = ServerSettings(grpc_channel_arguments={"grpc.max_connection_idle_ms": 5})
-    assert dict(listener._options(mine))["grpc.max_connection_idle_ms"] == 5
+    settings = ServerSettings(grpc_channel_arguments={"grpc.max_connection_idle_ms": 5})
+    assert dict(listener._options(settings))["grpc.max_connection_idle_ms"] == 5
 
 
 def test_callers_who_send_no_message_hold_up_nobody(tmp_path: Path, echo: Echo) -> None:
@@ -207,19 +207,19 @@ def test_what_is_asked_a_million_times_is_answered_once(tmp_path: Path, echo: Ec
     request.model_spec.name = "echo"
     with serving_echo(tmp_path, echo) as server, grpc.insecure_channel(server.address) as channel:
         ask = prediction_service_pb2_grpc.PredictionServiceStub(channel).GetModelMetadata
-        once = ask(request, timeout=60)
+        answer = ask(request, timeout=60)
         request.metadata_field.extend(["signature_def"] * 1_000_000)
-        assert ask(request, timeout=10) == once
+        assert ask(request, timeout=10) == answer
 
 
 def test_a_call_without_a_message_is_answered(tmp_path: Path, echo: Echo) -> None:
     with (
         serving_echo(tmp_path, echo) as server,
         grpc.insecure_channel(server.address) as channel,
-        pytest.raises(grpc.RpcError) as caught,
+        pytest.raises(grpc.RpcError) as excinfo,
     ):
         channel.stream_unary("/tensorflow.serving.PredictionService/Predict")(iter(()), timeout=30)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert excinfo.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_reflection_tells_services_and_their_messages(tmp_path: Path, echo: Echo) -> None:
@@ -230,10 +230,10 @@ def test_reflection_tells_services_and_their_messages(tmp_path: Path, echo: Echo
             reflection_pb2.ServerReflectionRequest(list_services=""),
             reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol),
         ]
-        listed, found = list(ask(iter(requests), timeout=30))
-    names = {service.name for service in listed.list_services_response.service}
+        services, descriptors = list(ask(iter(requests), timeout=30))
+    names = {service.name for service in services.list_services_response.service}
     assert {symbol, "tensorflow.serving.ModelService", "grpc.health.v1.Health"} <= names
-    assert any(b"PredictRequest" in file for file in found.file_descriptor_response.file_descriptor_proto)
+    assert any(b"PredictRequest" in file for file in descriptors.file_descriptor_response.file_descriptor_proto)
 
 
 def test_health_can_be_left_out(tmp_path: Path, echo: Echo) -> None:
@@ -260,9 +260,9 @@ def test_a_unix_socket(tmp_path: Path, echo: Echo) -> None:
         with Client(f"unix:{path}") as client:
             assert client.predict("echo", {"x": [4.0]})["x"].tolist() == [4]
     # What a server that was killed leaves behind is in nobody's way.
-    left = socket.socket(socket.AF_UNIX)
-    left.bind(str(tmp_path / "left"))
-    left.close()
+    stale_socket = socket.socket(socket.AF_UNIX)
+    stale_socket.bind(str(tmp_path / "left"))
+    stale_socket.close()
     with (
         serving_echo(tmp_path, echo, grpc_socket_path=tmp_path / "left"),
         Client(f"unix:{tmp_path / 'left'}") as client,
@@ -282,14 +282,14 @@ def test_a_unix_socket(tmp_path: Path, echo: Echo) -> None:
 
 def test_a_stop_is_bounded(tmp_path: Path) -> None:
     """A call that never ends is cut off after the drain."""
-    stuck = Stuck()
-    stuck.gate.clear()
+    servable = Stuck()
+    servable.gate.clear()
     with (
-        serving_echo(tmp_path, stuck, drain_seconds=0.1) as server,
+        serving_echo(tmp_path, servable, drain_seconds=0.1) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         call = _stub(channel).Predict.future(_request(1), timeout=120)
-        assert stuck.entered.acquire(timeout=30)
+        assert servable.entered.acquire(timeout=30)
         assert not server.stop()
         assert call.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN)
 
@@ -362,25 +362,25 @@ def _asks(server: ModelServer, certificates: Certificates, client: str | None = 
 def test_tls(tmp_path: Path, echo: Echo, certificates: Certificates) -> None:
     with serving_echo(tmp_path, echo, tls=_tls(certificates)) as server:
         assert _asks(server, certificates) == [1.5]
-        with grpc.insecure_channel(server.address) as plain, pytest.raises(grpc.RpcError) as caught:
-            _stub(plain).Predict(_request(1), timeout=10)
-        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        with grpc.insecure_channel(server.address) as plain_channel, pytest.raises(grpc.RpcError) as excinfo:
+            _stub(plain_channel).Predict(_request(1), timeout=10)
+        assert excinfo.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_mutual_tls(tmp_path: Path, echo: Echo, certificates: Certificates) -> None:
     tls = _tls(certificates, custom_ca=certificates.text("ca"), client_verify=True)
     with serving_echo(tmp_path, echo, tls=tls) as server:
         assert _asks(server, certificates, "client") == [1.5]
-        for wrong in (None, "stranger"):
-            with pytest.raises(grpc.RpcError) as caught:
-                _asks(server, certificates, wrong)
-            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        for certificate in (None, "stranger"):
+            with pytest.raises(grpc.RpcError) as excinfo:
+                _asks(server, certificates, certificate)
+            assert excinfo.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_keys_and_certificates_that_do_not_fit_are_told_at_the_start(
     tmp_path: Path, echo: Echo, certificates: Certificates
 ) -> None:
-    wrong = [
+    cases = [
         (TlsSettings(server_key="no key", server_cert="no certificate"), "are not a PEM key and its certificate"),
         (
             TlsSettings(server_key=certificates.text("client", "key"), server_cert=certificates.text("server")),
@@ -388,6 +388,6 @@ def test_keys_and_certificates_that_do_not_fit_are_told_at_the_start(
         ),
         (_tls(certificates, custom_ca="none"), "custom_ca holds no PEM certificate"),
     ]
-    for tls, rule in wrong:
+    for tls, rule in cases:
         with pytest.raises(ServerError, match=rule), serving_echo(tmp_path, echo, tls=tls):
             pass

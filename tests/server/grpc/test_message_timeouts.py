@@ -39,13 +39,13 @@ class _Call:
 
 def test_an_answer_that_nobody_takes_ends_its_call() -> None:
     timeouts = MessageTimeouts(0.05, UnreadAnswers(1 << 20))
-    taken, gone, kept = _Call(), _Call(over=True), _Call()
-    for call in (taken, gone, kept):
+    read_call, ended_call, stuck_call = _Call(), _Call(over=True), _Call()
+    for call in (read_call, ended_call, stuck_call):
         timeouts.watch_answer(call, 1)  # type: ignore[arg-type]
-    taken.take()
-    assert kept.cancelled.wait(60)
-    assert not taken.cancelled.is_set()
-    assert not gone.cancelled.is_set()
+    read_call.take()
+    assert stuck_call.cancelled.wait(60)
+    assert not read_call.cancelled.is_set()
+    assert not ended_call.cancelled.is_set()
 
 
 def test_a_message_that_does_not_come_ends_its_call(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_message_that_does_not_come_ends_its_call(tmp_path: Path) -> None:
         grpc.insecure_channel(server.address) as channel,
     ):
         call = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
-        with pytest.raises(grpc.RpcError) as caught:
+        with pytest.raises(grpc.RpcError) as excinfo:
             call(messages(), timeout=60)
         never.set()
-    assert caught.value.code() is grpc.StatusCode.CANCELLED
+    assert excinfo.value.code() is grpc.StatusCode.CANCELLED

@@ -65,17 +65,17 @@ def _calls(timers: _Timers, seconds: float = 1.0, **options: Any) -> SilentCallW
 
 
 def _add(calls: SilentCallWatchdog, connections: list[str]) -> list[_PeerCall]:
-    made = [_PeerCall(name) for name in connections]
-    for call in made:
+    new_calls = [_PeerCall(name) for name in connections]
+    for call in new_calls:
         calls.add(call)  # type: ignore[arg-type]
-    return made
+    return new_calls
 
 
 def test_a_connection_with_few_calls_is_spared_while_others_have_many(timers: _Timers) -> None:
     calls = _calls(timers, many=_MANY)
-    slow, *silent = _add(calls, ["slow", *["silent"] * (_MANY - 1)])
+    slow, *silent_calls = _add(calls, ["slow", *["silent"] * (_MANY - 1)])
     timers.fire()
-    assert all(call.cancelled for call in silent)
+    assert all(call.cancelled for call in silent_calls)
     assert not slow.cancelled
 
 
@@ -88,9 +88,9 @@ def test_it_is_spared_also_where_more_have_come_than_are_cancelled(timers: _Time
 
 
 def test_many_connections_with_few_calls_are_not(timers: _Timers) -> None:
-    added = _add(_calls(timers, many=_MANY), [f"connection {number}" for number in range(_MANY)])
+    new_calls = _add(_calls(timers, many=_MANY), [f"connection {number}" for number in range(_MANY)])
     timers.fire()
-    assert all(call.cancelled for call in added)
+    assert all(call.cancelled for call in new_calls)
 
 
 def test_few_calls_wait_for_ever(timers: _Timers) -> None:
@@ -100,12 +100,12 @@ def test_few_calls_wait_for_ever(timers: _Timers) -> None:
 
 def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) -> None:
     calls = _calls(timers, 300)
-    (early,) = _add(calls, ["a"])
-    (late,) = _add(calls, ["a"])
+    (early_call,) = _add(calls, ["a"])
+    (late_call,) = _add(calls, ["a"])
     timers.fire()
-    assert (early.cancelled, late.cancelled) == (True, False)
+    assert (early_call.cancelled, late_call.cancelled) == (True, False)
     timers.fire()
-    assert late.cancelled
+    assert late_call.cancelled
     assert timers.seconds == [300, 300]
     assert timers.waiting == 0
 

@@ -25,15 +25,17 @@ def _load(name: str, version: int, _folder: Path) -> Any:
 
 
 def _write(models: Path, *versions: int, **labels: int) -> None:
-    listed = " ".join(f"versions: {version}" for version in versions)
-    named = " ".join(f'version_labels {{ key: "{label}" value: {version} }}' for label, version in labels.items())
-    aside = models / "aside"
-    aside.write_text(
+    versions_text = " ".join(f"versions: {version}" for version in versions)
+    version_labels = " ".join(
+        f'version_labels {{ key: "{label}" value: {version} }}' for label, version in labels.items()
+    )
+    draft = models / "aside"
+    draft.write_text(
         # The path of a container, say: a served folder knows its own.
         'model_config_list { config { name: "news" base_path: "/elsewhere" model_platform: "tensorflow" '
-        f"model_version_policy {{ specific {{ {listed} }} }} {named} }} }}"
+        f"model_version_policy {{ specific {{ {versions_text} }} }} {version_labels} }} }}"
     )
-    aside.rename(models / registry.CONFIG_FILE)
+    draft.rename(models / registry.CONFIG_FILE)
 
 
 @pytest.fixture
@@ -84,25 +86,25 @@ def test_a_file_that_breaks_changes_nothing_and_is_told_once(
 
 
 def test_a_label_moves_when_its_version_takes_requests(models: Path) -> None:
-    wanted = [ServedModel("news", models / "news", specific({1}), {"stable": 1})]
-    seen: list[int] = []
+    config = [ServedModel("news", models / "news", specific({1}), {"stable": 1})]
+    versions: list[int] = []
 
     def load(name: str, version: int, folder: Path) -> Any:
         if version == 2:
-            seen.append(_version(manager))
+            versions.append(_version(manager))
         if version == 3:
             raise OSError("cannot be loaded")
         return _load(name, version, folder)
 
-    manager = ModelManager(lambda: wanted, load)
+    manager = ModelManager(lambda: config, load)
     manager.poll()
     # Without a policy that keeps the old version: it goes after the label has left it.
-    wanted[:] = [ServedModel("news", models / "news", specific({2}), {"stable": 2})]
+    config[:] = [ServedModel("news", models / "news", specific({2}), {"stable": 2})]
     manager.poll()
-    assert seen == [1]
+    assert versions == [1]
     assert (_version(manager), manager.available()) == (2, {"news": [2]})
     # One whose version does not load stays where it is; a new one points where it is told.
-    wanted[:] = [ServedModel("news", models / "news", specific({3}), {"stable": 3, "new": 3})]
+    config[:] = [ServedModel("news", models / "news", specific({3}), {"stable": 3, "new": 3})]
     manager.poll()
     assert _version(manager) == 2
     with pytest.raises(RequestError, match=r"Servable not found for request: Specific\(news, 3\)"):

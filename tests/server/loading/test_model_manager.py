@@ -63,15 +63,15 @@ def test_a_new_version_is_loaded_before_the_old_one_goes(models: Path) -> None:
     manager = _manager(models, load)
     manager.poll()
     assert _served(manager) == 1
-    seen: dict[str, Any] = {}
+    observation: dict[str, Any] = {}
 
     def look(version: int) -> None:
-        seen.update(served=_served(manager), states=_states(manager))
+        observation.update(served=_served(manager), states=_states(manager))
 
     load.during = look
     _add(models, 2)
     manager.poll()
-    assert seen == {"served": 1, "states": {2: State.LOADING, 1: State.AVAILABLE}}
+    assert observation == {"served": 1, "states": {2: State.LOADING, 1: State.AVAILABLE}}
     assert _served(manager) == 2
     assert _states(manager) == {2: State.AVAILABLE, 1: State.END}
     manager.poll()
@@ -98,8 +98,8 @@ def test_a_version_that_does_not_load_keeps_the_old_one(models: Path) -> None:
         manager.poll()
     assert load.loads == [1, 2, 2, 2]
     assert _served(manager) == 1
-    broken = manager.states("m", 2)[0]
-    assert (broken.state, broken.code, broken.message) == (
+    status = manager.states("m", 2)[0]
+    assert (status.state, status.code, status.message) == (
         State.END,
         grpc.StatusCode.UNKNOWN,
         "OSError: 2 is broken",
@@ -180,11 +180,11 @@ def test_a_label_whose_new_version_does_not_load_keeps_its_old_one(models: Path)
     for version in (2, 3):
         _add(models, version)
     load = FakeLoader()
-    served = [ServedModel("m", models / "m", specific({1, 2}), {"stable": 1, "canary": 2})]
-    manager = ModelManager(lambda: served, load)
+    config = [ServedModel("m", models / "m", specific({1, 2}), {"stable": 1, "canary": 2})]
+    manager = ModelManager(lambda: config, load)
     manager.poll()
     load.broken = {3}
-    served[0] = ServedModel("m", models / "m", specific({2, 3}), {"stable": 3, "canary": 2})
+    config[0] = ServedModel("m", models / "m", specific({2, 3}), {"stable": 3, "canary": 2})
     manager.poll()
     assert _served(manager, label="stable") == 1
     load.broken = set()
@@ -194,10 +194,10 @@ def test_a_label_whose_new_version_does_not_load_keeps_its_old_one(models: Path)
 
 
 def test_a_model_that_the_source_drops_is_unloaded(models: Path) -> None:
-    served = [ServedModel("m", models / "m")]
-    manager = ModelManager(lambda: served, FakeLoader())
+    config = [ServedModel("m", models / "m")]
+    manager = ModelManager(lambda: config, FakeLoader())
     manager.poll()
-    served.clear()
+    config.clear()
     manager.poll()
     assert manager.available() == {}
 

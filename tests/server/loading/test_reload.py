@@ -44,9 +44,9 @@ def _text(models: Path, name: str, rest: str = "") -> str:
 
 
 def _specific(*versions: int, **labels: int) -> str:
-    wanted = " ".join(f"versions: {version}" for version in versions)
-    named = " ".join(f'version_labels {{ key: "{label}" value: {version} }}' for label, version in labels.items())
-    return f"model_version_policy {{ specific {{ {wanted} }} }} {named}"
+    versions_text = " ".join(f"versions: {version}" for version in versions)
+    labels_text = " ".join(f'version_labels {{ key: "{label}" value: {version} }}' for label, version in labels.items())
+    return f"model_version_policy {{ specific {{ {versions_text} }} }} {labels_text}"
 
 
 def _request(*configs: str) -> Any:
@@ -59,10 +59,10 @@ def _request(*configs: str) -> Any:
 def server(models: Path) -> Iterator[ModelServer]:
     first = served_models(_request(_text(models, "a", _specific(1, 2))).config)
     settings = ServerSettings(port=0, max_num_load_retries=1, load_retry_interval_micros=1000, allow_reload=True)
-    made = ModelServer(lambda: first, settings, load=_load)
-    made.start()
-    yield made
-    made.stop()
+    model_server = ModelServer(lambda: first, settings, load=_load)
+    model_server.start()
+    yield model_server
+    model_server.stop()
 
 
 def _reload(server: ModelServer, *configs: str) -> Any:
@@ -95,10 +95,10 @@ def test_labels_move_with_a_reload(server: ModelServer, models: Path) -> None:
 
 def test_a_label_may_only_point_at_what_is_available(server: ModelServer, models: Path) -> None:
     _reload(server, _text(models, "a", _specific(1, 2, stable=1)))
-    with pytest.raises(grpc.RpcError) as caught:
+    with pytest.raises(grpc.RpcError) as excinfo:
         _reload(server, _text(models, "a", _specific(1, 2, stable=3)), _text(models, "b"))
-    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert caught.value.details() == (
+    assert excinfo.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert excinfo.value.details() == (
         "Request to assign label to version 3 of model a, which is not currently available for inference"
     )
     # Nothing of it was applied.
@@ -108,10 +108,10 @@ def test_a_label_may_only_point_at_what_is_available(server: ModelServer, models
 
 def test_where_allowed_a_new_label_may_but_one_that_moves_may_not(models: Path) -> None:
     manager = ModelManager(list, _load)
-    labelled = served_models(_request(_text(models, "a", _specific(1, stable=1))).config)
+    config = served_models(_request(_text(models, "a", _specific(1, stable=1))).config)
     with pytest.raises(RequestError, match="not currently available"):
-        manager.reload(labelled)
-    manager.reload(labelled, allow_unavailable=True)
+        manager.reload(config)
+    manager.reload(config, allow_unavailable=True)
     with pytest.raises(RequestError, match="assign label to version 2"):
         manager.reload(
             served_models(_request(_text(models, "a", _specific(2, stable=2))).config), allow_unavailable=True
@@ -137,10 +137,10 @@ def test_where_allowed_a_new_label_may_but_one_that_moves_may_not(models: Path) 
 )
 def test_what_is_refused_changes_nothing(server: ModelServer, config: str, text: str) -> None:
     request = text_format.Parse(config, model_management_pb2.ReloadConfigRequest())
-    with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError) as caught:
+    with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError) as excinfo:
         model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=60)
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert text in caught.value.details()
+    assert excinfo.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert text in excinfo.value.details()
     assert server.manager.available() == {"a": [1, 2]}
 
 
@@ -154,10 +154,10 @@ def test_what_is_refused_changes_nothing(server: ModelServer, config: str, text:
 def test_a_new_model_that_does_not_load_is_told_after_its_retries(
     server: ModelServer, models: Path, name: str, reason: str
 ) -> None:
-    with pytest.raises(grpc.RpcError) as caught:
+    with pytest.raises(grpc.RpcError) as excinfo:
         _reload(server, _text(models, "a"), _text(models, name))
-    assert caught.value.code() is grpc.StatusCode.UNKNOWN
-    assert caught.value.details().startswith(f"1 model(s) did not become available: {{{reason}")
+    assert excinfo.value.code() is grpc.StatusCode.UNKNOWN
+    assert excinfo.value.details().startswith(f"1 model(s) did not become available: {{{reason}")
     # The rest of it holds.
     assert server.manager.available() == {"a": [2]}
 
@@ -171,8 +171,8 @@ def test_a_version_is_tried_again_after_its_interval(models: Path) -> None:
             raise OSError("not yet")
         return _load(name, version, folder)
 
-    found = served_models(_request(_text(models, "a")).config)
-    manager = ModelManager(lambda: found, flaky, retry_seconds=0.01)
+    config = served_models(_request(_text(models, "a")).config)
+    manager = ModelManager(lambda: config, flaky, retry_seconds=0.01)
     manager.poll()
     assert manager.states("a")[0].state is State.LOADING
     # No polling: the retries come by themselves.
@@ -204,27 +204,27 @@ def test_the_config_file_is_read_again(models: Path, tmp_path: Path, caplog: pyt
 
 
 def test_a_file_read_before_a_reload_does_not_undo_it(models: Path, tmp_path: Path) -> None:
-    loading, loaded = threading.Event(), threading.Event()
+    loading, load_end = threading.Event(), threading.Event()
 
     def slow(name: str, version: int, folder: Path) -> Any:
         if name == "b":
             loading.set()
-            assert loaded.wait(30)
+            assert load_end.wait(30)
         return _load(name, version, folder)
 
     file = tmp_path / "models.config"
     file.write_text(f"model_config_list {{ {_text(models, 'a')} }}")
     manager = ModelManager(lambda: read_model_config(file), slow)
     manager.poll()
-    both = served_models(_request(_text(models, "a"), _text(models, "b")).config)
+    config = served_models(_request(_text(models, "a"), _text(models, "b")).config)
     with ThreadPoolExecutor() as pool:
-        reloading = pool.submit(manager.reload, both)
+        reloading = pool.submit(manager.reload, config)
         assert loading.wait(30)
         follower = pool.submit(ConfigFileWatcher(file, manager).read)
         # Time to read the file as it is now.
         time.sleep(0.2)
         file.write_text(f"model_config_list {{ {_text(models, 'a')} {_text(models, 'b')} }}")
-        loaded.set()
+        load_end.set()
         reloading.result(30)
         follower.result(30)
     assert manager.available() == {"a": [2], "b": [1]}
@@ -247,10 +247,10 @@ def test_a_server_takes_no_reload_unless_a_flag_or_mutual_tls_allows_it(models: 
     server = ModelServer(lambda: [ServedModel("a", models / "a")], ServerSettings(port=0), load=_load)
     server.start()
     try:
-        with pytest.raises(grpc.RpcError) as caught:
+        with pytest.raises(grpc.RpcError) as excinfo:
             _reload(server, _text(models, "b"))
-        assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
-        assert "off on this server; start it with --allow_reload, or with mutual TLS" in caught.value.details()
+        assert excinfo.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert "off on this server; start it with --allow_reload, or with mutual TLS" in excinfo.value.details()
         assert server.manager.available() == {"a": [2]}
         tfapp_models = models / "models.config"
         tfapp_models.write_text(f"model_config_list {{ {_text(models, 'b')} }}")
@@ -284,12 +284,12 @@ def test_base_paths_outside_of_the_models_root_are_refused_alike_whether_they_ex
         models / "link" / "missing",
         models / "loop",
     )
-    told = set()
+    refusals = set()
     for path in paths:
-        with pytest.raises(grpc.RpcError) as caught:
+        with pytest.raises(grpc.RpcError) as excinfo:
             _reload(server, f"config {{ name: 'm' base_path: '{path}' model_platform: 'tensorflow' }}")
-        told.add((caught.value.code(), caught.value.details()))
-    ((code, text),) = told
+        refusals.add((excinfo.value.code(), excinfo.value.details()))
+    ((code, text),) = refusals
     assert code is grpc.StatusCode.PERMISSION_DENIED
     assert "base_path of model m is outside of the folder" in text
     assert "--models_root" in text

@@ -29,10 +29,10 @@ def models(tmp_path: Path) -> Path:
 
 
 def _config(models: Path, versions: tuple[int, ...], stable: int) -> Any:
-    wanted = " ".join(f"versions: {version}" for version in versions)
+    versions_text = " ".join(f"versions: {version}" for version in versions)
     return text_format.Parse(
         f'config {{ model_config_list {{ config {{ name: "numbers" base_path: "{models / "numbers"}" '
-        f'model_platform: "tensorflow" model_version_policy {{ specific {{ {wanted} }} }} '
+        f'model_platform: "tensorflow" model_version_policy {{ specific {{ {versions_text} }} }} '
         f'version_labels {{ key: "stable" value: {stable} }} }} }} }}',
         model_management_pb2.ReloadConfigRequest(),
     )

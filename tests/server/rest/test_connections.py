@@ -27,10 +27,10 @@ _SILENT = 400
 
 
 def _tls(authority: trustme.CA, *, verify: bool = False) -> TlsSettings:
-    issued = authority.issue_cert("localhost")
+    certificate = authority.issue_cert("localhost")
     return TlsSettings(
-        server_key=issued.private_key_pem.bytes().decode(),
-        server_cert=issued.cert_chain_pems[0].bytes().decode(),
+        server_key=certificate.private_key_pem.bytes().decode(),
+        server_cert=certificate.cert_chain_pems[0].bytes().decode(),
         custom_ca=authority.cert_pem.bytes().decode() if verify else "",
         client_verify=verify,
     )
@@ -44,8 +44,8 @@ def authority() -> trustme.CA:
 def test_the_flags_reach_the_port(tmp_path: Path) -> None:
     with serving_echo(tmp_path, Echo(), rest_api_port=0, rest_api_max_header_bytes=2048) as server:
         assert server.rest_port
-        refused = ask(server.rest_port, "GET", "/v1/models/echo", headers={"X-Large": "a" * 4096})
-        assert (refused.status, refused.json()) == (
+        answer = ask(server.rest_port, "GET", "/v1/models/echo", headers={"X-Large": "a" * 4096})
+        assert (answer.status, answer.json()) == (
             431,
             {"error": "the header has 2048 bytes or more (--rest_api_max_header_bytes)"},
         )
@@ -86,9 +86,9 @@ def test_client_verify_and_rest_in_the_clear_are_refused(authority: trustme.CA) 
         ServerSettings(rest_api_port=0, tls=_tls(authority, verify=True))
     ServerSettings(tls=_tls(authority, verify=True))
     ServerSettings(rest_api_port=0, tls=_tls(authority))
-    for needed in ({"rest_api_port": 0}, {"tls": _tls(authority)}):
+    for settings in ({"rest_api_port": 0}, {"tls": _tls(authority)}):
         with pytest.raises(ValidationError, match="rest_tls needs a REST port"):
-            ServerSettings(rest_tls=True, **needed)
+            ServerSettings(rest_tls=True, **settings)
 
 
 @pytest.fixture

@@ -57,9 +57,9 @@ def _signature(defaults: dict[str, Any] | None = None, **dtypes: str) -> Any:
     return definition
 
 
-def _outcome(read: Callable[[], Any]) -> Any:
+def _outcome(reader: Callable[[], Any]) -> Any:
     try:
-        array = read()
+        array = reader()
     except RequestError as error:
         return error.message
     return array.dtype, array.shape, [str(value) for value in array.ravel().tolist()]
@@ -76,9 +76,9 @@ def test_what_is_converted_whole_is_what_is_read_value_by_value(name: str, value
         assert slow == f"Failed to process element: 0 of 'instances' list. Error: INVALID_ARGUMENT: {quick}"
     else:
         assert slow.startswith("Failed to process element: 2 of 'instances' list.")
-        both = read_rows(rows, _signature(x=name))["x"]
-        assert (both.dtype, both.shape) == (quick[0], (2, *quick[1]))
-        assert [str(item) for item in both[1:].ravel().tolist()] == quick[2]
+        arrays = read_rows(rows, _signature(x=name))["x"]
+        assert (arrays.dtype, arrays.shape) == (quick[0], (2, *quick[1]))
+        assert [str(item) for item in arrays[1:].ravel().tolist()] == quick[2]
 
 
 @given(st.sampled_from(_DTYPES), st.lists(_SCALARS, min_size=1, max_size=5))
@@ -93,7 +93,7 @@ def test_values_at_once_are_the_values_one_by_one(name: str, values: list[Any]) 
 
 
 @pytest.mark.parametrize(
-    ("name", "good", "bad"),
+    ("name", "good_values", "bad_values"),
     [
         ("float", [0, 2**24 - 1, -3.4e38, math.inf, math.nan], ["a", None, True, 2**24, 3.5e38]),
         ("double", [2**53 - 1, 1e308], [2**53]),
@@ -105,17 +105,17 @@ def test_values_at_once_are_the_values_one_by_one(name: str, values: list[Any]) 
         ("string", ["", "é", "\x00", {"b64": "AP8="}, {"b64": "AP8"}, {"b64": " A P8 ="}], [1, None, {"b64": 1}]),
     ],
 )
-def test_what_a_dtype_takes(name: str, good: list[Any], bad: list[Any]) -> None:
-    assert read_columns(good, _signature(x=name))["x"].shape == (len(good),)
-    for value in bad:
-        with pytest.raises(RequestError) as caught:
+def test_what_a_dtype_takes(name: str, good_values: list[Any], bad_values: list[Any]) -> None:
+    assert read_columns(good_values, _signature(x=name))["x"].shape == (len(good_values),)
+    for value in bad_values:
+        with pytest.raises(RequestError) as excinfo:
             read_columns([value], _signature(x=name))
-        assert caught.value.code.name == "INVALID_ARGUMENT"
+        assert excinfo.value.code.name == "INVALID_ARGUMENT"
 
 
 def test_texts_and_bytes() -> None:
-    read = read_rows(["é", {"b64": base64.b64encode(b"\xff\x00").decode()}], _signature(x="string"))["x"]
-    assert read.tolist() == ["é".encode(), b"\xff\x00"]
+    array = read_rows(["é", {"b64": base64.b64encode(b"\xff\x00").decode()}], _signature(x="string"))["x"]
+    assert array.tolist() == ["é".encode(), b"\xff\x00"]
     assert read_columns({"b64": "aGk="}, _signature(x="string"))["x"].tolist() == b"hi"
     # Bytes that are no UTF-8 come as they were sent.
     assert read_columns(["\udcff"], _signature(x="string"))["x"].tolist() == [b"\xff"]
@@ -125,9 +125,9 @@ def test_texts_and_bytes() -> None:
 
 def test_rows_of_several_inputs() -> None:
     rows = [{"a": [1, 2], "b": "x"}, {"b": "y", "a": [3, 4]}]
-    read = read_rows(rows, _signature(a="int32", b="string"))
-    assert read["a"].tolist() == [[1, 2], [3, 4]]
-    assert read["b"].tolist() == [b"x", b"y"]
+    arrays = read_rows(rows, _signature(a="int32", b="string"))
+    assert arrays["a"].tolist() == [[1, 2], [3, 4]]
+    assert arrays["b"].tolist() == [b"x", b"y"]
 
 
 def test_defaults_take_the_place_of_what_is_not_sent() -> None:
@@ -157,9 +157,9 @@ def test_defaults_take_the_place_of_what_is_not_sent() -> None:
     ],
 )
 def test_wrong_rows(rows: list[Any], message: str) -> None:
-    with pytest.raises(RequestError) as caught:
+    with pytest.raises(RequestError) as excinfo:
         read_rows(rows, _signature(x="float"))
-    assert message in caught.value.message
+    assert message in excinfo.value.message
 
 
 def test_plain_values_for_several_inputs() -> None:
@@ -171,32 +171,35 @@ def test_plain_values_for_several_inputs() -> None:
 
 
 def test_what_has_no_json_form() -> None:
-    with pytest.raises(RequestError, match=r"^Conversion of JSON Value: 1.0 to type: half$") as caught:
+    with pytest.raises(RequestError, match=r"^Conversion of JSON Value: 1.0 to type: half$") as excinfo:
         read_columns([1.0], _signature(x="half"))
-    assert caught.value.code.name == "UNIMPLEMENTED"
+    assert excinfo.value.code.name == "UNIMPLEMENTED"
 
 
 def test_deep_lists_are_refused() -> None:
     value: Any = 1.0
     for _ in range(70):
         value = [value]
-    for read in (lambda: read_columns(value, _signature(x="float")), lambda: read_rows([value], _signature(x="float"))):
+    for reader in (
+        lambda: read_columns(value, _signature(x="float")),
+        lambda: read_rows([value], _signature(x="float")),
+    ):
         with pytest.raises(RequestError, match="dimensions is not supported"):
-            read()
+            reader()
 
 
 def test_examples() -> None:
     features = {"i": [1, True], "f": 2.5, "s": ["é", {"b64": "/w=="}], "none": []}
-    read = read_examples({"examples": [features, {}]})
-    first, second = read.example_list.examples
+    inputs = read_examples({"examples": [features, {}]})
+    first, second = inputs.example_list.examples
     assert first.features.feature["i"].int64_list.value == [1, 1]
     assert first.features.feature["f"].float_list.value == [2.5]
     assert first.features.feature["s"].bytes_list.value == ["é".encode(), b"\xff"]
     assert first.features.feature["none"].WhichOneof("kind") is None
     assert not second.features.feature
-    read = read_examples({"context": {"c": 1}, "examples": [{"i": 2}]})
-    assert read.example_list_with_context.context.features.feature["c"].int64_list.value == [1]
-    assert len(read.example_list_with_context.examples) == 1
+    inputs = read_examples({"context": {"c": 1}, "examples": [{"i": 2}]})
+    assert inputs.example_list_with_context.context.features.feature["c"].int64_list.value == [1]
+    assert len(inputs.example_list_with_context.examples) == 1
 
 
 @pytest.mark.parametrize(
@@ -218,6 +221,6 @@ def test_examples() -> None:
     ],
 )
 def test_wrong_examples(document: dict[str, Any], message: str) -> None:
-    with pytest.raises(RequestError) as caught:
+    with pytest.raises(RequestError) as excinfo:
         read_examples(document)
-    assert message in caught.value.message
+    assert message in excinfo.value.message

@@ -73,9 +73,9 @@ def test_several_tensors_there_and_back(numbers: NDArray[Any], texts: list[str],
         "100 %": _strings(*(text.encode() for text in texts[:rows])),
         "raw_bytes": _strings(*data[:rows]).reshape(rows, 1),
     }
-    for write, read, key in ((write_rows, read_rows, "predictions"), (write_columns, read_columns, "outputs")):
-        answered = read(parse(write(arrays))[key], _signature(arrays))
-        assert all(_same(answered[name], array) for name, array in arrays.items())
+    for writer, reader, key in ((write_rows, read_rows, "predictions"), (write_columns, read_columns, "outputs")):
+        result = reader(parse(writer(arrays))[key], _signature(arrays))
+        assert all(_same(result[name], array) for name, array in arrays.items())
 
 
 def test_the_largest_float_is_written_and_not_read() -> None:
@@ -103,8 +103,8 @@ def test_columns_are_laid_out_as_tensorflow_serving_does() -> None:
     assert write_columns({"y": np.array([[1], [2]])}).decode() == (
         '{\n    "outputs": [\n        [\n            1\n        ],\n        [\n            2\n        ]\n    ]\n}'
     )
-    two = write_columns({"z": np.array(True), "y": np.zeros((1, 0))}).decode()
-    assert two == '{\n    "outputs": {\n        "y": [\n            []\n        ],\n        "z": true\n    }\n}'
+    text = write_columns({"z": np.array(True), "y": np.zeros((1, 0))}).decode()
+    assert text == '{\n    "outputs": {\n        "y": [\n            []\n        ],\n        "z": true\n    }\n}'
 
 
 def test_floats_are_short_and_not_finite_ones_have_names() -> None:
@@ -125,8 +125,8 @@ def test_halves_and_what_has_no_json_form() -> None:
 
 def test_bytes_that_are_no_utf_8() -> None:
     assert parse(write_rows({"text": _strings(b"a\xff")}))["predictions"] == ["a\ufffd"]
-    sent = parse(write_rows({"text_bytes": _strings(b"a\xff")}))["predictions"]
-    assert base64.b64decode(sent[0]["b64"]) == b"a\xff"
+    rows = parse(write_rows({"text_bytes": _strings(b"a\xff")}))["predictions"]
+    assert base64.b64decode(rows[0]["b64"]) == b"a\xff"
 
 
 def test_rows_that_do_not_match() -> None:

@@ -26,11 +26,11 @@ def test_reads_what_json_writes(document: dict[str, Any]) -> None:
 
 @given(st.dictionaries(st.text(), _VALUES, max_size=4))
 def test_a_number_that_json_has_not_changes_no_other_value(document: dict[str, Any]) -> None:
-    read = parse(json.dumps({**document, "x": [math.inf, -math.inf, math.nan]}).encode())
-    assert read["x"][:2] == [math.inf, -math.inf]
-    assert math.isnan(read["x"][2])
-    assert {**read, "x": 0} == {**document, "x": 0}
-    assert [type(value) for value in read.values()] == [type(value) for value in {**document, "x": []}.values()]
+    content = parse(json.dumps({**document, "x": [math.inf, -math.inf, math.nan]}).encode())
+    assert content["x"][:2] == [math.inf, -math.inf]
+    assert math.isnan(content["x"][2])
+    assert {**content, "x": 0} == {**document, "x": 0}
+    assert [type(value) for value in content.values()] == [type(value) for value in {**document, "x": []}.values()]
 
 
 @given(st.binary(max_size=60))
@@ -63,9 +63,9 @@ def test_any_bytes_are_an_object_or_an_error(body: bytes) -> None:
     ],
 )
 def test_what_is_no_json(body: bytes, message: str) -> None:
-    with pytest.raises(RequestError) as caught:
+    with pytest.raises(RequestError) as excinfo:
         parse(body)
-    assert caught.value.message == f"JSON Parse error: {message}"
+    assert excinfo.value.message == f"JSON Parse error: {message}"
 
 
 def test_what_is_no_object() -> None:
@@ -126,6 +126,6 @@ def test_paths(method: str, path: str, target: RequestTarget) -> None:
     ],
 )
 def test_paths_to_nothing(method: str, path: str, message: str) -> None:
-    with pytest.raises(RequestError, match=message) as caught:
+    with pytest.raises(RequestError, match=message) as excinfo:
         parse_path(method, path)
-    assert caught.value.code.name == "INVALID_ARGUMENT"
+    assert excinfo.value.code.name == "INVALID_ARGUMENT"

@@ -30,9 +30,9 @@ _GZIP = {"Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
 
 @pytest.fixture
 def echo() -> Iterator[Echo]:
-    made = Echo()
-    yield made
-    made.gate.set()
+    servable = Echo()
+    yield servable
+    servable.gate.set()
 
 
 @pytest.fixture(scope="module")
@@ -85,21 +85,21 @@ def test_a_chunked_body(server: ModelServer) -> None:
 def test_gzip_both_ways(server: ModelServer) -> None:
     body = json.dumps({"inputs": ["a longer text"] * 100}).encode()
     port, path = _port(server), "/v1/models/words:predict"
-    packed = ask(port, "POST", path, gzip.compress(body), _GZIP)
-    assert packed.headers["content-encoding"] == "gzip"
-    assert len(packed.body) < 1000
-    assert gzip.decompress(packed.body) == ask(port, "POST", path, body).body
+    answer = ask(port, "POST", path, gzip.compress(body), _GZIP)
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(answer.body) < 1000
+    assert gzip.decompress(answer.body) == ask(port, "POST", path, body).body
     # Two members make one body, small answers stay as they are, and so do those that are not to be packed.
-    twice = gzip.compress(b'{"inputs": ') + gzip.compress(b'["a"]}')
-    assert json.loads(ask(port, "POST", path, twice, _GZIP).body)["outputs"]["upper"] == ["A"]
+    two_members = gzip.compress(b'{"inputs": ') + gzip.compress(b'["a"]}')
+    assert json.loads(ask(port, "POST", path, two_members, _GZIP).body)["outputs"]["upper"] == ["A"]
     assert "content-encoding" not in ask(port, "POST", path, body, {"Accept-Encoding": "gzip;q=0, br"}).headers
     # So many members that reading what is left after each, again and again, would take minutes.
-    many = gzip.compress(b"") * 100_000 + gzip.compress(body)
-    assert ask(port, "POST", path, many, {"Content-Encoding": "gzip"}).status == 200
-    for broken in (b"{}", gzip.compress(body)[:-9], b"\x1f\x8b" + b"x" * 20):
-        refused = ask(port, "POST", path, broken, _GZIP)
-        assert refused.status == 400
-        assert refused.json()["error"].startswith("Failed to uncompress the gzipped body: ")
+    members = gzip.compress(b"") * 100_000 + gzip.compress(body)
+    assert ask(port, "POST", path, members, {"Content-Encoding": "gzip"}).status == 200
+    for content in (b"{}", gzip.compress(body)[:-9], b"\x1f\x8b" + b"x" * 20):
+        refusal = ask(port, "POST", path, content, _GZIP)
+        assert refusal.status == 400
+        assert refusal.json()["error"].startswith("Failed to uncompress the gzipped body: ")
 
 
 def test_the_limit_on_sizes(tmp_path: Path, echo: Echo) -> None:
@@ -109,25 +109,25 @@ def test_the_limit_on_sizes(tmp_path: Path, echo: Echo) -> None:
         assert ask(port, "POST", _PREDICT, large).status == 413
         bomb = gzip.compress(b" " * 100_000)
         assert len(bomb) < 1000
-        refused = ask(port, "POST", _PREDICT, bomb, _GZIP)
-        assert refused.status == 413
-        assert refused.json()["error"].startswith("Received message larger than max")
+        refusal = ask(port, "POST", _PREDICT, bomb, _GZIP)
+        assert refusal.status == 413
+        assert refusal.json()["error"].startswith("Received message larger than max")
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("POST", _PREDICT, iter([large[:600], large[600:]]), encode_chunked=True)
         assert connection.getresponse().status == 413
         connection.close()
         # A short way to write numbers has a long answer.
-        long = ask(port, "POST", _PREDICT, {"inputs": [1] * 120})
-        assert long.status == 429
-        assert long.json()["error"].startswith("Sent message larger than max")
+        long_answer = ask(port, "POST", _PREDICT, {"inputs": [1] * 120})
+        assert long_answer.status == 429
+        assert long_answer.json()["error"].startswith("Sent message larger than max")
         assert ask(port, "POST", _PREDICT, _row(1)).json() == {"predictions": [1.0]}
 
 
 def test_lists_are_limited_by_the_rows(tmp_path: Path, echo: Echo) -> None:
     with serving_echo(tmp_path, echo, rest_api_port=0, max_request_rows=2) as server:
-        refused = ask(_port(server), "POST", _PREDICT, b'{"instances": [' + b"[]," * 126 + b"[]]}")
-        assert refused.status == 400
-        assert refused.json()["error"] == (
+        refusal = ask(_port(server), "POST", _PREDICT, b'{"instances": [' + b"[]," * 126 + b"[]]}")
+        assert refusal.status == 400
+        assert refusal.json()["error"] == (
             "the request has 129 lists and objects; this server takes at most 128, 64 for each of 2 rows "
             "(--max_request_rows)"
         )
@@ -146,9 +146,9 @@ def test_bodies_are_limited_in_sum(tmp_path: Path, echo: Echo) -> None:
         first = pool.submit(ask, port, "POST", _PREDICT, large)
         assert echo.entered.acquire(timeout=30)
         for body, headers in ((large, {}), (gzip.compress(large), _GZIP)):
-            refused = ask(port, "POST", _PREDICT, body, headers)
-            assert refused.status == 503
-            assert "--rest_api_max_pending_bytes" in refused.json()["error"]
+            refusal = ask(port, "POST", _PREDICT, body, headers)
+            assert refusal.status == 503
+            assert "--rest_api_max_pending_bytes" in refusal.json()["error"]
         small = socket.create_connection(("127.0.0.1", port), timeout=60)
         small.sendall(f"POST {_PREDICT} HTTP/1.1\r\nContent-Length: 15\r\n\r\n".encode() + b'{"inputs": [1]}')
         # The large one is still there, of which a part is being run.
@@ -164,10 +164,10 @@ def test_a_caller_who_hangs_up_is_not_run(tmp_path: Path, echo: Echo) -> None:
         echo.gate.clear()
         first = pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))
         assert echo.entered.acquire(timeout=30)
-        left = HTTPConnection("127.0.0.1", _port(server), timeout=60)
-        left.request("POST", _PREDICT, json.dumps(_row(2)))
+        connection = HTTPConnection("127.0.0.1", _port(server), timeout=60)
+        connection.request("POST", _PREDICT, json.dumps(_row(2)))
         echo.wait_for(lambda requests: len(requests) == 1)
-        left.close()
+        connection.close()
         echo.wait_for(lambda requests: not any(request.is_wanted for request in requests))
         echo.gate.set()
         assert first.result().status == 200
@@ -196,12 +196,15 @@ def test_a_request_has_a_time(tmp_path: Path, echo: Echo) -> None:
 
 
 def test_a_run_that_knows_no_deadlines_is_not_waited_for(tmp_path: Path) -> None:
-    stuck = Stuck()
-    stuck.gate.clear()
-    with serving_echo(tmp_path, stuck, rest_api_port=0, rest_api_timeout_in_ms=100, drain_seconds=0.1) as server:
-        late = ask(_port(server), "POST", _PREDICT, _row(1))
-        assert (late.status, late.json()["error"]) == (504, "Deadline exceeded before the answer was there")
-        assert stuck.entered.acquire(blocking=False)
+    servable = Stuck()
+    servable.gate.clear()
+    with serving_echo(tmp_path, servable, rest_api_port=0, rest_api_timeout_in_ms=100, drain_seconds=0.1) as server:
+        late_answer = ask(_port(server), "POST", _PREDICT, _row(1))
+        assert (late_answer.status, late_answer.json()["error"]) == (
+            504,
+            "Deadline exceeded before the answer was there",
+        )
+        assert servable.entered.acquire(blocking=False)
         # It still runs, and the stop says so.
         assert not server.stop()
 
@@ -213,19 +216,19 @@ def test_both_ways_in_share_the_limit(tmp_path: Path, echo: Echo) -> None:
         Client(server.address) as client,
     ):
         echo.gate.clear()
-        taken: list[Any] = [pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))]
+        futures: list[Any] = [pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))]
         assert echo.entered.acquire(timeout=30)
-        taken.append(pool.submit(client.predict, "echo", {"x": np.array([2], np.float32)}))
+        futures.append(pool.submit(client.predict, "echo", {"x": np.array([2], np.float32)}))
         echo.wait_for(lambda requests: len(requests) == 1)
-        refused = ask(_port(server), "POST", _PREDICT, _row(3))
-        assert (refused.status, refused.json()) == (429, {"error": "Server Threadpool Exhausted"})
+        refusal = ask(_port(server), "POST", _PREDICT, _row(3))
+        assert (refusal.status, refusal.json()) == (429, {"error": "Server Threadpool Exhausted"})
         with pytest.raises(ResourceExhaustedError):
             client.predict("echo", {"x": [4.0]})
         # What does not ask the model is answered.
         assert ask(_port(server), "GET", "/v1/models/echo").status == 200
         echo.gate.set()
-        assert taken[0].result().status == 200
-        assert taken[1].result()["x"].tolist() == [2]
+        assert futures[0].result().status == 200
+        assert futures[1].result()["x"].tolist() == [2]
         assert ask(_port(server), "POST", _PREDICT, _row(5)).status == 200
 
 
@@ -243,18 +246,18 @@ def test_a_stop_finishes_what_was_taken_and_refuses_the_rest(tmp_path: Path, ech
         serving_echo(tmp_path, echo, rest_api_port=0, drain_seconds=60) as server,
         ThreadPoolExecutor(2) as pool,
     ):
-        kept = HTTPConnection("127.0.0.1", _port(server), timeout=60)
-        kept.request("GET", "/v1/models/echo")
-        kept.getresponse().read()
+        connection = HTTPConnection("127.0.0.1", _port(server), timeout=60)
+        connection.request("GET", "/v1/models/echo")
+        connection.getresponse().read()
         echo.gate.clear()
-        taken = pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))
+        future = pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))
         assert echo.entered.acquire(timeout=30)
-        stopped = pool.submit(server.stop)
+        stop = pool.submit(server.stop)
         _wait_until_refused(_port(server))
-        assert not taken.done()
+        assert not future.done()
         echo.gate.set()
-        assert taken.result().json() == {"predictions": [1.0]}
-        assert stopped.result()
+        assert future.result().json() == {"predictions": [1.0]}
+        assert stop.result()
     assert echo.seen == [1]
 
 
@@ -268,19 +271,19 @@ def test_a_stop_is_bounded_and_tells_those_it_cuts_off(tmp_path: Path, echo: Ech
         assert echo.entered.acquire(timeout=30)
         waiting = pool.submit(ask, _port(server), "POST", _PREDICT, _row(2))
         echo.wait_for(lambda requests: len(requests) == 1)
-        with socket.create_connection(("127.0.0.1", _port(server)), timeout=60) as half:
-            half.sendall(f"POST {_PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
+        with socket.create_connection(("127.0.0.1", _port(server)), timeout=60) as connection:
+            connection.sendall(f"POST {_PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
             server.stop()
-            assert half.recv(100).startswith(b"HTTP/1.1 503 ")
-        for cut in (running.result(), waiting.result()):
-            assert (cut.status, cut.json()) == (503, {"error": "The server stops"})
+            assert connection.recv(100).startswith(b"HTTP/1.1 503 ")
+        for answer in (running.result(), waiting.result()):
+            assert (answer.status, answer.json()) == (503, {"error": "The server stops"})
 
 
 def test_ports(tmp_path: Path, echo: Echo) -> None:
     with serving_echo(tmp_path, echo) as server:
         assert (server.rest_port, server.rest_address) == (None, None)
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with pytest.raises(ServerError, match="choose another with --rest_api_port"):
             ModelServer(list, ServerSettings(port=0, rest_api_port=port)).start()
     with pytest.raises(ServerError, match=f"--port and --rest_api_port are both {port}"):
@@ -327,10 +330,10 @@ def test_malformed_requests_are_mistakes_of_the_caller(server: ModelServer) -> N
     source = random.Random(0)
     for _ in range(400):
         path, body = source.choice(valid)
-        made = mutated(body, source)
-        answer = ask(_port(server), "POST", path, made)
-        assert answer.status in (200, 400), (path, made, answer)
-        assert isinstance(json.loads(answer.body.decode("utf-8", "replace")), dict), (path, made, answer)
+        mutation = mutated(body, source)
+        answer = ask(_port(server), "POST", path, mutation)
+        assert answer.status in (200, 400), (path, mutation, answer)
+        assert isinstance(json.loads(answer.body.decode("utf-8", "replace")), dict), (path, mutation, answer)
     assert ask(_port(server), "POST", *valid[0]).status == 200
 
 

@@ -28,11 +28,11 @@ _TEXTS = tf.TensorSpec([None], tf.string, name="text")
 _Body = Callable[[tf.Tensor], tf.Tensor]
 
 
-def _saved(folder: Path, body: _Body, **held: Any) -> Path:
+def _saved(folder: Path, body: _Body, **resources: Any) -> Path:
     """Writes a version whose signature is a function of texts, and which holds some objects."""
     module = tf.Module()
     module.answer = tf.function(body, input_signature=[_TEXTS])
-    for name, value in held.items():
+    for name, value in resources.items():
         setattr(module, name, value)
     return save(module, folder / "m" / "1", {"serving_default": module.answer})
 
@@ -157,10 +157,10 @@ def test_an_asset_in_name_only_is_seen_on_both_ways_to_load(tmp_path: Path) -> N
         objects = model.meta_graphs[0].object_graph_def
         names = [name for name in objects.concrete_functions if "initializer" in name]
         (place,) = [i for i, node in enumerate(objects.nodes) if node.WhichOneof("kind") == "asset"]
-        other = next(i for i, node in enumerate(objects.nodes) if node.WhichOneof("kind") == "resource")
+        resource_place = next(i for i, node in enumerate(objects.nodes) if node.WhichOneof("kind") == "resource")
         for name in names:
             bound = objects.concrete_functions[name].bound_inputs
-            bound[:] = [other if held == place else held for held in bound]
+            bound[:] = [resource_place if resource == place else resource for resource in bound]
 
     for number, change in enumerate((constant, unbound)):
         folder = _with_table(_made(tmp_path / str(number)))
@@ -201,13 +201,13 @@ def test_every_graph_that_a_loader_may_choose_and_every_function_that_may_stand_
 
     def stand_in(model: Any) -> None:
         library = model.meta_graphs[0].graph_def.library
-        (plain,) = [
+        (plain_function,) = [
             function for function in library.function if function.signature.name.startswith("__inference_shout")
         ]
         sly = library.function.add()
         sly.signature.name = "sly"
         sly.node_def.add(name="x", op="ReadFile")
-        for function in (plain, sly):
+        for function in (plain_function, sly):
             function.attr["api_implements"].s = b"same"
 
     words = write_words(tmp_path)
@@ -234,11 +234,11 @@ def test_the_command_says_what_a_foreign_model_would_do(tmp_path: Path) -> None:
     assert re.search(r"signature serving_default +WriteFile +writes files", result.out)
     as_json = call("models", "check", folder.parent, "--json")
     assert (as_json.code, '"op": "WriteFile"' in as_json.out) == (2, True)
-    good = call("models", "check", write_words(tmp_path))
-    assert (good.code, good.out.endswith("words/1: only computes\n")) == (0, True)
-    missing = call("models", "check", tmp_path / "none")
-    assert missing.code == 2
-    assert "saved_model.pb cannot be read" in missing.err
+    good_result = call("models", "check", write_words(tmp_path))
+    assert (good_result.code, good_result.out.endswith("words/1: only computes\n")) == (0, True)
+    error_result = call("models", "check", tmp_path / "none")
+    assert error_result.code == 2
+    assert "saved_model.pb cannot be read" in error_result.err
 
 
 @pytest.mark.parametrize("name", TOY_MODELS)
@@ -264,16 +264,16 @@ def test_the_list_has_every_op_of_tensorflow_whose_inputs_or_attributes_name_fil
     from tensorflow.python.client import pywrap_tf_session
 
     ops = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList())).op
-    named = {
+    path_ops = {
         op.name
         for op in ops
         for part in (*op.input_arg, *op.attr)
         if re.search(r"file|path|(^|_)dir(s|_|$)|urls?$|address|prefix|pattern$|memory_region", part.name)
     }
     # Those of TPUs need a TPU, which answers for what it runs.
-    assert {op for op in named if op not in UNSAFE_OPS and "TPU" not in op} == _HARMLESS & named
-    known = {op.name for op in ops}
-    assert set(FILE_INPUTS) <= set(UNSAFE_OPS) <= known
+    assert {op for op in path_ops if op not in UNSAFE_OPS and "TPU" not in op} == _HARMLESS & path_ops
+    names = {op.name for op in ops}
+    assert set(FILE_INPUTS) <= set(UNSAFE_OPS) <= names
     for op, place in FILE_INPUTS.items():
         assert "filename" in op_def_registry.get(op).input_arg[place].name
 

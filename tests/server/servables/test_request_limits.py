@@ -98,10 +98,10 @@ def test_who_leaves_or_has_no_time_left_makes_room_for_the_next() -> None:
     runs = _Runs(budget)
     runs.start("a", 10)
     runs.wait_for("a")
-    gone = RequestContext()
-    runs.start("gone", 5, gone)
+    context = RequestContext()
+    runs.start("gone", 5, context)
     _until(lambda: _waiting(budget) == 1)
-    gone.cancel()
+    context.cancel()
     runs.end("gone")
     runs.start("late", 5, RequestContext(0.01))
     runs.end("late")
@@ -147,10 +147,10 @@ def test_a_large_run_keeps_no_small_one_waiting() -> None:
     runs.end("small", "large")
 
 
-def _until(reached: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
     for _ in range(60_000):
-        if reached():
+        if condition():
             return
         pause.wait(0.001)
     raise AssertionError

@@ -56,7 +56,7 @@ class Picky(tf.Module):
 
 
 @pytest.fixture(scope="module")
-def picky(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def picky_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     module = Picky()
     signatures = {"serving_default": module.root, "any_width": module.any_width, "total": module.total}
     signatures["endless"] = module.endless
@@ -87,20 +87,20 @@ def _at_once(count: int, call: Callable[[int], Any]) -> list[Any]:
     return results
 
 
-def test_what_may_be_merged(picky: Path) -> None:
-    signatures = _load(picky).signatures
+def test_what_may_be_merged(picky_model: Path) -> None:
+    signatures = _load(picky_model).signatures
     assert {key: signature.merges for key, signature in signatures.items()} == {
         "serving_default": True,
         "any_width": False,
         "endless": False,
         "total": False,
     }
-    assert not Servable("picky", 1, picky).signatures["serving_default"].merges
+    assert not Servable("picky", 1, picky_model).signatures["serving_default"].merges
 
 
-def test_requests_that_wait_together_run_together(picky: Path) -> None:
+def test_requests_that_wait_together_run_together(picky_model: Path) -> None:
     # One thread, and a batch that waits long enough for eight rows leaves with its eighth.
-    signature = _load(picky, num_batch_threads=1, batch_timeout_micros=20_000_000, max_batch_size=8).signatures[
+    signature = _load(picky_model, num_batch_threads=1, batch_timeout_micros=20_000_000, max_batch_size=8).signatures[
         "serving_default"
     ]
     results = _at_once(8, lambda i: signature.run({"x": np.array([i * i], np.float32)}, ["y", "rows"]))
@@ -108,8 +108,8 @@ def test_requests_that_wait_together_run_together(picky: Path) -> None:
     assert [result["rows"].tolist() for result in results] == [[8]] * 8
 
 
-def test_a_bad_request_fails_alone(picky: Path) -> None:
-    signature = _load(picky, num_batch_threads=1, batch_timeout_micros=20_000_000, max_batch_size=4).signatures[
+def test_a_bad_request_fails_alone(picky_model: Path) -> None:
+    signature = _load(picky_model, num_batch_threads=1, batch_timeout_micros=20_000_000, max_batch_size=4).signatures[
         "serving_default"
     ]
     results = _at_once(4, lambda i: signature.run({"x": np.array([4.0 if i else -1.0], np.float32)}, ["y"]))
@@ -120,8 +120,8 @@ def test_a_bad_request_fails_alone(picky: Path) -> None:
     assert [result["y"].tolist() for result in results[1:]] == [[2.0]] * 3
 
 
-def test_a_large_request_is_split_and_put_together_in_order(picky: Path) -> None:
-    signature = _load(picky, max_batch_size=8).signatures["serving_default"]
+def test_a_large_request_is_split_and_put_together_in_order(picky_model: Path) -> None:
+    signature = _load(picky_model, max_batch_size=8).signatures["serving_default"]
     numbers = np.arange(1000, dtype=np.float32)
     result = signature.run({"x": numbers}, ["y", "rows"])
     np.testing.assert_allclose(result["y"], np.sqrt(numbers), rtol=1e-6)
@@ -138,11 +138,11 @@ def test_a_request_of_too_many_rows_is_refused_before_they_take_memory(tmp_path:
         del tensor.tensor_shape.dim[:]
         for size in shape:
             tensor.tensor_shape.dim.add(size=size)
-        with pytest.raises(RequestError, match=r"most 100000 a request \(--max_request_rows\)") as refused:
+        with pytest.raises(RequestError, match=r"most 100000 a request \(--max_request_rows\)") as excinfo:
             predict(servable, request)
-        assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert excinfo.value.code is grpc.StatusCode.INVALID_ARGUMENT
         assert f"input text of shape [{','.join(map(str, shape))}] counts as {math.prod(shape)} rows" in str(
-            refused.value
+            excinfo.value
         )
     tensor.tensor_content = bytes(131_072)
     del tensor.string_val[:]
@@ -159,12 +159,12 @@ def test_a_context_is_not_copied_beyond_all_bounds(tmp_path: Path) -> None:
     servable = Servable("numbers", 1, write_numbers(tmp_path, 1))
     request = classification_pb2.ClassificationRequest()
     request.model_spec.signature_name = "classify"
-    shared = request.input.example_list_with_context
-    shared.context.features.feature["x"].float_list.value.append(0.0)
-    shared.examples.extend([example(), example()])
+    examples = request.input.example_list_with_context
+    examples.context.features.feature["x"].float_list.value.append(0.0)
+    examples.examples.extend([example(), example()])
     assert len(classify(servable, request).result.classifications) == 2
-    shared.context.features.feature["more"].bytes_list.value.append(bytes(1 << 20))
-    shared.examples.extend([example()] * 300)
+    examples.context.features.feature["more"].bytes_list.value.append(bytes(1 << 20))
+    examples.examples.extend([example()] * 300)
     with pytest.raises(RequestError, match=r"for 302 examples takes .* at most 268435456 are taken"):
         classify(servable, request)
 
@@ -198,15 +198,15 @@ def test_large_requests_hold_their_rows_until_they_are_answered(tmp_path: Path) 
         # Of the same request a further signature waits for nothing.
         signature.run(large, ["length"], first)
         assert len(signature.run(small, ["length"])["length"]) == 10
-        with RequestContext(0.05) as second, pytest.raises(RequestError) as waited:
+        with RequestContext(0.05) as second, pytest.raises(RequestError) as excinfo:
             signature.run(large, ["length"], second)
-        assert waited.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert excinfo.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert len(signature.run(large, ["length"])["length"]) == 600
 
 
-def test_a_run_that_is_not_merged_ends_when_its_caller_leaves(picky: Path) -> None:
-    signature = _load(picky).signatures["endless"]
-    gone, stays = RequestContext(), RequestContext()
+def test_a_run_that_is_not_merged_ends_when_its_caller_leaves(picky_model: Path) -> None:
+    signature = _load(picky_model).signatures["endless"]
+    ended_context, live_context = RequestContext(), RequestContext()
     results: list[Any] = []
 
     def go(context: RequestContext) -> None:
@@ -215,20 +215,20 @@ def test_a_run_that_is_not_merged_ends_when_its_caller_leaves(picky: Path) -> No
         except RequestError as error:
             results.append((error.code, error.message))
 
-    threads = [threading.Thread(target=go, args=(context,)) for context in (gone, stays)]
+    threads = [threading.Thread(target=go, args=(context,)) for context in (ended_context, live_context)]
     for thread in threads:
         thread.start()
     # Another's run goes on, and ends with its own caller.
-    for context, thread in zip((gone, stays), threads, strict=True):
+    for context, thread in zip((ended_context, live_context), threads, strict=True):
         context.cancel()
         thread.join(60)
         assert not thread.is_alive()
         assert results.pop() == (grpc.StatusCode.CANCELLED, "The caller has gone")
 
 
-def test_a_run_that_is_not_merged_ends_at_its_deadline(picky: Path) -> None:
+def test_a_run_that_is_not_merged_ends_at_its_deadline(picky_model: Path) -> None:
     settings = ServerSettings(rest_api_port=0, rest_api_timeout_in_ms=300, drain_seconds=0)
-    with running_server(picky.parent.parent, settings=settings, port=0) as server:
+    with running_server(picky_model.parent.parent, settings=settings, port=0) as server:
         with Client(server.address, timeout=0.3) as client, pytest.raises(DeadlineExceededError):
             client.predict("picky", {"x": np.zeros((1, 1), np.float32)}, signature="endless")
         assert server.rest_port is not None
@@ -241,13 +241,16 @@ def test_a_run_that_is_not_merged_ends_at_its_deadline(picky: Path) -> None:
             pause.wait(0.01)
 
 
-def test_a_fault_reads_the_same_whether_a_run_can_be_stopped_or_not(picky: Path) -> None:
-    signature = _load(picky).signatures["any_width"]
-    with pytest.raises(RequestError) as alone:
+def test_a_fault_reads_the_same_whether_a_run_can_be_stopped_or_not(picky_model: Path) -> None:
+    signature = _load(picky_model).signatures["any_width"]
+    with pytest.raises(RequestError) as single_error:
         signature.run({"x": np.zeros(1, np.float32)}, ["y"])
-    with pytest.raises(RequestError) as merged:
+    with pytest.raises(RequestError) as merged_error:
         signature._run({"x": np.zeros(1, np.float32)}, ["y"])
-    assert (alone.value.code, alone.value.message) == (merged.value.code, merged.value.message)
+    assert (single_error.value.code, single_error.value.message) == (
+        merged_error.value.code,
+        merged_error.value.message,
+    )
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
@@ -261,26 +264,26 @@ def test_what_does_not_fit_the_signature_runs_alone(tmp_path: Path, shape: tuple
 
 def test_models_with_the_same_graph_do_not_answer_for_each_other(tmp_path: Path) -> None:
     scheduler = BatchScheduler(BatchingSettings(num_batch_threads=1, batch_timeout_micros=1000))
-    loaded = [
+    servables = [
         Servable("numbers", version, write_numbers(tmp_path, version, add=100.0 * version), scheduler)
         for version in (1, 2, 3)
     ]
     results = _at_once(
         24,
-        lambda i: loaded[i % 3].signatures["serving_default"].run({"x": np.zeros(1, np.float32)}, ["y"]),
+        lambda i: servables[i % 3].signatures["serving_default"].run({"x": np.zeros(1, np.float32)}, ["y"]),
     )
     assert [result["y"].item() for result in results] == [100.0 * (i % 3 + 1) for i in range(24)]
 
 
-def test_a_queue_that_is_full_refuses_as_unavailable(picky: Path) -> None:
+def test_a_queue_that_is_full_refuses_as_unavailable(picky_model: Path) -> None:
     signature = _load(
-        picky, num_batch_threads=1, batch_timeout_micros=500_000, max_batch_size=2, max_enqueued_batches=1
+        picky_model, num_batch_threads=1, batch_timeout_micros=500_000, max_batch_size=2, max_enqueued_batches=1
     ).signatures["serving_default"]
     results = _at_once(16, lambda _: signature.run({"x": np.ones(1, np.float32)}, ["y"]))
-    refused = [result for result in results if isinstance(result, RequestError)]
-    assert refused
-    assert {error.code for error in refused} == {grpc.StatusCode.UNAVAILABLE}
-    assert "The batch scheduling queue to which this task was submitted is full" in refused[0].message
+    refusals = [result for result in results if isinstance(result, RequestError)]
+    assert refusals
+    assert {error.code for error in refusals} == {grpc.StatusCode.UNAVAILABLE}
+    assert "The batch scheduling queue to which this task was submitted is full" in refusals[0].message
 
 
 def test_a_classifier_by_the_contract_merges(tmp_path: Path) -> None:
@@ -297,9 +300,9 @@ def test_strings_have_as_many_dimensions_as_tensorflow_can_carry(tmp_path: Path)
     module = Strings()
     servable = _load(save(module, tmp_path / "strings" / "1", {"serving_default": module.deeper}))
     signature = servable.signatures["serving_default"]
-    most = {"text": np.full([1] * 32, b"a", object)}
-    assert signature.run(most, ["same"])["same"].shape == (1,) * 32
-    for inputs, output in ((most, "deeper"), ({"text": most["text"][np.newaxis]}, "same")):
-        with pytest.raises(RequestError, match="at most 32 dimensions on this server, got 33") as refused:
+    texts = {"text": np.full([1] * 32, b"a", object)}
+    assert signature.run(texts, ["same"])["same"].shape == (1,) * 32
+    for inputs, output in ((texts, "deeper"), ({"text": texts["text"][np.newaxis]}, "same")):
+        with pytest.raises(RequestError, match="at most 32 dimensions on this server, got 33") as excinfo:
             signature.run(inputs, [output])
-        assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert excinfo.value.code is grpc.StatusCode.INVALID_ARGUMENT

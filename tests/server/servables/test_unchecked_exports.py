@@ -69,8 +69,8 @@ def test_every_other_shape_is_refused_over_rest(server: ModelServer, body: Any) 
     reply = ask(server.rest_port, "POST", "/v1/models/old:predict", body)
     assert reply.status == 400
     assert "is not compatible with expected shape [?]." in reply.json()["error"]
-    good = ask(server.rest_port, "POST", "/v1/models/old:predict", {"instances": ["a"]})
-    assert good.status == 200
+    answer = ask(server.rest_port, "POST", "/v1/models/old:predict", {"instances": ["a"]})
+    assert answer.status == 200
 
 
 def test_models_of_others_answer_what_their_graph_answers(calls: Calls) -> None:
@@ -94,17 +94,17 @@ def test_two_inputs_have_as_many_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "checked"),
+    ("text", "expected"),
     [(None, None), ("{", None), ('{"task": "ranking"}', False), ('{"task": "ranking", "checks_inputs": true}', True)],
 )
 def test_what_tfapp_exported_says_whether_its_graph_checks(
-    tmp_path: Path, text: str | None, checked: bool | None
+    tmp_path: Path, text: str | None, expected: bool | None
 ) -> None:
     if text is not None:
         file = tmp_path / contract.METADATA_FILE
         file.parent.mkdir()
         file.write_text(text)
-    assert checks_inputs(read_metadata(tmp_path)) is checked
+    assert checks_inputs(read_metadata(tmp_path)) is expected
 
 
 def test_a_version_whose_record_is_damaged_counts_as_one_that_does_not_check(tmp_path: Path) -> None:
