@@ -37,17 +37,17 @@ class PairModelTests:
     """Tests of any model of pairs; a sub-class is in a module that has the fixture `model`."""
 
     def test_padding_changes_nothing_and_texts_do(self, model: TaskModel) -> None:
-        alone = np.concatenate([pair_logits(model, [pair]) for pair in PAIRS])
-        np.testing.assert_allclose(pair_logits(model, PAIRS), alone, atol=1e-5)
-        one, other = pair_logits(model, [("ball goal", "tax"), ("tax", "ball goal")])
-        assert not np.allclose(one, other, atol=1e-3)
+        rows = np.concatenate([pair_logits(model, [pair]) for pair in PAIRS])
+        np.testing.assert_allclose(pair_logits(model, PAIRS), rows, atol=1e-5)
+        score, swapped_score = pair_logits(model, [("ball goal", "tax"), ("tax", "ball goal")])
+        assert not np.allclose(score, swapped_score, atol=1e-3)
 
     def test_saving_keeps_the_answers(self, model: TaskModel, tmp_path: Path) -> None:
         model.save(tmp_path)
-        again = load_model(tmp_path)
-        assert type(again) is type(model)
-        np.testing.assert_array_equal(pair_logits(again, PAIRS), pair_logits(model, PAIRS))
-        assert again.config() == model.config()
+        loaded_model = load_model(tmp_path)
+        assert type(loaded_model) is type(model)
+        np.testing.assert_array_equal(pair_logits(loaded_model, PAIRS), pair_logits(model, PAIRS))
+        assert loaded_model.config() == model.config()
 
     @pytest.mark.parametrize("pairs", [PAIRS, []])
     def test_answers_fulfil_the_contract(self, model: TaskModel, pairs: list[tuple[str, str]]) -> None:

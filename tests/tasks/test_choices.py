@@ -24,14 +24,14 @@ NAMES = {
 
 def write_pairs(folder: Path, rows: int) -> str:
     file = folder / f"{rows}.csv"
-    with file.open("w", newline="") as opened:
+    with file.open("w", newline="") as file_object:
         lines = ((f"the query {n // 2}", f"a candidate {n}", n % 2) for n in range(rows))
-        csv.writer(opened).writerows([("query", "candidate", "label"), *lines])
+        csv.writer(file_object).writerows([("query", "candidate", "label"), *lines])
     return str(file)
 
 
 def names(proposal: Proposal) -> list[list[str]]:
-    return [[one.name for one in proposal.candidates_of(quality)] for quality in QUALITIES]
+    return [[candidate.name for candidate in proposal.candidates_of(quality)] for quality in QUALITIES]
 
 
 @pytest.mark.parametrize("task", ["ranking", "pair-classification", "embedding"])
@@ -42,8 +42,8 @@ def test_few_pairs_are_read_apart(tmp_path: Path, task: str) -> None:
 
 def test_many_pairs_are_read_as_one_too(tmp_path: Path) -> None:
     first, second, third = NAMES["ranking"]
-    many = sniff(write_pairs(tmp_path, 6000), task="ranking")
-    assert names(many) == [[first], [first, second, third], [first, second, third]]
+    proposal = sniff(write_pairs(tmp_path, 6000), task="ranking")
+    assert names(proposal) == [[first], [first, second, third], [first, second, third]]
 
 
 @pytest.mark.parametrize("task", NAMES)
@@ -52,10 +52,10 @@ def test_each_way_is_an_experiment_and_has_its_reason(tmp_path: Path, task: str)
     if task == "regression":
         hints = {"text": "query"}
     proposal = sniff(file, task=task, hints=hints)
-    assert tuple(one.name for one in proposal.candidates) == NAMES[task]
+    assert tuple(candidate.name for candidate in proposal.candidates) == NAMES[task]
     for candidate in proposal.candidates:
-        whole = proposal.with_candidate(candidate)
-        sections: dict[str, Any] = {"data": whole.data, "model": whole.model, "training": whole.training}
+        single = proposal.with_candidate(candidate)
+        sections: dict[str, Any] = {"data": single.data, "model": single.model, "training": single.training}
         experiment = parse_experiment({"name": "toy", "task": task, **sections})
         assert experiment.network.pooling == ("mean" if task != "embedding" else None)
         assert candidate.reason
@@ -63,11 +63,11 @@ def test_each_way_is_an_experiment_and_has_its_reason(tmp_path: Path, task: str)
 
 def test_another_preset_has_other_ways(tmp_path: Path) -> None:
     file = write_pairs(tmp_path, 200)
-    plain = sniff(file, task="ranking", preset="bert_base_en_uncased")
-    assert plain.candidates == ()
-    assert "pooling" not in plain.model
+    plain_proposal = sniff(file, task="ranking", preset="bert_base_en_uncased")
+    assert plain_proposal.candidates == ()
+    assert "pooling" not in plain_proposal.model
     plan = make_plan(file, task="ranking", overrides=["model.preset=bert_base_en_uncased"])
-    assert [one.experiment.model.pair_encoder for one in plan.candidates] == ["cross"]
+    assert [candidate.experiment.model.pair_encoder for candidate in plan.candidates] == ["cross"]
     later = ["model.preset=bert_base_en_uncased", "model.preset='minilm-l6'"]
     assert make_plan(file, task="ranking", overrides=later).candidates[0].experiment.model.pair_encoder == "bi"
     unknown = sniff(file, task="ranking", preset="some/folder")

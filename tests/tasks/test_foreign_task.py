@@ -91,14 +91,14 @@ class ToneClassifier(TextClassifier):
     @classmethod
     def arguments(cls, labels: Sequence[str], settings: ModelSettings) -> dict[str, Any]:
         """Returns what classifiers have, and the confidence."""
-        own = ToneModelSettings.of(settings)
-        return super().arguments(labels, settings) | {"least_confidence": own.least_confidence}
+        tone_settings = ToneModelSettings.of(settings)
+        return super().arguments(labels, settings) | {"least_confidence": tone_settings.least_confidence}
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the answers, by the contract."""
-        known = super().answers(logits)
-        unclear = known["score"] < self.least_confidence
-        return {"tone": tf.where(unclear, "unclear", known["label"]), "confidence": known["score"]}
+        answers = super().answers(logits)
+        unclear = answers["score"] < self.least_confidence
+        return {"tone": tf.where(unclear, "unclear", answers["label"]), "confidence": answers["score"]}
 
 
 # propose.py
@@ -179,21 +179,21 @@ def test_a_foreign_task_goes_from_a_file_to_the_playground(
         "export.warmup_requests=2",
     )
     settings = [part for change in changes for part in ("--set", change)]
-    trained = call("train", tmp_path / "tone.toml", "--runs", tmp_path / "runs", *settings)
-    assert trained.code == 0, trained.err
+    result = call("train", tmp_path / "tone.toml", "--runs", tmp_path / "runs", *settings)
+    assert result.code == 0, result.err
     run = tfapp.open_run(tmp_path / "runs" / "mood")
     assert isinstance(run.experiment.model, ToneModelSettings)
     assert run.evaluation.main_score > 0.8
     assert run.evaluation.main_name in run.folder.report.read_text(encoding="utf-8")
     assert run.evaluate(messages).count == 180
 
-    scored = call("predict", run.path, messages, "--output", tmp_path / "scored.csv", "--json")
-    assert scored.code == 0, scored.err
+    score_result = call("predict", run.path, messages, "--output", tmp_path / "scored.csv", "--json")
+    assert score_result.code == 0, score_result.err
     header = (tmp_path / "scored.csv").read_text(encoding="utf-8").partition("\n")[0]
     assert header == "message,tone,predicted_tone,predicted_confidence"
 
-    exported = call("export", run.path, "--to", tmp_path / "models")
-    assert exported.code == 0, exported.err
+    export_result = call("export", run.path, "--to", tmp_path / "models")
+    assert export_result.code == 0, export_result.err
     card = (tmp_path / "models" / "mood" / "1" / "README.md").read_text(encoding="utf-8")
     assert 'predict("mood", {"message": ["a message"]})' in card
 
@@ -203,8 +203,8 @@ def test_a_foreign_task_goes_from_a_file_to_the_playground(
     assert answers.keys() == {"tone", "confidence"}
     assert [tone.decode() for tone in answers["tone"]][:2] == ["sport", "tech"]
     for model in (run.path, tmp_path / "models" / "mood"):
-        here = tfapp.predict(model, texts)
-        np.testing.assert_allclose(here["confidence"], answers["confidence"], atol=1e-4)
+        exported_answers = tfapp.predict(model, texts)
+        np.testing.assert_allclose(exported_answers["confidence"], answers["confidence"], atol=1e-4)
 
     site = Site(tmp_path, state=ConsoleState(tmp_path))
     with site.browser:

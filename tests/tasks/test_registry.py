@@ -14,7 +14,7 @@ from tfapp.tasks.registry import all_tasks
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
+def empty_registry() -> Iterator[None]:
     all_tasks.cache_clear()
     yield
     all_tasks.cache_clear()

@@ -55,8 +55,8 @@ def pairs() -> Evaluation:
 
 def numbers() -> Evaluation:
     groups = [f"q{number % 9}" for number in range(40)]
-    truth, predicted = random().normal(size=40), random().normal(size=40)[::-1]
-    return evaluate_numbers(truth, predicted, deviation=1.0, texts=TEXTS, rows=ROWS, groups=groups)
+    truth, predictions = random().normal(size=40), random().normal(size=40)[::-1]
+    return evaluate_numbers(truth, predictions, deviation=1.0, texts=TEXTS, rows=ROWS, groups=groups)
 
 
 def retrieval() -> Evaluation:
@@ -68,9 +68,9 @@ def retrieval() -> Evaluation:
 
 def entities() -> Evaluation:
     starts = random().integers(0, 2, (2, 40)).tolist()
-    truth, predicted = ([[Span(start, 4, "THING")] if start else [] for start in side] for side in starts)
+    truth, predictions = ([[Span(start, 4, "THING")] if start else [] for start in side] for side in starts)
     words = [(np.array([0, 5], np.int32), np.array([4, 7], np.int32))] * 40
-    return evaluate_entities(["THING"], truth, predicted, words=words, losses=(1.0, 80), texts=TEXTS, rows=ROWS)
+    return evaluate_entities(["THING"], truth, predictions, words=words, losses=(1.0, 80), texts=TEXTS, rows=ROWS)
 
 
 def answers() -> Evaluation:
@@ -91,32 +91,34 @@ def answers() -> Evaluation:
 @pytest.mark.parametrize("make", [classes, multi_label, ranking, pairs, numbers, retrieval, entities, answers])
 def test_the_terms_make_the_main_score(make: Callable[[], Evaluation]) -> None:
     evaluation = make()
-    kept: Any = evaluation.answers
-    assert isinstance(kept, RowAnswers)
-    over, under = kept.terms.sum(axis=0)
-    score = (over / under) ** 0.5 if kept.square_root else over / under
+    answers: Any = evaluation.answers
+    assert isinstance(answers, RowAnswers)
+    over, under = answers.terms.sum(axis=0)
+    score = (over / under) ** 0.5 if answers.square_root else over / under
     assert score == pytest.approx(evaluation.main_score)
-    for name, values in kept.measures.items():
+    for name, values in answers.measures.items():
         assert values.mean() == pytest.approx(evaluation.metrics()[name]), name
-    assert (len(kept.measures) > 0) == (make not in (pairs, numbers, entities))
-    assert len(kept.rows) == len(kept) > 5
-    assert set(kept.rows) <= set(ROWS)
-    rows = [kept.describe(number) for number in range(len(kept))]
+    assert (len(answers.measures) > 0) == (make not in (pairs, numbers, entities))
+    assert len(answers.rows) == len(answers) > 5
+    assert set(answers.rows) <= set(ROWS)
+    rows = [answers.describe(number) for number in range(len(answers))]
     assert all(isinstance(row, AnsweredRow) and all(isinstance(part, str) for part in row) for row in rows)
-    if kept.right is not None:
-        assert 0 < kept.right.sum() < len(kept)
+    if answers.right is not None:
+        assert 0 < answers.right.sum() < len(answers)
     # Of several answers that are right one is shown as the truth.
     if make in (classes, multi_label, entities):
-        assert [row.truth == row.answer for row in rows] == kept.right.tolist()
+        assert [row.truth == row.answer for row in rows] == answers.right.tolist()
 
 
 @pytest.mark.parametrize("make", [ranking, retrieval])
 def test_truth_and_row_of_a_query_do_not_depend_on_the_model(make: Callable[[], Evaluation]) -> None:
-    kept: Any = make().answers
-    other: Any = {ranking: _reversed_ranking, retrieval: _reversed_retrieval}[make]().answers
-    assert kept.rows.tolist() == other.rows.tolist()
-    assert [kept.describe(n)[:2] for n in range(len(kept))] == [other.describe(n)[:2] for n in range(len(kept))]
-    assert kept.terms.tolist() != other.terms.tolist()
+    answers: Any = make().answers
+    other_answers: Any = {ranking: _reversed_ranking, retrieval: _reversed_retrieval}[make]().answers
+    assert answers.rows.tolist() == other_answers.rows.tolist()
+    assert [answers.describe(n)[:2] for n in range(len(answers))] == [
+        other_answers.describe(n)[:2] for n in range(len(answers))
+    ]
+    assert answers.terms.tolist() != other_answers.terms.tolist()
 
 
 def _reversed_ranking() -> Evaluation:
@@ -141,6 +143,6 @@ def test_json_has_no_answers_and_gives_the_evaluation_back() -> None:
     evaluation = classes()
     values = evaluation.to_dict()
     assert "answers" not in values
-    again = Evaluation.from_dict(values)
-    assert again == evaluation
-    assert again.answers is None
+    copy = Evaluation.from_dict(values)
+    assert copy == evaluation
+    assert copy.answers is None

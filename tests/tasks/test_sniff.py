@@ -150,11 +150,11 @@ def test_a_sentence_encoder_is_read_by_the_mean_and_no_other_preset_is(
     file = _csv(tmp_path / "a.csv", {"text": _texts(200), "label": ["x", "y"] * 100})
     assert sniff(file).model["pooling"] == "mean"
     assert any("minilm-l6 is a sentence encoder" in note for note in sniff(file).notes)
-    plain = replace(assets.require("minilm-l6"), sentence_encoder=False)
-    monkeypatch.setattr("tfapp.assets.sentence_encoder.find", lambda *_: plain)
+    plain_preset = replace(assets.require("minilm-l6"), sentence_encoder=False)
+    monkeypatch.setattr("tfapp.assets.sentence_encoder.find", lambda *_: plain_preset)
     assert "pooling" not in sniff(file).model
-    few = _csv(tmp_path / "few.csv", {"text": _texts(60), "label": ["x", "y"] * 30})
-    assert "adapt" not in sniff(few).as_one().training
+    small_file = _csv(tmp_path / "few.csv", {"text": _texts(60), "label": ["x", "y"] * 30})
+    assert "adapt" not in sniff(small_file).as_one().training
 
 
 def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_path: Path) -> None:
@@ -162,8 +162,8 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
         columns = {"text": _texts(rows, words), "label": [f"label {index % labels}" for index in range(rows)]}
         proposal = sniff(_csv(tmp_path / "a.csv", columns))
         for quality in QUALITIES:
-            for one in proposal.candidates_of(quality):
-                way = proposal.with_candidate(one)
+            for candidate in proposal.candidates_of(quality):
+                way = proposal.with_candidate(candidate)
                 load_experiment(write_starter(way, tmp_path / "e.toml", tasks=task_settings(), force=True))
         return proposal.as_one().training
 
@@ -177,15 +177,15 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
     # A limit for "none of these" is taken from dev, which the output layer then must not learn.
     columns = {"text": _texts(60), "label": ["x", "y", "other"] * 20}
     assert sniff(_csv(tmp_path / "a.csv", columns)).as_one().training == {"adapt": "head"}
-    many = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "layer_decay": 0.9, "word_dropout": 0.1}
-    assert training(2200, 30) == many | {"epoch_tolerance": 1.0}
+    expected = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "layer_decay": 0.9, "word_dropout": 0.1}
+    assert training(2200, 30) == expected | {"epoch_tolerance": 1.0}
 
 
 def test_a_quality_tries_the_output_layer_before_all_weights(tmp_path: Path) -> None:
     def names(rows: int, words: int = 8, labels: tuple[str, ...] = ("x", "y")) -> list[list[str]]:
         column = [labels[index % len(labels)] for index in range(rows)]
         proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows, words), "label": column}))
-        return [[one.name for one in proposal.candidates_of(quality)] for quality in QUALITIES]
+        return [[candidate.name for candidate in proposal.candidates_of(quality)] for quality in QUALITIES]
 
     head, steps, faster, contrast = (
         "output layer alone",
@@ -416,15 +416,17 @@ def test_another_distribution_is_asked_before_a_file_is_taken_for_a_classificati
 
 def test_candidates_are_tried_by_quality_and_laid_over_the_proposal() -> None:
     head = Candidate("head", "quick", "fast", training={"adapt": "head", "layer_decay": None})
-    tuned = Candidate("tuned", "deep", model={"max_length": 64})
+    candidate = Candidate("tuned", "deep", model={"max_length": 64})
     sam = Candidate("sam", "few rows", "best", training={"sam_rho": 0.05})
     base = {"train": "a.csv"}, {"max_length": 32}, {"epochs": 3, "layer_decay": 0.9}
-    proposal = Proposal("classification", *base, rows=9, columns=(), notes=("a note",), candidates=(head, tuned, sam))
-    names = {quality: [one.name for one in proposal.candidates_of(quality)] for quality in QUALITIES}
+    proposal = Proposal(
+        "classification", *base, rows=9, columns=(), notes=("a note",), candidates=(head, candidate, sam)
+    )
+    names = {quality: [candidate.name for candidate in proposal.candidates_of(quality)] for quality in QUALITIES}
     assert names == {"fast": ["head"], "good": ["head", "tuned"], "best": ["head", "tuned", "sam"]}
     assert proposal.with_candidate(head).training == {"epochs": 3, "adapt": "head"}
-    one = proposal.as_one()
-    assert (one.model, one.notes) == ({"max_length": 64}, ("a note", "tuned: deep"))
+    single = proposal.as_one()
+    assert (single.model, single.notes) == ({"max_length": 64}, ("a note", "tuned: deep"))
     assert replace(proposal, candidates=(sam,)).candidates_of("fast") == (sam,)
     assert replace(proposal, candidates=()).as_one() == replace(proposal, candidates=())
     text = starter_text(proposal, task_settings(), "e")

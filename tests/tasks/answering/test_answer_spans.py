@@ -22,7 +22,7 @@ def best_by_hand(
     logits: np.ndarray, windows: AnswerWindows, longest: int, temperature: float
 ) -> list[tuple[int, int, float, float, float, float]]:
     """Tries every span; what is better by rounding only is not."""
-    found = []
+    rows = []
     columns = [values.numpy() for values in windows[:4]]
     for question in range(int(windows.starts.nrows())):
         best, absence, warm_chance, warm_absence = (-1, -1, -np.inf), np.inf, -np.inf, np.inf
@@ -41,8 +41,8 @@ def best_by_hand(
                     warm_chance = warm_start[1 + i] + warm_end[1 + j]
         starts, ends = (values[question].numpy() for values in (windows.starts, windows.ends))
         places = (-1, -1) if best[0] < 0 else (starts[best[0]], ends[best[1]])
-        found.append((*places, best[2], absence, warm_chance, warm_absence))
-    return found
+        rows.append((*places, best[2], absence, warm_chance, warm_absence))
+    return rows
 
 
 @settings(max_examples=15)
@@ -63,14 +63,14 @@ def test_the_best_span_is_the_best_of_all(lengths: list[int], longest: int, seed
     )
     width = int(split.ids.bounding_shape(axis=1))
     logits = np.random.default_rng(seed).normal(size=(int(split.ids.nrows()), width, 2), scale=3).astype(np.float32)
-    found = find_spans(tf.constant(logits), split.windows, longest, temperature)
+    spans = find_spans(tf.constant(logits), split.windows, longest, temperature)
     by_hand = best_by_hand(logits, split.windows, longest, temperature)
     for row, (start, end, chance, absence, warm_chance, warm_absence) in enumerate(by_hand):
-        assert (found.starts[row], found.ends[row]) == (start, end)
-        assert found.absences[row].numpy() == pytest.approx(absence, abs=1e-4)
-        assert found.calibrated_absences[row].numpy() == pytest.approx(warm_absence, abs=1e-4)
-        assert start == -1 or found.chances[row].numpy() == pytest.approx(chance, abs=1e-4)
-        assert start == -1 or found.calibrated_chances[row].numpy() == pytest.approx(warm_chance, abs=1e-4)
+        assert (spans.starts[row], spans.ends[row]) == (start, end)
+        assert spans.absences[row].numpy() == pytest.approx(absence, abs=1e-4)
+        assert spans.calibrated_absences[row].numpy() == pytest.approx(warm_absence, abs=1e-4)
+        assert start == -1 or spans.chances[row].numpy() == pytest.approx(chance, abs=1e-4)
+        assert start == -1 or spans.calibrated_chances[row].numpy() == pytest.approx(warm_chance, abs=1e-4)
 
 
 def test_of_windows_that_say_the_same_the_first_answers_whatever_the_rounding() -> None:
@@ -79,7 +79,7 @@ def test_of_windows_that_say_the_same_the_first_answers_whatever_the_rounding() 
     logits[:, 4] = 5.0
     places = []
     for rounding in ([0, 0, 0], [0, 2e-5, 1e-5], [2e-5, 0, 3e-5], [0, 0.01, 0]):
-        found = find_spans(tf.constant(logits + np.float32(rounding)[:, None, None] * (logits > 0)), split.windows, 3)
-        places.append((int(found.starts[0]), int(found.ends[0])))
+        spans = find_spans(tf.constant(logits + np.float32(rounding)[:, None, None] * (logits > 0)), split.windows, 3)
+        places.append((int(spans.starts[0]), int(spans.ends[0])))
     # The last is no rounding: its window begins two words later.
     assert places == [(2, 3), (2, 3), (2, 3), (6, 7)]

@@ -56,13 +56,13 @@ def models(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_learns_and_says_how_well(run: Run, squad_file: Path) -> None:
-    found = run.evaluation
-    assert isinstance(found, AnswerEvaluation)
+    evaluation = run.evaluation
+    assert isinstance(evaluation, AnswerEvaluation)
     # The same answer to all questions is right of a quarter of them.
-    assert found.main_score > 0.8
-    assert {"right without an answer", "F1 with an answer"} <= set(found.metrics())
-    assert found.threshold is not None
-    assert run.evaluate() == found
+    assert evaluation.main_score > 0.8
+    assert {"right without an answer", "F1 with an answer"} <= set(evaluation.metrics())
+    assert evaluation.threshold is not None
+    assert run.evaluate() == evaluation
     assert run.evaluate(squad_file).count == 160
     page = run.folder.report.read_text(encoding="utf-8")
     assert "exact match" in page
@@ -72,35 +72,35 @@ def test_it_learns_and_says_how_well(run: Run, squad_file: Path) -> None:
 @pytest.mark.slow
 def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> None:
     rows = [*ASKED, *hard_rows(2)]
-    here, exported = run.predict(rows), tfapp.predict(models / "toy", rows)
-    assert here["answer"].tolist()[:2] == ["ball", ""]
+    run_answers, exported_answers = run.predict(rows), tfapp.predict(models / "toy", rows)
+    assert run_answers["answer"].tolist()[:2] == ["ball", ""]
     for name in ("answer", "start", "end"):
-        assert exported[name].tolist() == here[name].tolist()
-    np.testing.assert_allclose(exported["score"], here["score"], atol=1e-4)
+        assert exported_answers[name].tolist() == run_answers[name].tolist()
+    np.testing.assert_allclose(exported_answers["score"], run_answers["score"], atol=1e-4)
 
     async def ask(address: str) -> list[Answer]:
         async with AsyncClient(address) as client:
             return await client.answer("toy", rows)
 
     with tfapp.serve(models) as server:
-        found = asyncio.run(ask(server.address))
-        assert server.client.answer("toy", rows) == found
-    for answer, (_, context), text in zip(found, rows, here["answer"], strict=True):
+        answers = asyncio.run(ask(server.address))
+        assert server.client.answer("toy", rows) == answers
+    for answer, (_, context), text in zip(answers, rows, run_answers["answer"], strict=True):
         assert answer.text == text == (context[answer.start : answer.end] if answer.start >= 0 else "")
-    assert [answer.score for answer in found] == pytest.approx(here["score"].tolist(), abs=1e-4)
+    assert [answer.score for answer in answers] == pytest.approx(run_answers["score"].tolist(), abs=1e-4)
 
 
 @pytest.fixture(scope="module")
-def served(models: Path) -> Any:
+def loaded_model(models: Path) -> Any:
     return tf.saved_model.load(str(models / "toy" / "1"))
 
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=3))
-def test_the_served_answer_stands_in_the_very_context(served: Any, rows: list[tuple[str, str]]) -> None:
+def test_the_served_answer_stands_in_the_very_context(loaded_model: Any, rows: list[tuple[str, str]]) -> None:
     questions, contexts = (tf.constant(list(column)) for column in zip(*rows, strict=True))
-    found = served.signatures["serving_default"](question=questions, context=contexts)
-    answers = zip(*(found[name].numpy().tolist() for name in ("answer", "start", "end")), strict=True)
+    outputs = loaded_model.signatures["serving_default"](question=questions, context=contexts)
+    answers = zip(*(outputs[name].numpy().tolist() for name in ("answer", "start", "end")), strict=True)
     for (answer, start, end), (_, context) in zip(answers, rows, strict=True):
         assert answer.decode() == (context[start:end] if start >= 0 else "")
 
@@ -121,8 +121,8 @@ def test_files_are_scored(models: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in lines]
     assert len(rows) == 40
     for row in rows:
-        found = row["context"][row["predicted_start"] : row["predicted_end"]] if row["predicted_start"] >= 0 else ""
-        assert row["predicted_answer"] == found
+        text = row["context"][row["predicted_start"] : row["predicted_end"]] if row["predicted_start"] >= 0 else ""
+        assert row["predicted_answer"] == text
     assert {"id", "question", "context", "predicted_score"} <= rows[0].keys()
     (tmp_path / "a.csv").write_text("ask,context\nwhich match ?,the goal today\n", encoding="utf-8")
     assert "--column question=NAME" in complaint(call("predict", version, tmp_path / "a.csv"))
@@ -131,13 +131,13 @@ def test_files_are_scored(models: Path, tmp_path: Path) -> None:
 def test_a_question_is_answered_on_the_command_line(models: Path, run: Run) -> None:
     result = call("predict", models / "toy", *ONE, NONE[1], "--json")
     assert result.code == 0, result.err
-    one, other = (json.loads(line) for line in result.out.splitlines())
+    answer, no_answer = (json.loads(line) for line in result.out.splitlines())
     start = ONE[1].index("ball")
-    assert (one["answer"], one["start"], one["end"]) == ("ball", start, start + 4)
-    assert (other["answer"], other["start"], other["end"]) == ("", -1, -1)
-    shown = call("predict", models / "toy", *ONE, NONE[1]).out
-    assert "ball" in shown
-    assert "none" in shown
+    assert (answer["answer"], answer["start"], answer["end"]) == ("ball", start, start + 4)
+    assert (no_answer["answer"], no_answer["start"], no_answer["end"]) == ("", -1, -1)
+    output = call("predict", models / "toy", *ONE, NONE[1]).out
+    assert "ball" in output
+    assert "none" in output
     with pytest.raises(SettingsError, match=r"give a list of \(question, context\)"):
         run.predict(["which match ?"])
 

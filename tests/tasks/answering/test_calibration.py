@@ -47,16 +47,16 @@ def logits(split: TokenizedSplit) -> np.ndarray:
 
 
 def test_scores_change_and_answers_do_not(model: Answerer, split: TokenizedSplit, logits: np.ndarray) -> None:
-    found = []
+    results = []
     for temperature in (1.0, 6.0):
         model.calibrate(TemperatureScaling((temperature,), 160, ""))
         spans = model.find(tf.constant(logits), split.positions)
-        found.append((spans.starts, spans.ends, model.is_answered(spans), model.scores(spans)))
-    for one, other in zip(*(values[:3] for values in found), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert 0 < np.asarray(found[0][2]).mean() < 1
-    assert np.all(found[1][3] != found[0][3])
-    assert np.mean(found[1][3]) < np.mean(found[0][3]) - 0.1
+        results.append((spans.starts, spans.ends, model.is_answered(spans), model.scores(spans)))
+    for values_before, values_after in zip(*(values[:3] for values in results), strict=True):
+        np.testing.assert_array_equal(values_before, values_after)
+    assert 0 < np.asarray(results[0][2]).mean() < 1
+    assert np.all(results[1][3] != results[0][3])
+    assert np.mean(results[1][3]) < np.mean(results[0][3]) - 0.1
     model.calibrate(TemperatureScaling())
 
 
@@ -67,7 +67,7 @@ def test_the_fit_makes_scores_the_share_of_exact_answers(
     assert (scaling.rows, scaling.reason) == (160, "")
     model.calibrate(scaling)
     report = evaluate(model, logits, split).calibration_report
-    exact = next(one.value for one in evaluate(model, logits, split).measures if one.name == "exact match")
+    exact = next(measure.value for measure in evaluate(model, logits, split).measures if measure.name == "exact match")
     assert report.after.error.value < report.before.error.value
     assert model.scores(model.find(tf.constant(logits), split.positions)).numpy().mean() == pytest.approx(
         exact, abs=0.1
@@ -85,20 +85,22 @@ def test_the_fit_makes_scores_the_share_of_exact_answers(
 
 def test_too_few_questions_leave_it_at_one(model: Answerer, logits: np.ndarray) -> None:
     rows = {"question": ["which match ?"] * 5, "context": ["the ball ."] * 5, "label": [[[4, 8]]] * 5, "row": range(5)}
-    few = tokenize_split(model, pa.table(rows))
-    assert AnswerEvaluator().fit_temperatures(model, logits[: len(few.texts)], few).temperatures == (1.0,)
+    small_split = tokenize_split(model, pa.table(rows))
+    assert AnswerEvaluator().fit_temperatures(model, logits[: len(small_split.texts)], small_split).temperatures == (
+        1.0,
+    )
 
 
 def test_it_is_saved_and_answers_raw_texts_with_it(model: Answerer, tmp_path: Path) -> None:
     rows = {"question": tf.constant(["which match ?"]), "context": tf.constant(["the ball today ."])}
-    plain = model.predict_text(rows)
+    plain_answers = model.predict_text(rows)
     model.calibrate(TemperatureScaling((0.2,), 160, ""))
     model.save(tmp_path)
     warm = model.predict_text(rows)
     model.calibrate(TemperatureScaling())
-    loaded = load_model(tmp_path)
-    assert loaded.calibration == TemperatureScaling((0.2,), 160, "")
-    again = loaded.predict_text(rows)
-    assert again["answer"].numpy().tolist() == plain["answer"].numpy().tolist()
-    np.testing.assert_array_equal(again["score"], warm["score"])
-    assert abs(float(again["score"][0]) - float(plain["score"][0])) > 1e-3
+    loaded_model = load_model(tmp_path)
+    assert loaded_model.calibration == TemperatureScaling((0.2,), 160, "")
+    loaded_answers = loaded_model.predict_text(rows)
+    assert loaded_answers["answer"].numpy().tolist() == plain_answers["answer"].numpy().tolist()
+    np.testing.assert_array_equal(loaded_answers["score"], warm["score"])
+    assert abs(float(loaded_answers["score"][0]) - float(plain_answers["score"][0])) > 1e-3

@@ -78,9 +78,9 @@ def test_an_answer_that_is_none_is_named(value: Any, start: Any, message: str) -
 
 
 @given(st.text(), st.text(min_size=1).filter(str.strip), st.text())
-def test_what_stands_between_the_places_is_the_answer(before: str, answer: str, after: str) -> None:
-    context = before + answer + after
-    ((start, end),) = as_answers(answer, "?", context, len(before)) or ()
+def test_what_stands_between_the_places_is_the_answer(head: str, answer: str, tail: str) -> None:
+    context = head + answer + tail
+    ((start, end),) = as_answers(answer, "?", context, len(head)) or ()
     assert context[start:end] == answer.strip()
 
 
@@ -128,8 +128,8 @@ def test_every_format_gives_the_same_rows(
             answer["answer_start"] += len("Größe 👍🏽 ")
     table = read(write(tmp_path / name, rows), **settings)
     assert table["question"].to_pylist() == [row["question"] for row in rows]
-    found = zip(table["context"].to_pylist(), table["label"].to_pylist(), strict=True)
-    texts = [[context[start:end] for start, end in places] for context, places in found]
+    pairs = zip(table["context"].to_pylist(), table["label"].to_pylist(), strict=True)
+    texts = [[context[start:end] for start, end in places] for context, places in pairs]
     assert texts == [[answer["text"] for answer in row["answers"]] for row in rows]
     first = 2 if name.endswith(".csv") else 1
     assert table["row"].to_pylist() == list(range(first, first + 12))
@@ -152,9 +152,9 @@ def test_squad_1_and_2_and_files_without_answers(tmp_path: Path) -> None:
 def test_a_bad_answer_is_named_with_file_row_and_question(tmp_path: Path) -> None:
     rows = toy_questions(4)
     rows[1]["answers"][0]["answer_start"] += 1
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as excinfo:
         read(write_squad(tmp_path / "a.json", rows))
-    message = str(caught.value)
+    message = str(excinfo.value)
     assert message.startswith(f'{tmp_path / "a.json"}, row 2: column "answer" has ')
     assert f"the question is '{rows[1]['question']}'" in message
     assert "\n" not in message
@@ -210,8 +210,8 @@ def test_the_same_question_twice_is_a_duplicate(tmp_path: Path) -> None:
     splits = load(
         AnsweringDataSettings(train=str(write_squad(tmp_path / "a.json", rows))), schema=find_task("answering").schema
     )
-    found = {finding.kind: finding.rows for finding in splits.report.findings}
-    assert found == {"duplicate": (61,), "conflicting_duplicate": (62,)}
+    findings = {finding.kind: finding.rows for finding in splits.report.findings}
+    assert findings == {"duplicate": (61,), "conflicting_duplicate": (62,)}
     assert splits.labels == ("answer",)
 
 
@@ -227,6 +227,6 @@ def test_every_side_needs_an_answer(tmp_path: Path) -> None:
 
 def test_questions_are_described(tmp_path: Path) -> None:
     file = write_squad(tmp_path / "a.json", toy_questions(40))
-    found = describe(str(file), schema=find_task("answering").schema)
-    assert found.rows == 40
-    assert found.labels == {"answer": 30, "no answer": 10}
+    description = describe(str(file), schema=find_task("answering").schema)
+    assert description.rows == 40
+    assert description.labels == {"answer": 30, "no answer": 10}

@@ -40,7 +40,7 @@ def test_answers_are_compared_without_case_articles_and_punctuation(text: str, e
 
 
 @pytest.mark.parametrize(
-    ("given_text", "wanted", "f1", "exact"),
+    ("given_text", "answers", "f1", "exact"),
     [
         ("in May 1987", ["May 1987"], 0.8, 0.0),  # precision 2/3, recall 1
         ("the May, 1987", ["May 1987"], 1.0, 1.0),
@@ -56,9 +56,9 @@ def test_answers_are_compared_without_case_articles_and_punctuation(text: str, e
         ("the", ["the", "May"], 0.0, 0.0),
     ],
 )
-def test_scores_are_those_of_the_script(given_text: str, wanted: list[str], f1: float, exact: float) -> None:
-    assert f1_score(given_text, wanted) == pytest.approx(f1)
-    assert exact_match(given_text, wanted) == exact
+def test_scores_are_those_of_the_script(given_text: str, answers: list[str], f1: float, exact: float) -> None:
+    assert f1_score(given_text, answers) == pytest.approx(f1)
+    assert exact_match(given_text, answers) == exact
 
 
 @given(
@@ -71,13 +71,13 @@ def test_scores_are_those_of_the_script(given_text: str, wanted: list[str], f1: 
     )
 )
 def test_no_threshold_is_better_than_the_fitted_one(rows: list[tuple[float, float, float]]) -> None:
-    margins, answered, absent = (np.array(column) for column in zip(*rows, strict=True))
+    margins, answer_scores, absence_scores = (np.array(column) for column in zip(*rows, strict=True))
 
     def total(threshold: float) -> float:
-        return float(np.where(margins > threshold, answered, absent).sum())
+        return float(np.where(margins > threshold, answer_scores, absence_scores).sum())
 
     best = max(total(threshold) for threshold in [-9.0, *(margins + 1e-9), *(margins - 1e-9), 9.0])
-    assert total(fit_answer_threshold(margins, answered, absent)) == pytest.approx(best)
+    assert total(fit_answer_threshold(margins, answer_scores, absence_scores)) == pytest.approx(best)
 
 
 def test_without_questions_the_threshold_is_zero() -> None:
@@ -100,8 +100,8 @@ def evaluate(**changes: Any) -> AnswerEvaluation:
 
 
 def test_an_evaluation_by_hand() -> None:
-    found = evaluate()
-    assert {measure.name: measure.value for measure in found.measures} == pytest.approx(
+    evaluation = evaluate()
+    assert {measure.name: measure.value for measure in evaluation.measures} == pytest.approx(
         {
             "F1": (1 + 1 + 0 + 0.8) / 4,
             "exact match": 2 / 4,
@@ -110,43 +110,45 @@ def test_an_evaluation_by_hand() -> None:
             "right without an answer": 0,
         }
     )
-    assert (found.main_name, found.main_score) == ("F1", pytest.approx(0.7))
-    assert found.main_interval[0] <= 0.7 <= found.main_interval[1]
-    assert (found.answerable, found.answered, found.count) == (3, 4, 4)
-    assert found.counts == ("4 questions", "1 without an answer", "2 not quite right")
-    assert [(group.name, group.count, group.f1) for group in found.by_word] == [
+    assert (evaluation.main_name, evaluation.main_score) == ("F1", pytest.approx(0.7))
+    assert evaluation.main_interval[0] <= 0.7 <= evaluation.main_interval[1]
+    assert (evaluation.answerable, evaluation.answered, evaluation.count) == (3, 4, 4)
+    assert evaluation.counts == ("4 questions", "1 without an answer", "2 not quite right")
+    assert [(group.name, group.count, group.f1) for group in evaluation.by_word] == [
         ("what", 1, 1.0),
         ("who", 1, 1.0),
         ("when", 1, pytest.approx(0.8)),
         ("why", 1, 0.0),
     ]
-    worst, second = found.wrong
+    worst, second = evaluation.wrong
     assert (worst.question, worst.wanted, worst.given, worst.f1, worst.row) == ("Why?", "", "Nobody", 0.0, 3)
     assert (second.wanted, second.given) == ("May 1987", "in May 1987")
-    assert list(found.metrics()) == [measure.name for measure in found.measures] + ["loss"]
-    assert found.details()["Answers over a log odds of"] == "0.25"
+    assert list(evaluation.metrics()) == [measure.name for measure in evaluation.measures] + ["loss"]
+    assert evaluation.details()["Answers over a log odds of"] == "0.25"
 
 
 def test_no_answer_where_start_and_end_are_the_same() -> None:
-    found = evaluate(starts=np.zeros(4, int), ends=np.zeros(4, int))
-    assert {measure.name: measure.value for measure in found.measures}["right without an answer"] == 1
-    assert found.main_score == 0.25
-    assert found.answered == 0
-    assert [wrong.given for wrong in found.wrong] == ["", "", ""]
+    evaluation = evaluate(starts=np.zeros(4, int), ends=np.zeros(4, int))
+    assert {measure.name: measure.value for measure in evaluation.measures}["right without an answer"] == 1
+    assert evaluation.main_score == 0.25
+    assert evaluation.answered == 0
+    assert [mistake.given for mistake in evaluation.wrong] == ["", "", ""]
 
 
 def test_data_with_answers_alone_have_two_measures() -> None:
     part = {"questions": QUESTIONS[:2], "contexts": CONTEXTS[:2], "gold_spans": WANTED[:2], "rows": [1, 2]}
     arrays = {"starts": np.zeros(2, int), "ends": np.full(2, 3), "scores": np.ones(2), "threshold": None}
-    found = evaluate(**part, **arrays)
-    assert [measure.name for measure in found.measures] == ["F1", "exact match"]
-    assert "Answers over a log odds of" not in found.details()
+    evaluation = evaluate(**part, **arrays)
+    assert [measure.name for measure in evaluation.measures] == ["F1", "exact match"]
+    assert "Answers over a log odds of" not in evaluation.details()
 
 
 def test_lengths_are_grouped_in_rising_order() -> None:
     contexts = [CONTEXTS[0] + " " * length for length in (10, 3000, 300, 900)]
-    found = evaluate(contexts=contexts, gold_spans=[[(0, 3)]] * 4, starts=np.zeros(4, int), ends=np.array([3, 3, 0, 3]))
-    assert [(group.name, group.count, group.f1) for group in found.by_length] == [
+    evaluation = evaluate(
+        contexts=contexts, gold_spans=[[(0, 3)]] * 4, starts=np.zeros(4, int), ends=np.array([3, 3, 0, 3])
+    )
+    assert [(group.name, group.count, group.f1) for group in evaluation.by_length] == [
         ("to 250", 1, 1.0),
         ("to 500", 1, 0.0),
         ("to 1000", 1, 1.0),
@@ -175,11 +177,11 @@ def test_what_is_no_number_is_named(changes: dict[str, Any]) -> None:
 
 
 def test_an_evaluation_travels_as_json_and_is_shown() -> None:
-    found = evaluate()
-    values = found.to_dict()
-    assert Evaluation.from_dict(values) == found
+    evaluation = evaluate()
+    values = evaluation.to_dict()
+    assert Evaluation.from_dict(values) == evaluation
     assert (values["kind"], values["main_name"]) == ("answers", "F1")
-    page = render_report(found, title="toy", metadata={"Data": "toy"})
+    page = render_report(evaluation, title="toy", metadata={"Data": "toy"})
     for text in (
         "May 1987",
         "in May 1987",
@@ -191,12 +193,12 @@ def test_an_evaluation_travels_as_json_and_is_shown() -> None:
         assert text in page
     assert "is &lt;b&gt;red" not in page  # it was answered rightly
     assert "<b>red</b>" not in page
-    assert "F1 by the question word" in render_summary(found)
-    board = found.board()
-    assert board.scalars["evaluation/F1"] == found.main_score
+    assert "F1 by the question word" in render_summary(evaluation)
+    board = evaluation.board()
+    assert board.scalars["evaluation/F1"] == evaluation.main_score
     assert set(board.images) == {"words"}
     assert "no answer" in board.texts["wrong_answers"]
-    assert found.table().row_count == 5
+    assert evaluation.table().row_count == 5
 
 
 def test_the_drawings_of_a_run_s_summary_stand_once() -> None:
@@ -207,19 +209,21 @@ def test_the_drawings_of_a_run_s_summary_stand_once() -> None:
 
 def test_a_wrong_answer_s_context_is_cut_and_escaped() -> None:
     context = "x" * 500 + CONTEXTS[1] + "y" * 500
-    found = evaluate(contexts=[CONTEXTS[0], context, *CONTEXTS[2:]], gold_spans=[WANTED[0], [(517, 520)], *WANTED[2:]])
-    (shown,) = (wrong.context for wrong in found.wrong if wrong.row == 2)
-    assert shown.startswith("…x")
-    assert shown.endswith("y…")
-    assert "<b>red</b>" in shown
-    assert "&lt;b&gt;red" in render_report(found, title="toy", metadata={})
+    evaluation = evaluate(
+        contexts=[CONTEXTS[0], context, *CONTEXTS[2:]], gold_spans=[WANTED[0], [(517, 520)], *WANTED[2:]]
+    )
+    (excerpt,) = (mistake.context for mistake in evaluation.wrong if mistake.row == 2)
+    assert excerpt.startswith("…x")
+    assert excerpt.endswith("y…")
+    assert "<b>red</b>" in excerpt
+    assert "&lt;b&gt;red" in render_report(evaluation, title="toy", metadata={})
 
 
 def test_without_questions_nothing_breaks() -> None:
     nothing = {"questions": [], "contexts": [], "gold_spans": [], "rows": [], "loss": 0.0}
     arrays = {name: np.zeros(0) for name in ("starts", "ends", "scores")}
-    found = evaluate(**nothing, **arrays)
-    assert found.main_score == 0
-    assert found.figures() == {}
-    assert "No questions were evaluated" in render_report(found, title="toy", metadata={})
-    assert Evaluation.from_dict(found.to_dict()) == found
+    evaluation = evaluate(**nothing, **arrays)
+    assert evaluation.main_score == 0
+    assert evaluation.figures() == {}
+    assert "No questions were evaluated" in render_report(evaluation, title="toy", metadata={})
+    assert Evaluation.from_dict(evaluation.to_dict()) == evaluation

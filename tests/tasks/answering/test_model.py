@@ -58,38 +58,38 @@ place = tf.function(
 def folded(text: str) -> str:
     """Returns a text as the uncased vocabulary sees it: folded letters without marks, control characters and spaces."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    kept = (c for c in decomposed if unicodedata.category(c) not in ("Mn", "Cc", "Cf") and not c.isspace())
-    return "".join(kept)
+    characters = (c for c in decomposed if unicodedata.category(c) not in ("Mn", "Cc", "Cf") and not c.isspace())
+    return "".join(characters)
 
 
 @settings(max_examples=20)
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 def test_pieces_stand_where_their_letters_are(texts: list[str]) -> None:
-    placed = place(tf.constant(texts))
+    pieces = place(tf.constant(texts))
     firsts = PREPROCESSOR.first_pieces(tf.constant(texts), 100).to_list()
-    for text, first, *columns in zip(texts, firsts, *(values.to_list() for values in placed[:3]), strict=True):
+    for text, first, *columns in zip(texts, firsts, *(values.to_list() for values in pieces[:3]), strict=True):
         spans = list(zip(*columns, strict=True))
         assert [piece for piece, *_ in spans] == first
         check_places(text, spans)
 
 
 def check_places(text: str, spans: list[tuple[int, int, int]]) -> None:
-    covered: set[int] = set()
+    places: set[int] = set()
     for piece, start, end in spans:
         assert 0 <= start < end <= len(text)
-        covered |= set(range(start, end))
-        letters, shown = folded(text[start:end]), PIECES[piece].removeprefix("##")
+        places |= set(range(start, end))
+        letters, token = folded(text[start:end]), PIECES[piece].removeprefix("##")
         # One character may be several pieces, which all stand at it.
-        assert piece == PIECES.index("[UNK]") or shown == letters or (shown in letters and len(folded(text[start])) > 1)
+        assert piece == PIECES.index("[UNK]") or token == letters or (token in letters and len(folded(text[start])) > 1)
     assert [start for _, start, _ in spans] == sorted(start for _, start, _ in spans)
-    assert {place for place, character in enumerate(text) if folded(character)} <= covered
+    assert {place for place, character in enumerate(text) if folded(character)} <= places
 
 
 def test_invalid_bytes_are_replaced_and_long_texts_cut() -> None:
-    placed = PREPROCESSOR.tokenize_with_offsets(tf.constant([b"a \xff b", b"a " * 5000]), 7)
-    assert placed.texts[0].numpy().decode() == "a \ufffd b"
-    assert placed.starts[0].numpy().tolist()[-1] == 4
-    assert placed.ids[1].shape == 7
+    pieces = PREPROCESSOR.tokenize_with_offsets(tf.constant([b"a \xff b", b"a " * 5000]), 7)
+    assert pieces.texts[0].numpy().decode() == "a \ufffd b"
+    assert pieces.starts[0].numpy().tolist()[-1] == 4
+    assert pieces.ids[1].shape == 7
 
 
 @settings(max_examples=40)
@@ -99,13 +99,13 @@ def test_windows_slide_over_every_token(texts: list[tuple[int, int, int]], max_w
     windows = slide_windows(*(tf.constant(column) for column in rows.T), max_windows)
     owners, firsts, sizes = (values.numpy() for values in windows)
     for number, (length, room, stride) in enumerate(rows):
-        mine = owners == number
-        assert 1 <= mine.sum() <= max_windows
-        assert (sizes[mine] == min(room, length)).all()
-        assert firsts[mine][0] == 0
-        assert (np.diff(firsts[mine]) <= stride).all()
-        if mine.sum() < max_windows:
-            assert firsts[mine][-1] + sizes[mine][-1] == length
+        is_of_text = owners == number
+        assert 1 <= is_of_text.sum() <= max_windows
+        assert (sizes[is_of_text] == min(room, length)).all()
+        assert firsts[is_of_text][0] == 0
+        assert (np.diff(firsts[is_of_text]) <= stride).all()
+        if is_of_text.sum() < max_windows:
+            assert firsts[is_of_text][-1] + sizes[is_of_text][-1] == length
     assert (np.diff(owners) >= 0).all()
 
 
@@ -138,13 +138,13 @@ def test_windows_of_parts_are_joined() -> None:
         questions, contexts = (tf.constant([row[place] for row in rows]) for place in range(2))
         return split_contexts(PREPROCESSOR, questions, contexts, stride=3, max_windows=9)
 
-    whole, parts = split(texts), [split(texts[:1]), split(texts[1:])]
-    joined = join_windows([part.windows for part in parts])
-    for one, other in zip(joined, whole.windows, strict=True):
+    split_texts, parts = split(texts), [split(texts[:1]), split(texts[1:])]
+    joined_windows = join_windows([part.windows for part in parts])
+    for part, expected in zip(joined_windows, split_texts.windows, strict=True):
         assert (
-            tf.reduce_all(tf.equal(one, other)).numpy()
-            if isinstance(one, tf.Tensor)
-            else one.to_list() == other.to_list()
+            tf.reduce_all(tf.equal(part, expected)).numpy()
+            if isinstance(part, tf.Tensor)
+            else part.to_list() == expected.to_list()
         )
 
 
@@ -153,9 +153,9 @@ def test_chunks_change_nothing(rows: int) -> None:
     ids = tf.RaggedTensor.from_row_lengths(tf.range(rows * (rows + 1) // 2), range(1, rows + 1))
     sizes = []
 
-    def read(some: tf.RaggedTensor) -> tf.Tensor:
-        sizes.append(some.nrows())
-        dense = tf.cast(some.to_tensor(default_value=-1), tf.float32)
+    def read(chunk: tf.RaggedTensor) -> tf.Tensor:
+        sizes.append(chunk.nrows())
+        dense = tf.cast(chunk.to_tensor(default_value=-1), tf.float32)
         return tf.pad(tf.stack([dense, dense + 0.5], axis=2), [[0, 0], [0, 1], [0, 0]])
 
     logits = logits_in_chunks(read, ids, size=3).numpy()
@@ -211,35 +211,37 @@ def test_a_window_learns_the_tokens_of_an_answer(model: Answerer, rows: list[tup
     for context, (*_, data) in zip(contexts, rows, strict=True):
         start = data.draw(st.integers(0, max(len(context) - 1, 0)))
         spans.append([(start, data.draw(st.integers(start + 1, len(context))))] if context else [])
-    found = model.encode({"question": [row[0] for row in rows], "context": contexts, "label": spans})
-    windows = found.positions
-    assert found.targets.shape == (len(found.splits) - 1, 2)
+    split = model.encode({"question": [row[0] for row in rows], "context": contexts, "label": spans})
+    windows = split.positions
+    assert split.targets.shape == (len(split.splits) - 1, 2)
     for target, owner, offset, first, size in zip(
-        found.targets, *(values.numpy() for values in windows[:4]), strict=True
+        split.targets, *(values.numpy() for values in windows[:4]), strict=True
     ):
         starts, ends = (values[owner].numpy() for values in (windows.starts, windows.ends))
-        wanted = [
+        answer_tokens = [
             token
             for token, (start, end) in enumerate(zip(starts, ends, strict=True))
             if any(start < last and end > begin for begin, last in spans[owner])
         ]
-        whole = bool(wanted) and first <= wanted[0] and wanted[-1] < first + size
-        assert target.tolist() == ([wanted[0] - first + offset, wanted[-1] - first + offset] if whole else [0, 0])
+        is_inside = bool(answer_tokens) and first <= answer_tokens[0] and answer_tokens[-1] < first + size
+        assert target.tolist() == (
+            [answer_tokens[0] - first + offset, answer_tokens[-1] - first + offset] if is_inside else [0, 0]
+        )
 
 
 def test_the_first_answer_that_a_window_holds_is_learnt(model: Answerer) -> None:
     context = " ".join(["ball"] * 30)
     label = [[(0, 9), (100, 104)]]
-    found = model.encode({"question": ["a"], "context": [context], "label": label})
-    first, *_, last = found.targets.tolist()
+    split = model.encode({"question": ["a"], "context": [context], "label": label})
+    first, *_, last = split.targets.tolist()
     assert first == [3, 4]
     assert last[0] == last[1] > 0
-    assert [0, 0] in found.targets.tolist()
+    assert [0, 0] in split.targets.tolist()
 
 
 def test_only_the_window_and_cls_have_a_chance(model: Answerer) -> None:
-    found = model.encode({"question": ["the ball", "a"], "context": ["goal team", "tax"], "label": [[], []]})
-    logits = model.logits(tf.RaggedTensor.from_row_splits(found.ids, found.splits)).numpy()
+    split = model.encode({"question": ["the ball", "a"], "context": ["goal team", "tax"], "label": [[], []]})
+    logits = model.logits(tf.RaggedTensor.from_row_splits(split.ids, split.splits)).numpy()
     assert ((logits[:, :, 0] > NEVER) == (logits[:, :, 1] > NEVER)).all()
     assert (logits[:, :, 0] > NEVER).tolist() == [
         [True, *[False] * 3, True, True, False],
@@ -256,13 +258,13 @@ def test_the_loss_is_that_of_start_and_end(model: Answerer) -> None:
 
 
 def test_padding_changes_nothing(ask: Any) -> None:
-    together, alone = ask(inputs_of(ROWS)), [ask(inputs_of([row])) for row in ROWS]
-    for name, values in together.items():
-        apart = np.concatenate([one[name] for one in alone])
+    batch_answers, single_answers = ask(inputs_of(ROWS)), [ask(inputs_of([row])) for row in ROWS]
+    for name, values in batch_answers.items():
+        expected = np.concatenate([logits[name] for logits in single_answers])
         if name == "score":
-            np.testing.assert_allclose(values, apart, atol=1e-5)
+            np.testing.assert_allclose(values, expected, atol=1e-5)
         else:
-            assert values.numpy().tolist() == apart.tolist()
+            assert values.numpy().tolist() == expected.tolist()
 
 
 @settings(max_examples=60)
@@ -275,8 +277,8 @@ def test_hard_texts_are_answered(ask: Any) -> None:
     check(ask(inputs_of([(text, text) for text in HARD_TEXTS])), list(HARD_TEXTS))
 
 
-def check(found: dict[str, tf.Tensor], contexts: list[str]) -> None:
-    columns = (found[name].numpy().tolist() for name in ("answer", "start", "end", "score"))
+def check(outputs: dict[str, tf.Tensor], contexts: list[str]) -> None:
+    columns = (outputs[name].numpy().tolist() for name in ("answer", "start", "end", "score"))
     for answer, start, end, score, context in zip(*columns, contexts, strict=True):
         assert answer.decode() == (context[start:end] if start >= 0 else "")
         assert (start, end) == (-1, -1) or 0 <= start < end
@@ -285,16 +287,16 @@ def check(found: dict[str, tf.Tensor], contexts: list[str]) -> None:
 
 def test_a_threshold_decides_whether_there_is_an_answer(model: Answerer) -> None:
     split = split_contexts(model.preprocessor, *inputs_of(ROWS).values(), stride=None, max_windows=9)
-    found = model.find(logits_in_chunks(model.logits, split.ids), split.windows)
-    kept = model.threshold
+    spans = model.find(logits_in_chunks(model.logits, split.ids), split.windows)
+    old_threshold = model.threshold
     try:
-        for threshold, answered in ((-100.0, [True, False, True]), (100.0, [False] * 3)):
+        for threshold, is_answered in ((-100.0, [True, False, True]), (100.0, [False] * 3)):
             model.threshold = threshold
-            assert model.is_answered(found).numpy().tolist() == answered
+            assert model.is_answered(spans).numpy().tolist() == is_answered
         model.no_answer = False
-        assert model.is_answered(found).numpy().tolist() == [True, False, True]
+        assert model.is_answered(spans).numpy().tolist() == [True, False, True]
     finally:
-        model.threshold, model.no_answer = kept, True
+        model.threshold, model.no_answer = old_threshold, True
 
 
 @pytest.mark.parametrize(
@@ -311,10 +313,10 @@ def test_no_answer_is_one_where_train_has_such(
 def test_saving_keeps_the_answers(model: Answerer, tmp_path: Path) -> None:
     model.threshold = -1.25
     model.save(tmp_path)
-    again = load_model(tmp_path)
-    assert isinstance(again, Answerer)
-    assert again.config() == model.config()
-    for name, values in respond(again, ROWS).items():
+    loaded_model = load_model(tmp_path)
+    assert isinstance(loaded_model, Answerer)
+    assert loaded_model.config() == model.config()
+    for name, values in respond(loaded_model, ROWS).items():
         np.testing.assert_array_equal(values, respond(model, ROWS)[name])
 
 

@@ -29,11 +29,11 @@ LONG = "bank price stock tax trade profit bank price the ball goal team bank pri
 
 
 def test_a_long_text_is_its_windows_and_a_short_one_itself(shallow_preset: Path) -> None:
-    model, plain = build(shallow_preset, max_length=200, window=9), build(shallow_preset, max_length=9)
-    halves = logits_of(plain, [" ".join(LONG.split()[:7]), " ".join(LONG.split()[7:])])
-    got = logits_of(model, [LONG, "the ball"])
-    np.testing.assert_allclose(got[0], halves.mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(got[1], logits_of(plain, ["the ball"])[0], atol=1e-5)
+    model, plain_model = build(shallow_preset, max_length=200, window=9), build(shallow_preset, max_length=9)
+    halves = logits_of(plain_model, [" ".join(LONG.split()[:7]), " ".join(LONG.split()[7:])])
+    logits = logits_of(model, [LONG, "the ball"])
+    np.testing.assert_allclose(logits[0], halves.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(logits[1], logits_of(plain_model, ["the ball"])[0], atol=1e-5)
     assert not logits_of(model, []).size
 
 

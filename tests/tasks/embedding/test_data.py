@@ -44,9 +44,9 @@ def test_pairs_need_no_label(tmp_path: Path) -> None:
 def test_negatives_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
     name = save(tmp_path / "a.csv", many())
     splits = load(settings(name, negative="other"), schema=find_task("embedding").schema)
-    given = {row[0]: row[2] for row in many()}
+    negatives = {row[0]: row[2] for row in many()}
     assert dict(zip(splits.train["query"].to_pylist(), splits.train["negative"].to_pylist(), strict=True)).items() <= (
-        given.items()
+        negatives.items()
     )
     without = load(settings(name), schema=find_task("embedding").schema)
     assert without.train["query"].to_pylist() == splits.train["query"].to_pylist()
@@ -58,9 +58,9 @@ def test_negatives_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
 def test_a_pair_may_come_again_with_another_negative(tmp_path: Path) -> None:
     rows = [*many(), ("query 1", "candidate 1", "another"), ("query 1", "candidate 1", "another")]
     name = save(tmp_path / "a.csv", rows)
-    found = load(settings(name, negative="other"), schema=find_task("embedding").schema).report
-    assert sum(found.rows.values()) == 61
-    assert [(finding.kind, finding.rows) for finding in found.findings] == [("duplicate", (63,))]
+    report = load(settings(name, negative="other"), schema=find_task("embedding").schema).report
+    assert sum(report.rows.values()) == 61
+    assert [(finding.kind, finding.rows) for finding in report.findings] == [("duplicate", (63,))]
     assert sum(load(settings(name), schema=find_task("embedding").schema).report.rows.values()) == 60
 
 
@@ -83,9 +83,9 @@ def test_one_candidate_cannot_be_told_from_others(tmp_path: Path) -> None:
     name = save(tmp_path / "a.csv", [(f"query {row}", "the same") for row in range(60)])
     with pytest.raises(DataError, match=r"train needs at least two different candidates, it has \d+ rows"):
         load(settings(name), schema=find_task("embedding").schema)
-    few = save(tmp_path / "b.csv", [("q", "c")])
+    small_file = save(tmp_path / "b.csv", [("q", "c")])
     with pytest.raises(DataError, match=r"b\.csv: dev needs at least two different candidates, it has 1 row; add"):
-        load(settings(save(tmp_path / "c.csv", many()), dev=few), schema=find_task("embedding").schema)
+        load(settings(save(tmp_path / "c.csv", many()), dev=small_file), schema=find_task("embedding").schema)
 
 
 def test_other_pairs_are_read_to_evaluate_on(tmp_path: Path) -> None:
@@ -109,23 +109,23 @@ def labelled(file: Path) -> str:
 
 def test_few_rows_of_each_label_are_learnt_from(tmp_path: Path) -> None:
     name = labelled(tmp_path / "a.csv")
-    whole, few = load(settings(name)), load(settings(name, per_class=7))
-    assert few.report.label_counts["train"] == {"a": 7, "b": 7, "c": 7}
-    assert few.test.equals(whole.test)
-    assert few.dev.equals(whole.dev)
-    assert set(few.train["text"].to_pylist()) < set(whole.train["text"].to_pylist())
-    (finding,) = few.report.findings
-    assert (finding.kind, finding.count) == ("beyond_per_class", whole.train.num_rows - 21)
+    all_splits, few_splits = load(settings(name)), load(settings(name, per_class=7))
+    assert few_splits.report.label_counts["train"] == {"a": 7, "b": 7, "c": 7}
+    assert few_splits.test.equals(all_splits.test)
+    assert few_splits.dev.equals(all_splits.dev)
+    assert set(few_splits.train["text"].to_pylist()) < set(all_splits.train["text"].to_pylist())
+    (finding,) = few_splits.report.findings
+    assert (finding.kind, finding.count) == ("beyond_per_class", all_splits.train.num_rows - 21)
     assert "of train beyond data.per_class = 7" in finding.message
-    assert load(settings(name, per_class=500)).train.equals(whole.train)
+    assert load(settings(name, per_class=500)).train.equals(all_splits.train)
 
 
 def test_the_split_seed_draws_them(tmp_path: Path) -> None:
     name = labelled(tmp_path / "a.csv")
     test = save(tmp_path / "b.csv", [("x", "a"), ("y", "b"), ("z", "c")], ("text", "label"))
-    drawn = [
+    draws = [
         set(load(settings(name, test=test, dev_share=0, per_class=7, split_seed=seed)).train["text"].to_pylist())
         for seed in (0, 0, 1)
     ]
-    assert drawn[0] == drawn[1] != drawn[2]
-    assert len(drawn[0] & drawn[2]) < 10
+    assert draws[0] == draws[1] != draws[2]
+    assert len(draws[0] & draws[2]) < 10

@@ -70,14 +70,14 @@ def history(run: Run) -> list[dict[str, Any]]:
 
 
 def test_it_learns_and_says_how_well_beside_the_untouched_preset(run: Run, pairs: Path) -> None:
-    found = run.evaluation
-    assert isinstance(found, RetrievalEvaluation)
-    assert found.main_name == "nDCG@10"
+    evaluation = run.evaluation
+    assert isinstance(evaluation, RetrievalEvaluation)
+    assert evaluation.main_name == "nDCG@10"
     epochs = [event for event in history(run) if event["event"] == "epoch"]
     assert [event["epoch"] for event in epochs] == [0, 1, 2]
     assert epochs[0]["step"] == 0
     assert epochs[-1]["score"] > epochs[0]["score"]
-    assert run.evaluate() == found
+    assert run.evaluate() == evaluation
     assert "candidates" in run.folder.report.read_text()
     everything = run.evaluate(pairs)
     assert isinstance(everything, RetrievalEvaluation)
@@ -86,21 +86,21 @@ def test_it_learns_and_says_how_well_beside_the_untouched_preset(run: Run, pairs
 
 
 def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> None:
-    here = run.predict(TEXTS)["embedding"]
-    assert here.shape == (len(TEXTS), 32)
-    np.testing.assert_allclose(tfapp.predict(models / "toy", TEXTS)["embedding"], here, atol=1e-4)
-    alone = np.concatenate([run.predict([text])["embedding"] for text in TEXTS])
-    np.testing.assert_allclose(here, alone, atol=1e-5)
+    run_vectors = run.predict(TEXTS)["embedding"]
+    assert run_vectors.shape == (len(TEXTS), 32)
+    np.testing.assert_allclose(tfapp.predict(models / "toy", TEXTS)["embedding"], run_vectors, atol=1e-4)
+    single_vectors = np.concatenate([run.predict([text])["embedding"] for text in TEXTS])
+    np.testing.assert_allclose(run_vectors, single_vectors, atol=1e-5)
 
     async def ask(address: str) -> Any:
         async with AsyncClient(address) as client:
             return await client.embed("toy", TEXTS)
 
     with tfapp.serve(models) as server:
-        found = server.client.embed("toy", TEXTS)
-        np.testing.assert_allclose(asyncio.run(ask(server.address)), found, atol=1e-6)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, here, atol=1e-4)
+        vectors = server.client.embed("toy", TEXTS)
+        np.testing.assert_allclose(asyncio.run(ask(server.address)), vectors, atol=1e-6)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, run_vectors, atol=1e-4)
 
 
 def test_what_is_on_record_of_the_version(run: Run, models: Path) -> None:
@@ -122,9 +122,9 @@ def test_a_file_s_vectors_stand_beside_its_columns(run: Run, tmp_path: Path, suf
     elif suffix == "jsonl":
         rows = [json.loads(line) for line in target.read_text().splitlines()]
     else:
-        with target.open(newline="") as written:
-            read = list(csv.DictReader(written))
-        rows = [row | {"predicted_embedding": json.loads(row["predicted_embedding"])} for row in read]
+        with target.open(newline="") as csv_file:
+            table = list(csv.DictReader(csv_file))
+        rows = [row | {"predicted_embedding": json.loads(row["predicted_embedding"])} for row in table]
     assert [str(row["id"]) for row in rows] == ["7", "8"]
     vectors = [row["predicted_embedding"] for row in rows]
     np.testing.assert_allclose(vectors, run.predict(["the ball", ""])["embedding"], atol=1e-6)
@@ -135,9 +135,9 @@ def test_texts_are_compared_on_the_command_line(run: Run) -> None:
     rows = [json.loads(line) for line in result.out.splitlines()]
     assert [row["text"] for row in rows] == ["the ball", "the ball", "the tax"]
     assert rows[0]["embedding"] == pytest.approx(rows[1]["embedding"], abs=1e-6)
-    shown = call("predict", run.path, "the ball", "the tax").out
-    assert "cosine" in shown
-    assert "1.000" in shown
+    output = call("predict", run.path, "the ball", "the tax").out
+    assert "cosine" in output
+    assert "1.000" in output
 
 
 def test_an_untouched_preset_is_evaluated_and_published(shallow_preset: Path, tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_an_untouched_preset_is_evaluated_and_published(shallow_preset: Path, tm
     data = ROOT / "examples/data/faq-questions.csv"
     overrides = [f"data.train={data}", f"model.preset={shallow_preset}", "training.epochs=0"]
     run = tfapp.fit(load_experiment(ROOT / "examples/faq-embedding.toml", overrides), runs=tmp_path, quiet=True)
-    finished = run.folder.read("finished")
-    assert (finished["epochs"], finished["trained_weights"]) == (0, 0)
+    summary = run.folder.read("finished")
+    assert (summary["epochs"], summary["trained_weights"]) == (0, 0)
     assert run.folder.read("data")["report"]["findings"] == []
     assert [event["epoch"] for event in history(run)] == [0]
     options = ("--name", "plain", "--set", "model.max_length=64", "--set", "export.warmup_requests=2")

@@ -13,5 +13,7 @@ def test_spellings_of_a_relation_are_merged_and_none_of_these_is_one(tmp_path: P
     assert (proposal.data["label"], proposal.data["merge_labels"]) == ("relation", True)
     assert "unknown_label" not in proposal.data
     assert 'task = "ranking" would order the candidates of a query' not in proposal.notes
-    again = propose_for_pairs(tmp_path, {"text1": pair_texts(1)[:8] * 5, "text2": pair_texts(2), "relation": labels})
-    assert 'task = "ranking" would order the candidates of a query' in again.notes
+    unknown_proposal = propose_for_pairs(
+        tmp_path, {"text1": pair_texts(1)[:8] * 5, "text2": pair_texts(2), "relation": labels}
+    )
+    assert 'task = "ranking" would order the candidates of a query' in unknown_proposal.notes

@@ -35,7 +35,7 @@ def test_row_numbers_are_line_numbers(tmp_path: Path) -> None:
 def test_every_line_comes_back(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.getbasetemp() / "lines.txt"
     file.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8", newline="")
-    assert [line for _, some in lines_of(file) for line in some] == texts
+    assert [line for _, block in lines_of(file) for line in block] == texts
 
 
 def test_empty_lines_are_told_and_repeated_ones_learnt_from_once(tmp_path: Path) -> None:

@@ -18,39 +18,39 @@ SUMS = np.array([[2.0, 3, 4], [12.0, 0, 6], [0.0, 0, 0]], np.float32)
 
 
 @pytest.fixture
-def found() -> LanguageEvaluation:
+def evaluation() -> LanguageEvaluation:
     return evaluate_language(SUMS)
 
 
-def test_every_masked_token_counts_the_same(found: LanguageEvaluation) -> None:
-    assert (found.count, found.blocks) == (10, 2)
-    assert found.loss == pytest.approx(1.4)
-    assert found.perplexity == pytest.approx(math.exp(1.4))
-    assert found.main_score == found.metrics()["masked accuracy"] == pytest.approx(0.3)
-    assert found.spread == (1, 0, 1, 0, 0, 0, 0, 0)
-    assert found.headline().startswith("perplexity 4.06 (95 % interval ")
+def test_every_masked_token_counts_the_same(evaluation: LanguageEvaluation) -> None:
+    assert (evaluation.count, evaluation.blocks) == (10, 2)
+    assert evaluation.loss == pytest.approx(1.4)
+    assert evaluation.perplexity == pytest.approx(math.exp(1.4))
+    assert evaluation.main_score == evaluation.metrics()["masked accuracy"] == pytest.approx(0.3)
+    assert evaluation.spread == (1, 0, 1, 0, 0, 0, 0, 0)
+    assert evaluation.headline().startswith("perplexity 4.06 (95 % interval ")
 
 
 def test_intervals_hold_what_was_measured_and_shrink_with_more_blocks() -> None:
     random = np.random.default_rng(0)
-    few, many = (
+    small, large = (
         evaluate_language(np.stack([random.gamma(4, size=n), random.integers(0, 5, n), np.full(n, 5)], axis=1))
         for n in (20, 2000)
     )
-    for one in (few, many):
-        assert one.loss_interval[0] < one.loss < one.loss_interval[1]
-        assert one.main_interval[0] < one.accuracy < one.main_interval[1]
-    assert np.ptp(many.loss_interval) < 0.2 * np.ptp(few.loss_interval)
+    for evaluation in (small, large):
+        assert evaluation.loss_interval[0] < evaluation.loss < evaluation.loss_interval[1]
+        assert evaluation.main_interval[0] < evaluation.accuracy < evaluation.main_interval[1]
+    assert np.ptp(large.loss_interval) < 0.2 * np.ptp(small.loss_interval)
 
 
-def test_it_travels_and_shows_itself(found: LanguageEvaluation, tmp_path: Path) -> None:
-    assert Evaluation.from_dict(found.to_dict()) == found
-    page = write_report(found, tmp_path / "report.html", title="lm", metadata={}).read_text()
+def test_it_travels_and_shows_itself(evaluation: LanguageEvaluation, tmp_path: Path) -> None:
+    assert Evaluation.from_dict(evaluation.to_dict()) == evaluation
+    page = write_report(evaluation, tmp_path / "report.html", title="lm", metadata={}).read_text()
     assert "perplexity of the block" in page
     assert "4.055" in page
-    assert set(found.board().scalars) == {"evaluation/masked accuracy", "evaluation/perplexity", "evaluation/loss"}
-    assert "4.055" in found._repr_html_()
-    assert found.table().row_count == 3
+    assert set(evaluation.board().scalars) == {"evaluation/masked accuracy", "evaluation/perplexity", "evaluation/loss"}
+    assert "4.055" in evaluation._repr_html_()
+    assert evaluation.table().row_count == 3
 
 
 def test_nothing_was_evaluated(tmp_path: Path) -> None:

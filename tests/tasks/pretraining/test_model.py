@@ -33,19 +33,19 @@ def model(shallow_preset: Path) -> LanguageModel:
 
 
 def original(ids: np.ndarray, splits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    hidden = targets[np.arange(targets.shape[1]) < np.diff(splits)[:, None]]
-    return np.where(hidden < 0, ids, hidden)
+    hidden_targets = targets[np.arange(targets.shape[1]) < np.diff(splits)[:, None]]
+    return np.where(hidden_targets < 0, ids, hidden_targets)
 
 
 def test_each_epoch_hides_other_tokens_of_the_same_texts(model: LanguageModel) -> None:
     ids, splits, targets, _ = model.encode({"text": TEXTS})
-    again = model.encode({"text": TEXTS})
-    np.testing.assert_array_equal(ids, again[0])
-    drawn = [model.resample(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
-    np.testing.assert_array_equal(drawn[0][1], drawn[1][1])
-    assert (drawn[0][1] != drawn[2][1]).any()
-    for shown, hidden in drawn:
-        np.testing.assert_array_equal(original(shown, splits, hidden), original(ids, splits, targets))
+    repeat = model.encode({"text": TEXTS})
+    np.testing.assert_array_equal(ids, repeat[0])
+    epochs = [model.resample(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
+    np.testing.assert_array_equal(epochs[0][1], epochs[1][1])
+    assert (epochs[0][1] != epochs[2][1]).any()
+    for inputs, hidden_targets in epochs:
+        np.testing.assert_array_equal(original(inputs, splits, hidden_targets), original(ids, splits, targets))
 
 
 def test_long_texts_are_cut_into_blocks_and_none_is_lost(shallow_preset: Path) -> None:
@@ -70,12 +70,12 @@ def test_it_guesses_at_the_masked_places_what_it_guesses_everywhere(model: Langu
 def test_padding_and_neighbours_change_nothing(model: LanguageModel) -> None:
     ids, splits, targets, _ = model.encode({"text": [*TEXTS, "tax"]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
-    together = model.evaluation_outputs(ragged, tf.constant(targets)).numpy()
-    alone = [
+    batch_outputs = model.evaluation_outputs(ragged, tf.constant(targets)).numpy()
+    rows = [
         model.evaluation_outputs(ragged[i : i + 1], tf.constant(targets[i : i + 1])).numpy()[0]
         for i in range(len(targets))
     ]
-    np.testing.assert_allclose(together, alone, atol=1e-4)
+    np.testing.assert_allclose(batch_outputs, rows, atol=1e-4)
 
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_tokens(shallow_preset: Path, tmp_path: Path) -> None:
@@ -107,37 +107,37 @@ def test_its_checkpoint_loads_as_the_same_bert_with_the_same_head(model: Languag
     model.write_products(tmp_path)
     model.write_products(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["preset"]
-    loaded = load_preset(str(tmp_path / "preset"))
-    assert (loaded.vocabulary, loaded.lowercase) == (tuple(VOCABULARY), True)
-    for name, value in outputs(loaded.backbone()).items():
+    preset = load_preset(str(tmp_path / "preset"))
+    assert (preset.vocabulary, preset.lowercase) == (tuple(VOCABULARY), True)
+    for name, value in outputs(preset.backbone()).items():
         np.testing.assert_allclose(value, outputs(model.backbone)[name], atol=1e-6)
-    again = build(tmp_path / "preset")
-    for one, other in zip(model.network.weights, again.network.weights, strict=True):
-        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    second_model = build(tmp_path / "preset")
+    for weight, expected in zip(model.network.weights, second_model.network.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected.numpy())
     config = json.loads((tmp_path / "preset" / "config.json").read_text())
     assert config["pad_token_id"] == VOCABULARY.index("[PAD]")
 
 
 def test_saving_keeps_every_weight_the_pooler_too(model: LanguageModel, tmp_path: Path) -> None:
     model.save(tmp_path)
-    loaded = load_model(tmp_path)
-    assert isinstance(loaded, LanguageModel)
-    assert loaded.masking == model.masking
-    for name, value in outputs(loaded.backbone).items():
+    loaded_model = load_model(tmp_path)
+    assert isinstance(loaded_model, LanguageModel)
+    assert loaded_model.masking == model.masking
+    for name, value in outputs(loaded_model.backbone).items():
         np.testing.assert_array_equal(value, outputs(model.backbone)[name])
-    assert loaded.trainable_weights() == model.trainable_weights()
+    assert loaded_model.trainable_weights() == model.trainable_weights()
 
 
 def test_a_vocabulary_repeats_and_covers_its_texts() -> None:
     texts = [*TEXTS, "Crème brûlée für Zoë", "今日は", "ﬁne ﬁsh " * 3]
-    one, again = (train_vocabulary(texts, size=90, lowercase=True) for _ in range(2))
-    assert one == again
-    assert len(set(one)) == 90
-    assert list(one[:5]) == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary, repeat = (train_vocabulary(texts, size=90, lowercase=True) for _ in range(2))
+    assert vocabulary == repeat
+    assert len(set(vocabulary)) == 90
+    assert list(vocabulary[:5]) == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     sizes = FreshSettings(vocabulary_size=90, layers=1, width=8, heads=2)
     preset = make_preset(PretrainingModelSettings(fresh=sizes), texts)
     ids, _ = preset.preprocessor(64).tokenize(texts)
-    assert one.index("[UNK]") not in ids.tolist()
+    assert vocabulary.index("[UNK]") not in ids.tolist()
     backbone = preset.backbone()
     assert (backbone.vocabulary_size, backbone.num_layers, backbone.intermediate_dim) == (90, 1, 32)
 
@@ -157,11 +157,13 @@ def test_blocks_longer_than_the_bert_reads_are_refused(shallow_preset: Path) -> 
 
 
 def test_in_half_precision_logits_and_weights_stay_whole(shallow_preset: Path) -> None:
-    mixed = build_model(
+    half_precision = build_model(
         "pretraining", PretrainingModelSettings(preset=str(shallow_preset), max_length=16), (), dtype="mixed_bfloat16"
     )
-    ids, splits, targets, _ = mixed.encode({"text": TEXTS[:4]})
+    ids, splits, targets, _ = half_precision.encode({"text": TEXTS[:4]})
     ragged = tf.RaggedTensor.from_row_splits(ids, splits)
-    assert mixed.logits(ragged).dtype == tf.float32
-    whole = build(shallow_preset).evaluation_outputs(ragged, tf.constant(targets))
-    np.testing.assert_allclose(mixed.evaluation_outputs(ragged, tf.constant(targets))[:, 0], whole[:, 0], rtol=0.1)
+    assert half_precision.logits(ragged).dtype == tf.float32
+    full_precision = build(shallow_preset).evaluation_outputs(ragged, tf.constant(targets))
+    np.testing.assert_allclose(
+        half_precision.evaluation_outputs(ragged, tf.constant(targets))[:, 0], full_precision[:, 0], rtol=0.1
+    )

@@ -56,16 +56,16 @@ def run(lines: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_it_learns_a_language_from_nothing(run: Run) -> None:
-    found = run.evaluation
-    assert isinstance(found, LanguageEvaluation)
+    evaluation = run.evaluation
+    assert isinstance(evaluation, LanguageEvaluation)
     assert len(load_preset(str(run.folder.preset)).vocabulary) == 52
     # It starts near 52; only the numbers stay unknown.
-    assert found.perplexity < 4
-    assert found.main_score > 0.5
+    assert evaluation.perplexity < 4
+    assert evaluation.main_score > 0.5
     losses = [json.loads(line)["loss"] for line in run.folder.history.read_text().splitlines() if '"epoch"' in line]
     assert losses == sorted(losses, reverse=True)
-    assert found.loss == pytest.approx(losses[-1])
-    assert run.evaluate() == found
+    assert evaluation.loss == pytest.approx(losses[-1])
+    assert run.evaluate() == evaluation
 
 
 def test_it_leaves_what_every_run_leaves_and_a_preset(run: Run) -> None:
@@ -98,12 +98,12 @@ def test_vectors_of_texts_are_learnt_without_pairs(
 @pytest.mark.slow
 def test_another_task_starts_from_its_preset(run: Run, toy_data: Path, tmp_path: Path) -> None:
     values = toy_experiment(run.folder.preset, toy_data, training={"epochs": 1})
-    tuned = tfapp.fit(parse_experiment(values), runs=tmp_path, quiet=True)
-    assert tuned.folder.is_finished
-    mine, base = (load_model(one.folder.model).backbone for one in (tuned, run))
-    assert mine.vocabulary_size == base.vocabulary_size == 52
+    fine_tuned_run = tfapp.fit(parse_experiment(values), runs=tmp_path, quiet=True)
+    assert fine_tuned_run.folder.is_finished
+    backbone, base = (load_model(training.folder.model).backbone for training in (fine_tuned_run, run))
+    assert backbone.vocabulary_size == base.vocabulary_size == 52
     # One short epoch moves the weights, but does not make new ones.
-    difference = np.abs(mine.token_embedding.embeddings.numpy() - base.token_embedding.embeddings.numpy())
+    difference = np.abs(backbone.token_embedding.embeddings.numpy() - base.token_embedding.embeddings.numpy())
     assert 0 < difference.mean() < 0.05
 
 
@@ -112,10 +112,10 @@ def test_a_killed_run_ends_as_if_it_had_not_been(run: Run, lines: Path, tmp_path
     experiment = parse_experiment(settings(lines))
     with pytest.raises(KilledError):
         tfapp.fit(experiment, runs=tmp_path, quiet=True, observers=(KillAt(18),))
-    resumed = tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True)
-    one, other = (load_model(found.folder.model).network.weights for found in (run, resumed))
-    assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(one, other, strict=True))
-    assert (resumed.folder.preset / "model.safetensors").read_bytes() == (
+    resumed_run = tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True)
+    weights, resumed_weights = (load_model(training.folder.model).network.weights for training in (run, resumed_run))
+    assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(weights, resumed_weights, strict=True))
+    assert (resumed_run.folder.preset / "model.safetensors").read_bytes() == (
         run.folder.preset / "model.safetensors"
     ).read_bytes()
 
@@ -134,7 +134,7 @@ def test_the_command_goes_on_with_a_preset_and_puts_the_result_where_it_is_wante
 ) -> None:
     source = tmp_path / "my texts.jsonl"
     source.write_text("".join(json.dumps({"body": line}) + "\n" for line in lines.read_text().splitlines()[:99]))
-    chosen = ("--preset", run.folder.preset, "--set", "data.text=body", "--set", "data.dev_share=0.2")
+    options = ("--preset", run.folder.preset, "--set", "data.text=body", "--set", "data.dev_share=0.2")
     small = (
         "--set",
         "model.max_length=32",
@@ -143,7 +143,7 @@ def test_the_command_goes_on_with_a_preset_and_puts_the_result_where_it_is_wante
         "--set",
         "model.masking.pack=false",
     )
-    result = call("pretrain", source, *chosen, *small, "--to", tmp_path / "legal", "--runs", tmp_path / "runs")
+    result = call("pretrain", source, *options, *small, "--to", tmp_path / "legal", "--runs", tmp_path / "runs")
     assert (result.code, result.err) == (0, "")
     end = json.loads(result.out.splitlines()[-1])
     assert Path(end["run"]).parent.name == "my-texts"
@@ -159,7 +159,7 @@ def test_mistakes_are_named(lines: Path, tmp_path: Path) -> None:
     single.write_text("one text\n")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter").touch()
-    for arguments, said in (
+    for arguments, message in (
         ((empty,), "no rows are left to learn from"),
         ((single,), "none of 1 rows fell on"),
         ((tmp_path / "none.txt",), "no such file"),
@@ -170,7 +170,7 @@ def test_mistakes_are_named(lines: Path, tmp_path: Path) -> None:
         ((ROOT / "examples/bbc-news.toml",), 'needs task = "pretraining"'),
         ((ROOT / "examples/bbc-news.toml", "--from-scratch"), "--from-scratch: goes with a file of texts"),
     ):
-        assert said in complaint(call("pretrain", *arguments, "--runs", tmp_path / "runs"))
+        assert message in complaint(call("pretrain", *arguments, "--runs", tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()
 
 

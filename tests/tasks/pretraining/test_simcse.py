@@ -44,25 +44,25 @@ def test_the_loss_is_that_of_the_paper(model: SimCse) -> None:
 
 def test_a_text_is_read_twice_with_other_dropout(model: SimCse) -> None:
     ids, splits, targets, _ = model.encode({"text": TEXTS})
-    whole, _ = model.resample(ids, splits, targets, np.random.default_rng(0))
-    rows = tf.RaggedTensor.from_row_splits(whole, splits)
+    doubles, _ = model.resample(ids, splits, targets, np.random.default_rng(0))
+    rows = tf.RaggedTensor.from_row_splits(doubles, splits)
     for row in rows:
         first, second = np.split(row.numpy(), 2)
         np.testing.assert_array_equal(first, second)
-    learnt, still = (model.logits(rows, training=training).numpy() for training in (True, False))
-    assert np.abs(learnt[:, 0] - learnt[:, 1]).max() > 1e-3
-    np.testing.assert_allclose(still[:, 0], still[:, 1], atol=1e-6)
+    in_training, in_inference = (model.logits(rows, training=training).numpy() for training in (True, False))
+    assert np.abs(in_training[:, 0] - in_training[:, 1]).max() > 1e-3
+    np.testing.assert_allclose(in_inference[:, 0], in_inference[:, 1], atol=1e-6)
 
 
 def test_evaluations_look_for_texts_by_what_is_left_of_them(model: SimCse) -> None:
     ids, splits, targets, _ = model.encode({"text": [*TEXTS, TEXTS[0]]})
-    again = model.encode({"text": [*TEXTS, TEXTS[0]]})
-    np.testing.assert_array_equal(ids, again.ids)
-    hidden = [np.split(row.numpy(), 2) for row in tf.RaggedTensor.from_row_splits(ids, splits)]
+    repeat = model.encode({"text": [*TEXTS, TEXTS[0]]})
+    np.testing.assert_array_equal(ids, repeat.ids)
+    queries = [np.split(row.numpy(), 2) for row in tf.RaggedTensor.from_row_splits(ids, splits)]
     mask = VOCABULARY.index("[MASK]")
-    share = np.mean(np.concatenate([query == mask for query, _ in hidden]))
+    share = np.mean(np.concatenate([query == mask for query, _ in queries]))
     assert 0.1 < share < 0.4
-    for query, text in hidden:
+    for query, text in queries:
         assert mask not in text
         np.testing.assert_array_equal(np.where(query == mask, text, query), text)
     assert targets[0].tolist() == targets[-1].tolist()
@@ -80,16 +80,16 @@ def test_evaluations_look_for_texts_by_what_is_left_of_them(model: SimCse) -> No
 def test_it_leaves_the_preset_with_the_pooler_as_it_came(model: SimCse, shallow_preset: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     model.save(tmp_path / "model")
-    loaded = load_model(tmp_path / "model")
-    loaded.write_products(tmp_path)
+    loaded_model = load_model(tmp_path / "model")
+    loaded_model.write_products(tmp_path)
     pooler, original = (
         load_preset(str(folder)).backbone().pooled_dense.get_weights()
         for folder in (tmp_path / "preset", shallow_preset)
     )
-    for one, other in zip(pooler, original, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weight, expected in zip(pooler, original, strict=True):
+        np.testing.assert_array_equal(weight, expected)
     rows = tf.RaggedTensor.from_row_splits(*model.encode({"text": TEXTS})[:2])
-    np.testing.assert_allclose(loaded.logits(rows), model.logits(rows), atol=1e-5)
+    np.testing.assert_allclose(loaded_model.logits(rows), model.logits(rows), atol=1e-5)
 
 
 def test_without_dropout_there_is_nothing_to_tell_apart(still_preset: Path) -> None:

@@ -66,33 +66,41 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def reference_loss(model: Tsdae, ids: np.ndarray, seen: np.ndarray) -> float:
+def reference_loss(model: Tsdae, ids: np.ndarray, mask: np.ndarray) -> float:
     """The summed loss of one text without dropout, the decoder with its cross-attention to one key written out."""
     backbone = model.backbone
-    inputs = {"token_ids": ids[None, seen], "segment_ids": np.zeros((1, seen.sum()), int)}
+    inputs = {"token_ids": ids[None, mask], "segment_ids": np.zeros((1, mask.sum()), int)}
     states = backbone(inputs | {"padding_mask": np.ones_like(inputs["segment_ids"])})["sequence_output"].numpy()
     vector = states[0].mean(axis=0)
     table = np.asarray(backbone.token_embedding.embeddings)
-    hidden = table[ids] + np.asarray(backbone.position_embedding.position_embeddings)[: len(ids)]
-    hidden = _norm(hidden + np.asarray(backbone.segment_embedding.embeddings)[0], backbone.embeddings_layer_norm)
+    hidden_states = table[ids] + np.asarray(backbone.position_embedding.position_embeddings)[: len(ids)]
+    hidden_states = _norm(
+        hidden_states + np.asarray(backbone.segment_embedding.embeddings)[0], backbone.embeddings_layer_norm
+    )
     causal = np.where(np.tri(len(ids), dtype=bool), 0, -np.inf)
     for number, layer in enumerate(backbone.transformer_layers):
         parts = layer_parts(layer)
         queries, keys, values = (
-            np.einsum("th,hnd->ntd", hidden, dense.get_weights()[0]) + dense.get_weights()[1][:, None]
+            np.einsum("th,hnd->ntd", hidden_states, dense.get_weights()[0]) + dense.get_weights()[1][:, None]
             for dense in (parts.query, parts.key, parts.value)
         )
         weights = _softmax(queries @ keys.transpose(0, 2, 1) / np.sqrt(queries.shape[-1]) + causal)
         kernel, bias = parts.attention_output.get_weights()
-        hidden = _norm(hidden + np.einsum("ntd,ndh->th", weights @ values, kernel) + bias, parts.attention_norm)
+        hidden_states = _norm(
+            hidden_states + np.einsum("ntd,ndh->th", weights @ values, kernel) + bias, parts.attention_norm
+        )
         attend = model.network.get_layer(f"decoder_layer_{number}")
         (value, value_bias), (output, output_bias) = attend.value.get_weights(), attend.projection.get_weights()
-        hidden = _norm(hidden + (vector @ value + value_bias) @ output + output_bias, attend.norm)
+        hidden_states = _norm(hidden_states + (vector @ value + value_bias) @ output + output_bias, attend.norm)
         (inner, inner_bias), (outer, outer_bias) = parts.intermediate.get_weights(), parts.output.get_weights()
-        hidden = _norm(hidden + _gelu(hidden @ inner + inner_bias) @ outer + outer_bias, parts.output_norm)
+        hidden_states = _norm(
+            hidden_states + _gelu(hidden_states @ inner + inner_bias) @ outer + outer_bias, parts.output_norm
+        )
     head = model.network.get_layer("prediction")
     kernel, bias = head._intermediate_dense.get_weights()
-    logits = _norm(_gelu(hidden @ kernel + bias), head._intermediate_layer_norm) @ table.T + np.asarray(head._bias)
+    logits = _norm(_gelu(hidden_states @ kernel + bias), head._intermediate_layer_norm) @ table.T + np.asarray(
+        head._bias
+    )
     chances = _softmax(logits[:-1])
     return float(-np.log(chances[np.arange(len(ids) - 1), ids[1:]]).sum())
 
@@ -116,54 +124,56 @@ def test_the_decoder_sees_what_was_deleted_in_no_other_way_than_by_the_vector(mo
     everything = model.evaluation_outputs(rows, tf.ones_like(targets)).numpy()
     assert np.abs(everything - model.evaluation_outputs(rows, tf.constant(targets)).numpy())[0, 0] > 1e-3
     # Neither the last token nor what the vector does not hold changes what comes before it.
-    other = tf.RaggedTensor.from_row_splits(np.append(ids[:-1], VOCABULARY.index("goal")).astype(np.int32), splits)
-    first, second = (
+    other_rows = tf.RaggedTensor.from_row_splits(np.append(ids[:-1], VOCABULARY.index("goal")).astype(np.int32), splits)
+    first_logits, second_logits = (
         model.network(
             {
                 **model.pad(rows),
-                "whole_ids": model.pad(whole)["token_ids"],
-                "whole_mask": model.pad(whole)["padding_mask"],
+                "whole_ids": model.pad(sample)["token_ids"],
+                "whole_mask": model.pad(sample)["padding_mask"],
             }
         )["logits"].numpy()
-        for whole in (rows, other)
+        for sample in (rows, other_rows)
     )
-    np.testing.assert_allclose(first[0, :-1], second[0, :-1], atol=1e-5)
-    assert np.abs(first[0, -1] - second[0, -1]).max() > 1e-3
+    np.testing.assert_allclose(first_logits[0, :-1], second_logits[0, :-1], atol=1e-5)
+    assert np.abs(first_logits[0, -1] - second_logits[0, -1]).max() > 1e-3
 
 
 def test_each_epoch_deletes_other_words_and_no_texts_are_evaluated_too(model: Tsdae) -> None:
     ids, splits, targets, _ = model.encode({"text": TEXTS})
-    drawn = [model.resample(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
-    for whole, _ in drawn:
-        np.testing.assert_array_equal(whole, ids)
-    np.testing.assert_array_equal(drawn[0][1], drawn[1][1])
-    assert (drawn[0][1] != drawn[2][1]).any()
+    epochs = [model.resample(ids, splits, targets, np.random.default_rng([0, epoch])) for epoch in (0, 0, 1)]
+    for inputs, _ in epochs:
+        np.testing.assert_array_equal(inputs, ids)
+    np.testing.assert_array_equal(epochs[0][1], epochs[1][1])
+    assert (epochs[0][1] != epochs[2][1]).any()
     nothing = tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int32), tf.zeros([1], tf.int64))
     assert model.evaluation_outputs(nothing, tf.zeros([0, 16], tf.int32)).shape == (0, 3)
 
 
 def test_in_half_precision_logits_and_weights_stay_whole(still_preset: Path) -> None:
     settings = PretrainingModelSettings(preset=str(still_preset), kind="tsdae", max_length=16)
-    whole, half = (build_model("pretraining", settings, (), dtype=dtype) for dtype in ("float32", "mixed_bfloat16"))
-    half.network.set_weights(whole.network.get_weights())
-    ids, splits, targets, _ = whole.encode({"text": TEXTS})
+    full_precision, half_precision = (
+        build_model("pretraining", settings, (), dtype=dtype) for dtype in ("float32", "mixed_bfloat16")
+    )
+    half_precision.network.set_weights(full_precision.network.get_weights())
+    ids, splits, targets, _ = full_precision.encode({"text": TEXTS})
     rows = tf.RaggedTensor.from_row_splits(ids, splits)
-    sums = [model.evaluation_outputs(rows, tf.constant(targets)).numpy() for model in (whole, half)]
+    sums = [model.evaluation_outputs(rows, tf.constant(targets)).numpy() for model in (full_precision, half_precision)]
     np.testing.assert_allclose(sums[0][:, 0], sums[1][:, 0], rtol=0.05)
-    assert {weight.dtype for weight in half.network.weights} == {"float32"}
-    assert half.network.output["logits"].dtype == "float32"
+    assert {weight.dtype for weight in half_precision.network.weights} == {"float32"}
+    assert half_precision.network.output["logits"].dtype == "float32"
 
 
 def test_saved_and_loaded_it_is_the_same_and_its_preset_too(model: Tsdae, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     model.save(tmp_path / "model")
-    loaded = load_model(tmp_path / "model")
-    for one, other in zip(model.network.weights, loaded.network.weights, strict=True):
-        np.testing.assert_array_equal(one.numpy(), other.numpy())
-    loaded.write_products(tmp_path)
+    loaded_model = load_model(tmp_path / "model")
+    for weight, expected in zip(model.network.weights, loaded_model.network.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected.numpy())
+    loaded_model.write_products(tmp_path)
     preset = load_preset(str(tmp_path / "preset")).backbone()
-    for one, other in zip(model.backbone.weights, preset.weights, strict=True):
-        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-7)
+    for weight, expected in zip(model.backbone.weights, preset.weights, strict=True):
+        np.testing.assert_allclose(weight.numpy(), expected.numpy(), atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["simcse", "tsdae"])

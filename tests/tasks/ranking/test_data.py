@@ -73,7 +73,7 @@ def test_a_row_without_a_group_belongs_to_its_query(tmp_path: Path) -> None:
 
 
 def test_both_texts_make_a_duplicate_and_either_may_be_empty(tmp_path: Path) -> None:
-    bad: list[Row] = [
+    bad_rows: list[Row] = [
         ("query  0", "candidate 0 0", 1),
         ("query 0", "candidate 0 0", 0),
         ("query 0", "candidate 1 0", 0),
@@ -82,9 +82,11 @@ def test_both_texts_make_a_duplicate_and_either_may_be_empty(tmp_path: Path) -> 
         ("q", "\u200b", 1),
         ("q", "c", None),
     ]
-    splits = load(DataSettings(train=_save(tmp_path / "a.jsonl", _many() + bad)), schema=find_task("ranking").schema)
-    found = {finding.kind: finding.rows for finding in splits.report.findings}
-    assert found == {
+    splits = load(
+        DataSettings(train=_save(tmp_path / "a.jsonl", _many() + bad_rows)), schema=find_task("ranking").schema
+    )
+    findings = {finding.kind: finding.rows for finding in splits.report.findings}
+    assert findings == {
         "empty_text": (245, 246),
         "missing_label": (247,),
         "duplicate": (241,),
@@ -107,9 +109,9 @@ def test_pairs_of_a_given_test_are_not_trained_on(tmp_path: Path) -> None:
 def test_a_file_without_the_second_column_is_named_in_one_line(tmp_path: Path) -> None:
     for name, text in (("a.csv", "query,answer,label\nq,a,1\n"), ("a.tsv", "query\tanswer\tlabel\nq\ta\t1\n")):
         (tmp_path / name).write_text(text)
-        with pytest.raises(DataError) as caught:
+        with pytest.raises(DataError) as excinfo:
             load(DataSettings(train=str(tmp_path / name)), schema=find_task("ranking").schema)
-        assert str(caught.value) == (
+        assert str(excinfo.value) == (
             f'{tmp_path / name}: no column "candidate" (data.candidate); columns: "query", "answer", "label"; '
             "set data.candidate"
         )
@@ -151,9 +153,9 @@ def test_one_grade_cannot_be_learnt_and_a_side_needs_what_fits(tmp_path: Path) -
     ones = _save(tmp_path / "a.jsonl", [(query, candidate, 1) for query, candidate, _ in _many()])
     with pytest.raises(DataError, match="train has only the grade 1, but a ranker needs at least two"):
         load(DataSettings(train=ones), schema=find_task("ranking").schema)
-    few = _save(tmp_path / "b.jsonl", [(query, candidate, int(query == "query 3")) for query, candidate, _ in _many()])
+    file = _save(tmp_path / "b.jsonl", [(query, candidate, int(query == "query 3")) for query, candidate, _ in _many()])
     with pytest.raises(DataError, match=r"(dev|test|train) has (no row with a grade over 0|only the grade 0)"):
-        load(DataSettings(train=few), schema=find_task("ranking").schema)
+        load(DataSettings(train=file), schema=find_task("ranking").schema)
 
 
 def test_a_split_that_leaves_train_nothing_is_named(tmp_path: Path) -> None:

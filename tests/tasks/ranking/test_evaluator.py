@@ -55,15 +55,15 @@ def values(evaluation: RankingEvaluation) -> dict[str, float]:
 
 
 @given(st.integers(2, 12).flatmap(lists), st.integers(1, 12))
-def test_ndcg_is_sklearns_with_its_ties(drawn: tuple[np.ndarray, np.ndarray], cut: int) -> None:
-    grades, scores = drawn
+def test_ndcg_is_sklearns_with_its_ties(rows: tuple[np.ndarray, np.ndarray], depth: int) -> None:
+    grades, scores = rows
     grades[0] = 1.0
-    assert ndcg(grades, scores, cut) == pytest.approx(ndcg_score([grades], [scores], k=cut))
+    assert ndcg(grades, scores, depth) == pytest.approx(ndcg_score([grades], [scores], k=depth))
 
 
 @given(st.integers(2, 30).flatmap(lists))
-def test_auc_is_sklearns_with_its_ties(drawn: tuple[np.ndarray, np.ndarray]) -> None:
-    grades, scores = drawn
+def test_auc_is_sklearns_with_its_ties(rows: tuple[np.ndarray, np.ndarray]) -> None:
+    grades, scores = rows
     grades[0], grades[1] = 0.0, 1.0
     assert auc(grades > 0, scores) == pytest.approx(roc_auc_score(grades > 0, scores))
 
@@ -74,8 +74,8 @@ def test_auc_of_one_kind_says_nothing() -> None:
 
 
 @given(st.integers(1, 12).flatmap(lists))
-def test_places_are_those_of_the_worst_order_of_equals(drawn: tuple[np.ndarray, np.ndarray]) -> None:
-    relevant, scores = drawn[0] > 0, drawn[1]
+def test_places_are_those_of_the_worst_order_of_equals(rows: tuple[np.ndarray, np.ndarray]) -> None:
+    relevant, scores = rows[0] > 0, rows[1]
     order = sorted(range(len(scores)), key=lambda at: (-scores[at], relevant[at]))
     expected = [place for place, at in enumerate(order, start=1) if relevant[at]]
     assert relevant_ranks(relevant, scores).tolist() == expected
@@ -90,8 +90,8 @@ def test_measures_are_means_over_the_queries_that_have_a_relevant_candidate() ->
     # a: its one at place 1; b: at place 3 of 3; c: none; d: two of three, at places 1 and 3.
     grades = [1, 0, 0, 0, 1, 0, 0, 1, 0, 1]
     scores = [0.9, 0.1, 0.8, 0.7, 0.2, 0.5, 0.4, 0.9, 0.8, 0.7]
-    found = judge(grades, scores, "aabbbccddd")
-    assert values(found) == pytest.approx(
+    evaluation = judge(grades, scores, "aabbbccddd")
+    assert values(evaluation) == pytest.approx(
         {
             "nDCG@10": (1 + 0.5 + (1 + 0.5) / (1 + 1 / np.log2(3))) / 3,
             "MRR": (1 + 1 / 3 + 1) / 3,
@@ -101,30 +101,30 @@ def test_measures_are_means_over_the_queries_that_have_a_relevant_candidate() ->
             "AUC": roc_auc_score(grades, scores),
         }
     )
-    assert (found.main_name, found.main_score) == ("nDCG@10", values(found)["nDCG@10"])
-    assert (found.count, found.queries, found.answerable, found.missed_count) == (10, 4, 3, 1)
-    assert found.places == (2, 0, 1, *[0] * 8)
-    assert found.loss == pytest.approx(log_loss(grades, scores))
-    (missed,) = found.missed
-    assert (missed.query, missed.wanted, missed.first) == ("query b", "candidate 4", "candidate 2")
-    assert (missed.place, missed.candidates, missed.row) == (3, 3, 5)
-    assert found.counts == ("10 pairs", "4 queries", "1 with another candidate first")
+    assert (evaluation.main_name, evaluation.main_score) == ("nDCG@10", values(evaluation)["nDCG@10"])
+    assert (evaluation.count, evaluation.queries, evaluation.answerable, evaluation.missed_count) == (10, 4, 3, 1)
+    assert evaluation.places == (2, 0, 1, *[0] * 8)
+    assert evaluation.loss == pytest.approx(log_loss(grades, scores))
+    (miss,) = evaluation.missed
+    assert (miss.query, miss.wanted, miss.first) == ("query b", "candidate 4", "candidate 2")
+    assert (miss.place, miss.candidates, miss.row) == (3, 3, 5)
+    assert evaluation.counts == ("10 pairs", "4 queries", "1 with another candidate first")
 
 
 def test_a_model_that_gives_everything_the_same_score_does_not_look_good() -> None:
-    found = values(judge([1, 0, 0, 0] * 5, [0.5] * 20, "".join(name * 4 for name in "abcde")))
-    assert (found["MRR"], found["recall@1"], found["AUC"]) == (0.25, 0.0, 0.5)
+    measures = values(judge([1, 0, 0, 0] * 5, [0.5] * 20, "".join(name * 4 for name in "abcde")))
+    assert (measures["MRR"], measures["recall@1"], measures["AUC"]) == (0.25, 0.0, 0.5)
 
 
 def test_without_a_choice_auc_is_the_main_measure() -> None:
-    found = judge([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3], "abcd")
-    assert (found.main_name, found.main_score) == ("AUC", roc_auc_score([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3]))
+    evaluation = judge([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3], "abcd")
+    assert (evaluation.main_name, evaluation.main_score) == ("AUC", roc_auc_score([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3]))
 
 
 def test_grades_between_count_in_between() -> None:
-    right, turned = (values(judge([1, 0.5, 0], scores))["nDCG@10"] for scores in ([0.9, 0.5, 0.1], [0.5, 0.9, 0.1]))
-    assert right == 1.0
-    assert turned == pytest.approx((0.5 + 1 / np.log2(3)) / (1 + 0.5 / np.log2(3)))
+    best, worst = (values(judge([1, 0.5, 0], scores))["nDCG@10"] for scores in ([0.9, 0.5, 0.1], [0.5, 0.9, 0.1]))
+    assert best == 1.0
+    assert worst == pytest.approx((0.5 + 1 / np.log2(3)) / (1 + 0.5 / np.log2(3)))
     # A grade above all of train stands for certainty.
     assert judge([2.0, 0.0], [0.75, 0.5]).loss == pytest.approx(log_loss([1, 0], [0.75, 0.5]))
 
@@ -133,9 +133,9 @@ def test_intervals_hold_the_mean_and_shrink_with_more_queries() -> None:
     random = np.random.default_rng(0)
     widths = []
     for queries in (20, 500):
-        drawn = random.random(queries)
-        low, high = mean_interval(drawn)
-        assert low < drawn.mean() < high
+        values = random.random(queries)
+        low, high = mean_interval(values)
+        assert low < values.mean() < high
         # Of uniform numbers: 1.96 standard deviations of the mean to each side.
         assert high - low == pytest.approx(2 * 1.96 * np.sqrt(1 / 12 / queries), rel=0.3)
         widths.append(high - low)
@@ -146,25 +146,25 @@ def test_the_interval_of_auc_draws_whole_queries() -> None:
     random = np.random.default_rng(0)
     relevant, noise = random.random(200) < 0.5, random.normal(size=200)
     scores = relevant + noise
-    alone = auc_interval(relevant, scores, np.arange(200))
-    low, high = alone
+    row_interval = auc_interval(relevant, scores, np.arange(200))
+    low, high = row_interval
     assert low < auc(relevant, scores) < high
     # Ten copies of each pair say no more than one of it, where they are of one query.
     copies = [np.repeat(column, 10) for column in (relevant, scores, np.arange(200))]
     assert np.ptp(auc_interval(*copies)) == pytest.approx(high - low, rel=0.2)
-    apart = auc_interval(copies[0], copies[1], np.arange(2000))
-    assert np.ptp(apart) < 0.5 * (high - low)
+    copy_interval = auc_interval(copies[0], copies[1], np.arange(2000))
+    assert np.ptp(copy_interval) < 0.5 * (high - low)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_almost_nothing_is_evaluated_and_shown(tmp_path: Path, count: int) -> None:
     for grade in (0.0, 1.0):
-        found = judge([grade] * count, [0.5] * count)
-        assert found.main_name == "AUC"
-        page = render_report(found, title="t", metadata={})
+        evaluation = judge([grade] * count, [0.5] * count)
+        assert evaluation.main_name == "AUC"
+        page = render_report(evaluation, title="t", metadata={})
         assert ("No pairs were evaluated" in page) == (count == 0)
         with TensorBoardLog(tmp_path) as log:
-            log.evaluation(found, 1, "dev")
+            log.evaluation(evaluation, 1, "dev")
     assert judge([], []).main_interval == (0.0, 1.0)
 
 
@@ -175,13 +175,13 @@ def test_a_score_that_is_no_number_is_refused() -> None:
 
 @settings(max_examples=15)
 @given(st.integers(0, 12).flatmap(lists), st.data())
-def test_an_evaluation_survives_json(drawn: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
-    groups = "".join(data.draw(st.sampled_from("ab")) for _ in drawn[0])
-    found = judge(*drawn, groups)
-    written = json.dumps(found.to_dict(), allow_nan=False)
-    assert Evaluation.from_dict(json.loads(written)) == found
-    assert list(json.loads(written))[:3] == ["main_name", "main_score", "kind"]
-    assert all(0 <= measure.value <= 1 + 1e-12 for measure in found.measures)
+def test_an_evaluation_survives_json(rows: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
+    groups = "".join(data.draw(st.sampled_from("ab")) for _ in rows[0])
+    evaluation = judge(*rows, groups)
+    content = json.dumps(evaluation.to_dict(), allow_nan=False)
+    assert Evaluation.from_dict(json.loads(content)) == evaluation
+    assert list(json.loads(content))[:3] == ["main_name", "main_score", "kind"]
+    assert all(0 <= measure.value <= 1 + 1e-12 for measure in evaluation.measures)
 
 
 def test_the_record_of_an_export_is_led_by_the_main_measure() -> None:
@@ -191,12 +191,12 @@ def test_the_record_of_an_export_is_led_by_the_main_measure() -> None:
 
 
 def test_the_page_says_what_was_found_and_texts_stay_texts() -> None:
-    found = judge([0, 1, 0], [0.9, 0.5, 0.1], queries=[ATTACK] * 3, candidates=[ATTACK] * 3)
-    page = render_report(found, title="My run", metadata={"Data": "d"})
+    evaluation = judge([0, 1, 0], [0.9, 0.5, 0.1], queries=[ATTACK] * 3, candidates=[ATTACK] * 3)
+    page = render_report(evaluation, title="My run", metadata={"Data": "d"})
     for expected in ("nDCG@10", "recall@5", "Missed queries", "2 of 3", "row 2", "first relevant candidate", "1 query"):
         assert expected in page
-    assert "<script" not in page + found._repr_html_()
-    assert page.count("<svg") == found._repr_html_().count("<svg") == 1
+    assert "<script" not in page + evaluation._repr_html_()
+    assert page.count("<svg") == evaluation._repr_html_().count("<svg") == 1
 
 
 def test_tensorboard_gets_measures_places_and_missed_queries(tmp_path: Path) -> None:
@@ -208,12 +208,12 @@ def test_tensorboard_gets_measures_places_and_missed_queries(tmp_path: Path) -> 
 
 
 def test_the_terminal_gets_a_table() -> None:
-    found = judge([0, 1, 0], [0.9, 0.5, 0.1])
+    evaluation = judge([0, 1, 0], [0.9, 0.5, 0.1])
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(found.table())
-    shown = console.export_text()
-    assert all(name in shown for name in ("nDCG@10", "MRR", "0.631"))
-    assert found.headline() == "nDCG@10 0.631 (95 % interval 0.631 to 0.631), 3 pairs"
+    console.print(evaluation.table())
+    output = console.export_text()
+    assert all(name in output for name in ("nDCG@10", "MRR", "0.631"))
+    assert evaluation.headline() == "nDCG@10 0.631 (95 % interval 0.631 to 0.631), 3 pairs"
 
 
 def test_pairs_are_judged_query_by_query(shallow_preset: Path) -> None:
@@ -227,7 +227,7 @@ def test_pairs_are_judged_query_by_query(shallow_preset: Path) -> None:
     }
     side = tokenize_split(model, pa.table(columns))
     assert side.targets.tolist() == [0.0, 0.5, 1.0]
-    found = evaluate(model, np.array([2.0, 1.0, 0.0], np.float32), side)
-    assert isinstance(found, RankingEvaluation)
-    assert (found.count, found.queries, found.places[:2]) == (3, 2, (1, 1))
-    assert (found.missed[0].wanted, found.missed[0].first, found.missed[0].row) == ("y", "x", 8)
+    evaluation = evaluate(model, np.array([2.0, 1.0, 0.0], np.float32), side)
+    assert isinstance(evaluation, RankingEvaluation)
+    assert (evaluation.count, evaluation.queries, evaluation.places[:2]) == (3, 2, (1, 1))
+    assert (evaluation.missed[0].wanted, evaluation.missed[0].first, evaluation.missed[0].row) == ("y", "x", 8)

@@ -33,8 +33,8 @@ def test_grades_are_shares_of_the_top_one(shallow_preset: Path) -> None:
     targets = model.encode_targets([0.0, 1.5, 3.0, 6.0])
     assert targets.tolist() == [0.0, 0.5, 1.0, 2.0]
     logits = np.array([0.3, -2.0, 1.0, 0.5], np.float32)
-    capped = np.minimum(targets, 1)[:, None]
-    expected = keras.losses.BinaryCrossentropy(from_logits=True, reduction="none")(capped, logits[:, None])
+    shares = np.minimum(targets, 1)[:, None]
+    expected = keras.losses.BinaryCrossentropy(from_logits=True, reduction="none")(shares, logits[:, None])
     np.testing.assert_allclose(model.loss(targets, logits), expected, rtol=1e-5)
     np.testing.assert_allclose(model.answers(tf.constant(logits))["score"], 1 / (1 + np.exp(-logits)), rtol=1e-5)
 

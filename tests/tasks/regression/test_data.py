@@ -78,7 +78,7 @@ def test_few_distinct_numbers_are_counted(tmp_path: Path) -> None:
     splits = load(DataSettings(train=_save(tmp_path / "a.jsonl", [-1, 2.5] * 50)), schema=SCHEMA)
     counts = splits.report.label_counts
     assert list(counts["train"]) == ["-1", "2.5"]
-    assert sum(sum(one.values()) for one in counts.values()) == 100
+    assert sum(sum(group.values()) for group in counts.values()) == 100
 
 
 def test_the_pairs_of_a_query_are_on_one_side(tmp_path: Path) -> None:
@@ -92,12 +92,12 @@ def test_the_pairs_of_a_query_are_on_one_side(tmp_path: Path) -> None:
 def test_equal_numbers_cannot_be_learnt_and_a_split_needs_rows(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train has only the number 7, but a regression needs different numbers"):
         load(DataSettings(train=_save(tmp_path / "a.jsonl", [7] * 60)), schema=SCHEMA)
-    few = {"dev_share": 0.01, "test_share": 0.0}
+    shares = {"dev_share": 0.01, "test_share": 0.0}
     with pytest.raises(DataError, match=r"dev has no row; set another data.split_seed than 0, add rows, or give"):
-        load(DataSettings(train=_save(tmp_path / "b.jsonl", [1, 2]), **few), schema=SCHEMA)
-    filled = load(DataSettings(train=_save(tmp_path / "c.jsonl", [1, 2, 3]), **few), schema=SCHEMA)
-    assert filled.report.rows == {"train": 2, "dev": 1, "test": 0}
-    assert "moved from train to dev, which had too few" in filled.report.findings[0].message
+        load(DataSettings(train=_save(tmp_path / "b.jsonl", [1, 2]), **shares), schema=SCHEMA)
+    splits = load(DataSettings(train=_save(tmp_path / "c.jsonl", [1, 2, 3]), **shares), schema=SCHEMA)
+    assert splits.report.rows == {"train": 2, "dev": 1, "test": 0}
+    assert "moved from train to dev, which had too few" in splits.report.findings[0].message
     # To be evaluated, they are as good as others.
     table = load_table(str(tmp_path / "a.jsonl"), DataSettings(train="any"), labels=(), schema=SCHEMA)
     assert table.num_rows == 60

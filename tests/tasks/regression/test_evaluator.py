@@ -29,23 +29,23 @@ def made_up(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return truth, truth + 10 * random.normal(size=count) + 3
 
 
-def evaluated(truth: np.ndarray, predicted: np.ndarray, **changes: object) -> RegressionEvaluation:
+def evaluated(truth: np.ndarray, predictions: np.ndarray, **changes: object) -> RegressionEvaluation:
     texts = [f"text <{n}>" for n in range(len(truth))]
     arguments: dict[str, object] = {"deviation": 20.0, "texts": texts, "rows": range(100, 100 + len(truth))}
-    return evaluate_numbers(truth, predicted, **arguments | changes)  # type: ignore[arg-type]
+    return evaluate_numbers(truth, predictions, **arguments | changes)  # type: ignore[arg-type]
 
 
 @given(ROWS)
 def test_values_are_those_of_scikit_learn_and_scipy(rows: list[tuple[float, float]]) -> None:
-    truth, predicted = np.array(rows).T
-    found = dict(zip(NAMES, scores(truth, predicted), strict=True))
-    assert found["RMSE"] == pytest.approx(mean_squared_error(truth, predicted) ** 0.5)
-    assert found["MAE"] == pytest.approx(mean_absolute_error(truth, predicted))
+    truth, predictions = np.array(rows).T
+    measures = dict(zip(NAMES, scores(truth, predictions), strict=True))
+    assert measures["RMSE"] == pytest.approx(mean_squared_error(truth, predictions) ** 0.5)
+    assert measures["MAE"] == pytest.approx(mean_absolute_error(truth, predictions))
     if np.ptp(truth):
-        assert found["R²"] == pytest.approx(r2_score(truth, predicted))
-    if np.ptp(truth) and np.ptp(predicted):
-        assert found["Pearson"] == pytest.approx(pearsonr(truth, predicted).statistic, abs=1e-9)
-        assert found["Spearman"] == pytest.approx(spearmanr(truth, predicted).statistic, abs=1e-9)
+        assert measures["R²"] == pytest.approx(r2_score(truth, predictions))
+    if np.ptp(truth) and np.ptp(predictions):
+        assert measures["Pearson"] == pytest.approx(pearsonr(truth, predictions).statistic, abs=1e-9)
+        assert measures["Spearman"] == pytest.approx(spearmanr(truth, predictions).statistic, abs=1e-9)
 
 
 def test_what_is_undefined_is_nothing() -> None:
@@ -58,62 +58,62 @@ def test_what_is_undefined_is_nothing() -> None:
 
 
 def test_intervals_hold_what_many_samples_give() -> None:
-    truth, predicted = made_up(400)
-    found = evaluated(truth, predicted)
-    sampled = [scores(*made_up(400, seed)) for seed in range(1, 201)]
-    for measure, values in zip(found.measures, np.array(sampled).T, strict=True):
+    truth, predictions = made_up(400)
+    evaluation = evaluated(truth, predictions)
+    samples = [scores(*made_up(400, seed)) for seed in range(1, 201)]
+    for measure, values in zip(evaluation.measures, np.array(samples).T, strict=True):
         low, high = measure.interval
         assert low < measure.value < high
         # About as wide as the middle 95 % of fresh samples.
         expected = np.diff(np.quantile(values, [0.025, 0.975]))[0]
         assert 0.6 < (high - low) / expected < 1.6
-    assert found.main_interval == found.measures[0].interval
+    assert evaluation.main_interval == evaluation.measures[0].interval
 
 
 def test_rows_of_a_group_are_drawn_together() -> None:
-    truth, predicted = made_up(60)
-    many = np.repeat(np.arange(60), 10)
-    alone, together = (
-        measure_numbers(truth[many], predicted[many], groups)[0].interval for groups in (np.arange(600), many)
+    truth, predictions = made_up(60)
+    copies = np.repeat(np.arange(60), 10)
+    row_interval, group_interval = (
+        measure_numbers(truth[copies], predictions[copies], groups)[0].interval for groups in (np.arange(600), copies)
     )
     # Ten copies of a row say no more than one.
-    once = measure_numbers(truth, predicted, np.arange(60))[0].interval
-    assert together[1] - together[0] == pytest.approx(once[1] - once[0], rel=0.2)
-    assert alone[1] - alone[0] < 0.5 * (together[1] - together[0])
+    plain_interval = measure_numbers(truth, predictions, np.arange(60))[0].interval
+    assert group_interval[1] - group_interval[0] == pytest.approx(plain_interval[1] - plain_interval[0], rel=0.2)
+    assert row_interval[1] - row_interval[0] < 0.5 * (group_interval[1] - group_interval[0])
 
 
 def test_ranges_and_the_worst_rows_say_where_it_fails() -> None:
     truth = np.arange(100.0)
-    predicted = np.where(truth < 50, truth + 2, truth - 4)
-    predicted[7] = -90
-    found = evaluated(truth, predicted)
-    assert sum(part.count for part in found.ranges) == found.count == 100
-    assert [part.low for part in found.ranges] == sorted(part.low for part in found.ranges)
-    assert (found.ranges[-1].bias, found.ranges[-1].mae) == (-4, 4)
-    assert len(found.ranges) == 8
-    worst = found.worst[0]
+    predictions = np.where(truth < 50, truth + 2, truth - 4)
+    predictions[7] = -90
+    evaluation = evaluated(truth, predictions)
+    assert sum(part.count for part in evaluation.ranges) == evaluation.count == 100
+    assert [part.low for part in evaluation.ranges] == sorted(part.low for part in evaluation.ranges)
+    assert (evaluation.ranges[-1].bias, evaluation.ranges[-1].mae) == (-4, 4)
+    assert len(evaluation.ranges) == 8
+    worst = evaluation.worst[0]
     assert (worst.text, worst.truth, worst.predicted, worst.row) == ("text <7>", 7, -90, 107)
-    assert len(found.worst) == 20
+    assert len(evaluation.worst) == 20
     assert len(evaluated(np.repeat([1.0, 2.0], 50), np.zeros(100)).ranges) == 2
 
 
 def test_it_travels_as_json_and_is_drawn(tmp_path: object) -> None:
-    truth, predicted = made_up(3000)
-    found = evaluated(truth, predicted)
-    assert len(found.points) == 2000
-    assert read_evaluation(json.loads(json.dumps(found.to_dict()))) == found
-    page = write_report(found, f"{tmp_path}/report.html", title="minutes", metadata={}).read_text()
+    truth, predictions = made_up(3000)
+    evaluation = evaluated(truth, predictions)
+    assert len(evaluation.points) == 2000
+    assert read_evaluation(json.loads(json.dumps(evaluation.to_dict()))) == evaluation
+    page = write_report(evaluation, f"{tmp_path}/report.html", title="minutes", metadata={}).read_text()
     assert "2,000 of 3,000 rows" in page
     assert "text &lt;" in page
-    assert found.headline().startswith("RMSE 10.")
-    assert "3000 rows" in found.headline()
-    assert set(found.board().images) == {"scatter"}
-    assert found.metrics()["RMSE"] == found.main_score
+    assert evaluation.headline().startswith("RMSE 10.")
+    assert "3000 rows" in evaluation.headline()
+    assert set(evaluation.board().images) == {"scatter"}
+    assert evaluation.metrics()["RMSE"] == evaluation.main_score
 
 
 def test_a_lower_error_is_a_gain_in_deviations() -> None:
-    truth, predicted = made_up(100)
-    better, worse = evaluated(truth, predicted), evaluated(truth, predicted + 10)
+    truth, predictions = made_up(100)
+    better, worse = evaluated(truth, predictions), evaluated(truth, predictions + 10)
     assert better.lower_is_better
     assert not better.by_loss
     assert Evaluation.gain_over(better, worse) > 0 > Evaluation.gain_over(worse, better)

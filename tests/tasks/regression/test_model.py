@@ -37,19 +37,19 @@ def test_targets_are_standardised_and_scores_are_not(shallow_preset: Path) -> No
 def test_the_loss_takes_logits_of_the_network_and_of_the_head(shallow_preset: Path) -> None:
     model = build(shallow_preset, "0.0", "1.0")
     targets, logits = tf.constant([1.0, 2.0]), tf.constant([3.0, 2.0])
-    for given in (logits, logits[:, None]):
-        assert model.loss(targets, given).numpy().tolist() == [4, 0]
-        assert model.scores(given).shape == [2]
+    for outputs in (logits, logits[:, None]):
+        assert model.loss(targets, outputs).numpy().tolist() == [4, 0]
+        assert model.scores(outputs).shape == [2]
 
 
 @pytest.mark.parametrize("task", ["regression", "pair-regression"])
 def test_a_saved_model_answers_the_same(shallow_preset: Path, tmp_path: Path, task: str) -> None:
     model = build(shallow_preset, "-7.0", "30.0", task=task)
     model.save(tmp_path)
-    loaded = load_model(tmp_path)
+    loaded_model = load_model(tmp_path)
     inputs = {name: tf.constant(["the ball", "a tax"]) for name in model.inputs}
-    np.testing.assert_array_equal(loaded.predict_text(inputs)["score"], model.predict_text(inputs)["score"])
-    assert loaded.labels == ()
+    np.testing.assert_array_equal(loaded_model.predict_text(inputs)["score"], model.predict_text(inputs)["score"])
+    assert loaded_model.labels == ()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_an_export_is_held_against_the_size_of_the_numbers(
 def test_padding_changes_nothing(shallow_preset: Path) -> None:
     model = build(shallow_preset, "-7.0", "30.0")
     texts = ["the ball", "", "bank price stock tax trade profit today"]
-    together = model.predict_text({"text": tf.constant(texts)})["score"].numpy()
-    alone = [float(model.predict_text({"text": tf.constant([text])})["score"][0]) for text in texts]
-    np.testing.assert_allclose(together, alone, atol=1e-3)
-    assert np.ptp(together) > 0
+    batch_scores = model.predict_text({"text": tf.constant(texts)})["score"].numpy()
+    scores = [float(model.predict_text({"text": tf.constant([text])})["score"][0]) for text in texts]
+    np.testing.assert_allclose(batch_scores, scores, atol=1e-3)
+    assert np.ptp(batch_scores) > 0

@@ -79,16 +79,16 @@ def measured(run: Run) -> RegressionEvaluation:
 
 
 def test_it_learns_and_says_how_well(run: Run) -> None:
-    found = measured(run)
-    values = {measure.name: measure.value for measure in found.measures}
-    assert found.main_name == "RMSE"
-    assert found.main_score == values["RMSE"] < 250
+    evaluation = measured(run)
+    values = {measure.name: measure.value for measure in evaluation.measures}
+    assert evaluation.main_name == "RMSE"
+    assert evaluation.main_score == values["RMSE"] < 250
     assert values["R²"] > 0.7
-    assert run.evaluate() == found
+    assert run.evaluate() == evaluation
     page = run.folder.report.read_text()
     assert all(words in page for words in ("RMSE", "Spearman", "Residuals by range", "Worst rows", "Predicted numbers"))
     assert "Spearman" in run._repr_html_()
-    assert found.headline().startswith("RMSE ")
+    assert evaluation.headline().startswith("RMSE ")
 
 
 def test_the_best_epoch_is_that_of_the_lowest_error(run: Run) -> None:
@@ -100,9 +100,9 @@ def test_the_best_epoch_is_that_of_the_lowest_error(run: Run) -> None:
 
 def test_run_version_clients_and_the_regress_call_answer_alike(run: Run, models: Path) -> None:
     rows = rows_of(run)
-    here = run.predict(rows)["score"]
-    scale = float(here.std())
-    np.testing.assert_allclose(tfapp.predict(models / "toy", rows)["score"], here, atol=1e-4 * scale)
+    run_scores = run.predict(rows)["score"]
+    scale = float(run_scores.std())
+    np.testing.assert_allclose(tfapp.predict(models / "toy", rows)["score"], run_scores, atol=1e-4 * scale)
 
     async def ask(address: str) -> list[float]:
         async with AsyncClient(address) as client:
@@ -110,11 +110,11 @@ def test_run_version_clients_and_the_regress_call_answer_alike(run: Run, models:
             return await regress("toy", rows)
 
     with tfapp.serve(models) as server:
-        found = asyncio.run(ask(server.address))
+        answers = asyncio.run(ask(server.address))
         regress = server.client.regress if run.experiment.task == "regression" else server.client.regress_pairs
-        assert regress("toy", rows) == pytest.approx(found, abs=1e-4 * scale)
-        np.testing.assert_allclose(found, here, atol=1e-4 * scale)
-        np.testing.assert_allclose(regress_call(server.address, run, rows), here, atol=1e-4 * scale)
+        assert regress("toy", rows) == pytest.approx(answers, abs=1e-4 * scale)
+        np.testing.assert_allclose(answers, run_scores, atol=1e-4 * scale)
+        np.testing.assert_allclose(regress_call(server.address, run, rows), run_scores, atol=1e-4 * scale)
 
 
 def regress_call(address: str, run: Run, rows: list[Any]) -> list[float]:
@@ -128,7 +128,7 @@ def regress_call(address: str, run: Run, rows: list[Any]) -> list[float]:
             example.features.feature[name].bytes_list.value.append(text.encode())
     with grpc.insecure_channel(address) as channel:
         answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Regress(request)
-    return [one.value for one in answer.result.regressions]
+    return [regression.value for regression in answer.result.regressions]
 
 
 def test_a_version_knows_that_a_lower_error_is_better(run: Run, models: Path) -> None:
@@ -149,19 +149,19 @@ def test_files_and_texts_are_answered_on_the_command_line(run: Run, models: Path
     assert result.code == 0, result.err
     (row,) = [json.loads(line) for line in result.out.splitlines()]
     assert row["score"] < 0
-    shown = call("predict", run.path, *texts).out
-    assert f"{row['score']:.3f}" in shown
-    assert "█" not in shown
+    output = call("predict", run.path, *texts).out
+    assert f"{row['score']:.3f}" in output
+    assert "█" not in output
     file = number_data.with_name(f"{run.experiment.task}.csv")
     with file.open("w", newline="") as out:
         writer = csv.DictWriter(out, ["text", "query", "candidate", "label"])
         writer.writeheader()
         writer.writerows(number_rows(9))
     assert call("predict", models / "toy", file, "--json").code == 0
-    with file.with_name(f"{file.stem}.predictions.csv").open(newline="") as written:
-        scored = [float(row["predicted_score"]) for row in csv.DictReader(written)]
+    with file.with_name(f"{file.stem}.predictions.csv").open(newline="") as csv_file:
+        scores = [float(row["predicted_score"]) for row in csv.DictReader(csv_file)]
     rows = [(row["query"], row["candidate"]) if pair else row["text"] for row in number_rows(9)]
-    assert scored == pytest.approx(run.predict(rows)["score"], rel=1e-4)
+    assert scores == pytest.approx(run.predict(rows)["score"], rel=1e-4)
 
 
 def test_data_are_described(number_data: Path) -> None:

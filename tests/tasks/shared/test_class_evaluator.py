@@ -29,19 +29,19 @@ def side_of(model: TaskModel, labels: list[Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def single(shallow_preset: Path) -> TaskModel:
+def single_label_model(shallow_preset: Path) -> TaskModel:
     return build(shallow_preset)
 
 
-def test_classes_are_judged_by_the_highest_logit(single: TaskModel) -> None:
-    side = side_of(single, ["sport", "tech", "money", "sport"])
+def test_classes_are_judged_by_the_highest_logit(single_label_model: TaskModel) -> None:
+    side = side_of(single_label_model, ["sport", "tech", "money", "sport"])
     logits = np.array([[0, 5, 0], [0, 0, 5], [5, 0, 0], [0, 1, 3]], np.float32)
-    found = evaluate(single, logits, side)
-    assert (found.accuracy, found.count, found.labels) == (0.75, 4, tuple(LABELS))
-    (mistake,) = found.mistakes
+    evaluation = evaluate(single_label_model, logits, side)
+    assert (evaluation.accuracy, evaluation.count, evaluation.labels) == (0.75, 4, tuple(LABELS))
+    (mistake,) = evaluation.mistakes
     assert (mistake.truth, mistake.predicted, mistake.row, mistake.text) == (("sport",), ("tech",), 103, "text 3")
     assert mistake.probability == pytest.approx(np.exp(3) / (1 + np.e + np.exp(3)), rel=1e-5)
-    assert fit_and_evaluate(single, logits, side) == found
+    assert fit_and_evaluate(single_label_model, logits, side) == evaluation
 
 
 def test_thresholds_are_fitted_on_dev_and_used_after(shallow_preset: Path) -> None:
@@ -50,11 +50,11 @@ def test_thresholds_are_fitted_on_dev_and_used_after(shallow_preset: Path) -> No
     # Logits all under 0: at 0.5 nothing would be chosen, yet each label has a place where it is told apart.
     logits = np.array([[-9, -2, -9], [-9, -2, -3], [-9, -6, -9], [-4, -6, -9]], np.float32)
     assert evaluate(model, logits, side).main_score == 0.0
-    fitted = fit_and_evaluate(model, logits, side)
-    assert (fitted.main_score, fitted.main_name, fitted.accuracy) == (1.0, "micro F1", 1.0)
+    evaluation = fit_and_evaluate(model, logits, side)
+    assert (evaluation.main_score, evaluation.main_name, evaluation.accuracy) == (1.0, "micro F1", 1.0)
     assert all(threshold < 0.5 for threshold in model.thresholds)
-    assert evaluate(model, logits, side) == fitted
+    assert evaluate(model, logits, side) == evaluation
     # Another side does not move them.
-    before = model.thresholds
+    thresholds = model.thresholds
     evaluate(model, -logits, side)
-    assert model.thresholds == before
+    assert model.thresholds == thresholds

@@ -56,9 +56,9 @@ def test_shapes_of_words(word: str, shape: int) -> None:
 @given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, CASING_KINDS - 1)), min_size=1))
 def test_ids_and_shapes_come_back(pairs: list[tuple[int, int]]) -> None:
     ids, shapes = (tf.constant(values, tf.int32) for values in zip(*pairs, strict=True))
-    back = split_casing(join_casing(ids, shapes, 1000), 1000)
-    for one, other in zip((ids, shapes), back, strict=True):
-        np.testing.assert_array_equal(one, other)
+    parts = split_casing(join_casing(ids, shapes, 1000), 1000)
+    for values, expected in zip((ids, shapes), parts, strict=True):
+        np.testing.assert_array_equal(values, expected)
 
 
 def build(preset: Path, *, word_shapes: bool) -> TextTagger:
@@ -78,10 +78,10 @@ UPPER = ["The BALL, and a Goal today says mOre", ""]
 
 
 def test_shapes_change_nothing_before_they_are_learnt(shallow_preset: Path) -> None:
-    without, told = (build(shallow_preset, word_shapes=shapes) for shapes in (False, True))
-    assert told.backbone.num_segments == CASING_KINDS
-    told.network.get_layer("logits").set_weights(without.network.get_layer("logits").get_weights())
-    np.testing.assert_allclose(logits(told, UPPER), logits(without, LOWER), atol=1e-6)
+    without_shapes, with_shapes = (build(shallow_preset, word_shapes=shapes) for shapes in (False, True))
+    assert with_shapes.backbone.num_segments == CASING_KINDS
+    with_shapes.network.get_layer("logits").set_weights(without_shapes.network.get_layer("logits").get_weights())
+    np.testing.assert_allclose(logits(with_shapes, UPPER), logits(without_shapes, LOWER), atol=1e-6)
 
 
 def test_a_tagger_may_tell_words_by_their_capitals(shallow_preset: Path, tmp_path: Path) -> None:
@@ -89,6 +89,6 @@ def test_a_tagger_may_tell_words_by_their_capitals(shallow_preset: Path, tmp_pat
     model.backbone.get_layer("segment_embedding").set_weights([np.eye(CASING_KINDS, 32)])
     assert np.abs(logits(model, UPPER) - logits(model, LOWER)).max() > 1e-3
     model.save(tmp_path)
-    again = load_model(tmp_path)
-    assert isinstance(again, TextTagger)
-    np.testing.assert_array_equal(logits(again, UPPER), logits(model, UPPER))
+    loaded_model = load_model(tmp_path)
+    assert isinstance(loaded_model, TextTagger)
+    np.testing.assert_array_equal(logits(loaded_model, UPPER), logits(model, UPPER))

@@ -38,16 +38,18 @@ def test_capitals_are_read_where_they_tell_spans_from_other_words(tmp_path: Path
 
 
 def test_many_texts_get_fewer_epochs_and_new_words_hide_words(tmp_path: Path) -> None:
-    few = propose(tmp_path, ["in paris today"] * 80).training
-    assert few == {"epochs": 20, "batch_size": 8, "learning_rate": 1e-4, "head_learning_rate": 1e-3}
-    many = propose(tmp_path, ["in paris today"] * 4800).training
-    assert many == {"epochs": 8, "batch_size": 16, "learning_rate": 2e-4, "layer_decay": 0.8}
+    few_rows_training = propose(tmp_path, ["in paris today"] * 80).training
+    assert few_rows_training == {"epochs": 20, "batch_size": 8, "learning_rate": 1e-4, "head_learning_rate": 1e-3}
+    many_rows_training = propose(tmp_path, ["in paris today"] * 4800).training
+    assert many_rows_training == {"epochs": 8, "batch_size": 16, "learning_rate": 2e-4, "layer_decay": 0.8}
     new = propose(tmp_path, [f"in paris{number} today" for number in range(4800)])
     assert new.training["word_dropout"] == 0.2
     assert any("100% of the spans come once" in note for note in new.notes)
 
 
 def test_few_rows_say_how_far_their_score_can_be_trusted(tmp_path: Path) -> None:
-    few, many = (propose(tmp_path, ["in paris today"] * count) for count in (80, 800))
-    assert any("16 of them to test on, a score is known to within about 24 points" in note for note in few.notes)
-    assert not any("points" in note for note in many.notes)
+    small_proposal, large_proposal = (propose(tmp_path, ["in paris today"] * count) for count in (80, 800))
+    assert any(
+        "16 of them to test on, a score is known to within about 24 points" in note for note in small_proposal.notes
+    )
+    assert not any("points" in note for note in large_proposal.notes)

@@ -26,29 +26,29 @@ def drawn(seed: int) -> tuple[np.ndarray, Transitions]:
 def paths(scores: np.ndarray, transitions: Transitions) -> dict[tuple[int, ...], float]:
     """The score of every sequence over one text's words."""
     start, between, end = (part.numpy() for part in transitions)
-    found = {}
+    path_scores = {}
     for tags in itertools.product(range(TAGS), repeat=len(scores)):
-        own = sum(scores[word, tag] for word, tag in enumerate(tags))
-        steps = sum(between[one, other] for one, other in itertools.pairwise(tags))
-        found[tags] = own + steps + start[tags[0]] + end[tags[-1]]
-    return found
+        tag_scores = sum(scores[word, tag] for word, tag in enumerate(tags))
+        steps = sum(between[tag, next_tag] for tag, next_tag in itertools.pairwise(tags))
+        path_scores[tags] = tag_scores + steps + start[tags[0]] + end[tags[-1]]
+    return path_scores
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_it_agrees_with_all_sequences(seed: int) -> None:
     scores, transitions = drawn(seed)
-    given = np.random.default_rng(seed).integers(0, TAGS, scores.shape[:2]).astype(np.int32)
+    true_tags = np.random.default_rng(seed).integers(0, TAGS, scores.shape[:2]).astype(np.int32)
     best = best_tags(tf.constant(scores), tf.constant(LENGTHS), transitions).numpy()
     chances = marginals(tf.constant(scores), tf.constant(LENGTHS), transitions).numpy()
-    likely = log_likelihood(tf.constant(scores), tf.constant(given), tf.constant(LENGTHS), transitions).numpy()
+    likely = log_likelihood(tf.constant(scores), tf.constant(true_tags), tf.constant(LENGTHS), transitions).numpy()
     assert likely[3] == 0
     for row, length in enumerate(LENGTHS[:3]):
-        found = paths(scores[row, :length], transitions)
-        total = logsumexp(list(found.values()))
-        assert tuple(best[row, :length]) == max(found, key=lambda tags: found[tags])
-        np.testing.assert_allclose(likely[row], found[tuple(given[row, :length])] - total, atol=1e-5)
+        path_scores = paths(scores[row, :length], transitions)
+        total = logsumexp(list(path_scores.values()))
+        assert tuple(best[row, :length]) == max(path_scores, key=lambda tags: path_scores[tags])
+        np.testing.assert_allclose(likely[row], path_scores[tuple(true_tags[row, :length])] - total, atol=1e-5)
         expected = np.zeros((length, TAGS))
-        for tags, score in found.items():
+        for tags, score in path_scores.items():
             expected[range(length), tags] += np.exp(score - total)
         np.testing.assert_allclose(chances[row, :length], expected, atol=1e-5)
 
@@ -58,7 +58,9 @@ def test_thousands_of_words_lose_no_digits() -> None:
     scores = 9 * np.random.default_rng(3).normal(size=(1, 3000, TAGS)).astype(np.float32) - 40
     lengths = tf.constant([scores.shape[1]])
     exact = marginals(
-        tf.constant(scores.astype(np.float64)), lengths, Transitions(*(tf.cast(one, tf.float64) for one in transitions))
+        tf.constant(scores.astype(np.float64)),
+        lengths,
+        Transitions(*(tf.cast(matrix, tf.float64) for matrix in transitions)),
     )
     np.testing.assert_allclose(marginals(tf.constant(scores), lengths, transitions), exact, atol=1e-5)
 
@@ -68,9 +70,9 @@ def test_what_is_behind_a_text_s_words_is_not_read() -> None:
     lengths = tf.constant(LENGTHS)
     noisy = np.where(tf.sequence_mask(lengths, WIDTH)[:, :, None], scores, 1e3).astype(np.float32)
     for function in (best_tags, marginals):
-        one, other = (function(tf.constant(values), lengths, transitions).numpy() for values in (scores, noisy))
+        values, expected = (function(tf.constant(values), lengths, transitions).numpy() for values in (scores, noisy))
         for row, length in enumerate(LENGTHS):
-            np.testing.assert_array_equal(one[row, :length], other[row, :length])
+            np.testing.assert_array_equal(values[row, :length], expected[row, :length])
 
 
 def test_its_gradient_is_that_of_the_numbers() -> None:
@@ -78,17 +80,17 @@ def test_its_gradient_is_that_of_the_numbers() -> None:
     tags = tf.zeros(scores.shape[:2], tf.int32)
 
     def total(between: np.ndarray) -> tf.Tensor:
-        changed = transitions._replace(between=tf.convert_to_tensor(between))
-        return tf.reduce_sum(log_likelihood(tf.constant(scores), tags, tf.constant(LENGTHS), changed))
+        weights = transitions._replace(between=tf.convert_to_tensor(between))
+        return tf.reduce_sum(log_likelihood(tf.constant(scores), tags, tf.constant(LENGTHS), weights))
 
     between = transitions.between.numpy()
     with tf.GradientTape() as tape:
-        watched = tf.Variable(between)
-        value = total(watched)
+        variable = tf.Variable(between)
+        value = total(variable)
     step = np.zeros_like(between)
     step[0, 1] = 1e-2
     slope = (float(total(between + step)) - float(total(between - step))) / 2e-2
-    assert tape.gradient(value, watched).numpy()[0, 1] == pytest.approx(slope, abs=1e-3)
+    assert tape.gradient(value, variable).numpy()[0, 1] == pytest.approx(slope, abs=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (2, 0), (0, 3)])

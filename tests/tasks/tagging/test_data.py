@@ -75,9 +75,9 @@ def test_what_is_no_span_of_the_text_is_named(value: Any, message: str) -> None:
 
 def test_a_file_s_wrong_span_is_named_with_its_row(tmp_path: Path) -> None:
     name = save(tmp_path / "a.jsonl", [*many(3), {"text": "short", "label": [span(0, 6)]}])
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as excinfo:
         load(DataSettings(train=name), schema=find_task("tagging").schema)
-    assert str(caught.value).startswith(
+    assert str(excinfo.value).startswith(
         f'{name}, line 4: column "label" has the span 0 to 6 outside its text of 5 characters, got ['
     )
 
@@ -87,26 +87,26 @@ TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 
 @given(st.lists(st.tuples(TEXTS, st.integers(0, 19), st.integers(1, 20)), min_size=1, max_size=6))
 def test_cleaning_leaves_places_right(
-    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[str, int, int]]
+    tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, int, int]]
 ) -> None:
     """Texts are compared in a normal form, but what is read, cleaned and split is the very text."""
-    rows = [{"text": text, "label": [span(a, b)] if text[a:b].strip() else []} for text, a, b in drawn]
+    rows = [{"text": text, "label": [span(a, b)] if text[a:b].strip() else []} for text, a, b in texts]
     rows = [row | {"label": [s for s in row["label"] if s["end"] <= len(row["text"])]} for row in rows]
     name = save(tmp_path_factory.getbasetemp() / "places.jsonl", [*many(), *rows])
     splits = load(DataSettings(train=name, on_unseen_label="drop"), schema=find_task("tagging").schema)
     given_rows = {row["text"]: row for row in [*many(), *rows][::-1]}
     for side in ("train", "dev", "test"):
         for row in getattr(splits, side).select(["text", "label"]).to_pylist():
-            wanted = given_rows[row["text"]]["label"]
-            cut = [row["text"][s["start"] : s["end"]] for s in row["label"]]
-            assert cut == [row["text"][s["start"] : s["end"]].strip() for s in wanted]
+            spans = given_rows[row["text"]]["label"]
+            span_texts = [row["text"][s["start"] : s["end"]] for s in row["label"]]
+            assert span_texts == [row["text"][s["start"] : s["end"]].strip() for s in spans]
 
 
 def test_repeated_texts_and_missing_labels_are_found(tmp_path: Path) -> None:
     extra = [many()[0], many()[1] | {"label": []}, {"text": "no label"}, {"text": " ", "label": []}]
     splits = load(DataSettings(train=save(tmp_path / "a.jsonl", many() + extra)), schema=find_task("tagging").schema)
-    found = {finding.kind: finding.rows for finding in splits.report.findings}
-    assert found == {"duplicate": (61,), "conflicting_duplicate": (62,), "missing_label": (63,), "empty_text": (64,)}
+    findings = {finding.kind: finding.rows for finding in splits.report.findings}
+    assert findings == {"duplicate": (61,), "conflicting_duplicate": (62,), "missing_label": (63,), "empty_text": (64,)}
     assert splits.labels == ("place",)
     assert not splits.multi_label
     assert "place" in splits._repr_html_()
@@ -115,27 +115,27 @@ def test_repeated_texts_and_missing_labels_are_found(tmp_path: Path) -> None:
 
 def test_types_that_train_lacks_are_dropped_or_refused(tmp_path: Path) -> None:
     train = save(tmp_path / "train.jsonl", many())
-    other = save(tmp_path / "test.jsonl", [*many(70)[60:], {"text": "Ana", "label": [span(0, 3, "person")]}])
+    test_file = save(tmp_path / "test.jsonl", [*many(70)[60:], {"text": "Ana", "label": [span(0, 3, "person")]}])
     with pytest.raises(DataError, match='1 row in test with a type that train lacks: "person"'):
-        load(DataSettings(train=train, test=other), schema=find_task("tagging").schema)
-    splits = load(DataSettings(train=train, test=other, on_unseen_label="drop"), schema=find_task("tagging").schema)
+        load(DataSettings(train=train, test=test_file), schema=find_task("tagging").schema)
+    splits = load(DataSettings(train=train, test=test_file, on_unseen_label="drop"), schema=find_task("tagging").schema)
     assert splits.test.num_rows == 10
     settings = DataSettings(train="any", on_unseen_label="drop")
-    assert load_table(other, settings, labels=("place",), schema=find_task("tagging").schema).num_rows == 10
+    assert load_table(test_file, settings, labels=("place",), schema=find_task("tagging").schema).num_rows == 10
 
 
 def test_a_side_without_a_span_is_named(tmp_path: Path) -> None:
     bare = [{"text": f"text {n}", "label": []} for n in range(40)]
     with pytest.raises(DataError, match=r"train has no text with a span; check data\.label"):
         load(DataSettings(train=save(tmp_path / "a.jsonl", bare)), schema=find_task("tagging").schema)
-    one = [*bare, many()[0]]
+    rows = [*bare, many()[0]]
     with pytest.raises(DataError, match="has no text with a span"):
-        load(DataSettings(train=save(tmp_path / "b.jsonl", one)), schema=find_task("tagging").schema)
+        load(DataSettings(train=save(tmp_path / "b.jsonl", rows)), schema=find_task("tagging").schema)
 
 
 def test_it_is_described_and_proposed_as_tagging(tmp_path: Path) -> None:
     name = save(tmp_path / "a.jsonl", [{"text": row["text"], "spans": row["label"]} for row in many()])
     proposal = sniff(name)
     assert (proposal.task, proposal.data["label"], proposal.data["text"]) == ("tagging", "spans", "text")
-    found = describe(name, DataSettings.model_validate(dict(proposal.data)), schema=find_task("tagging").schema)
-    assert (found.rows, dict(found.labels)) == (60, {"place": 60})
+    description = describe(name, DataSettings.model_validate(dict(proposal.data)), schema=find_task("tagging").schema)
+    assert (description.rows, dict(description.labels)) == (60, {"place": 60})

@@ -23,34 +23,36 @@ LABELS = ("a", "b-c", "unused")
 
 @st.composite
 def spans(draw: st.DrawFn) -> list[Span]:
-    place, found = 0, []
+    place, row_spans = 0, []
     for gap, size, label in draw(
         st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3), st.sampled_from(LABELS[:2])), max_size=4)
     ):
-        found.append(Span(place + gap, place + gap + size, label))
+        row_spans.append(Span(place + gap, place + gap + size, label))
         place += gap + size
-    return found
+    return row_spans
 
 
 @settings(max_examples=80)
 @given(st.lists(st.tuples(spans(), spans()), min_size=1, max_size=5))
 def test_spans_are_counted_to_the_character(pairs: list[tuple[list[Span], list[Span]]]) -> None:
-    truth, found = [one for one, _ in pairs], [other for _, other in pairs]
-    types, micro = span_scores(LABELS, truth, found)
-    every = [{(row, *span[:3]) for row, some in enumerate(side) for span in some} for side in (truth, found)]
+    truth, predictions = [gold_spans for gold_spans, _ in pairs], [predicted_spans for _, predicted_spans in pairs]
+    types, micro = span_scores(LABELS, truth, predictions)
+    span_sets = [
+        {(row, *span[:3]) for row, row_spans in enumerate(side) for span in row_spans} for side in (truth, predictions)
+    ]
     for name, score in [*zip(LABELS, types, strict=True), (None, micro)]:
-        true, given_ = ({span for span in side if name in (None, span[3])} for side in every)
-        right = len(true & given_)
-        assert score.precision == pytest.approx(right / max(len(given_), 1))
-        assert score.recall == pytest.approx(right / max(len(true), 1))
-        assert score.f1 == pytest.approx(2 * right / max(len(true) + len(given_), 1))
-        assert score.support == len(true)
-    counts = text_counts(truth, found)
+        true_spans, predicted_spans = ({span for span in side if name in (None, span[3])} for side in span_sets)
+        right = len(true_spans & predicted_spans)
+        assert score.precision == pytest.approx(right / max(len(predicted_spans), 1))
+        assert score.recall == pytest.approx(right / max(len(true_spans), 1))
+        assert score.f1 == pytest.approx(2 * right / max(len(true_spans) + len(predicted_spans), 1))
+        assert score.support == len(true_spans)
+    counts = text_counts(truth, predictions)
     assert counts.shape == (len(pairs), 3)
     assert counts.sum(axis=0).tolist() == [
-        len(every[0] & every[1]),
-        len(every[1] - every[0]),
-        len(every[0] - every[1]),
+        len(span_sets[0] & span_sets[1]),
+        len(span_sets[1] - span_sets[0]),
+        len(span_sets[0] - span_sets[1]),
     ]
 
 
@@ -82,13 +84,13 @@ FOUND = [at("Ana", "a", 0.9), at("Bob", "b-c", 0.8), at("New York", "b-c", 0.7),
 
 
 def evaluated(
-    truth: Sequence[Sequence[Span]] = (TRUTH, []), found: Sequence[Sequence[Span]] = (FOUND, [])
+    truth: Sequence[Sequence[Span]] = (TRUTH, []), predictions: Sequence[Sequence[Span]] = (FOUND, [])
 ) -> EntityEvaluation:
     words = np.array([(start, start + len(word)) for word in TEXT.split(" ") for start in [TEXT.index(word)]], np.int32)
     return evaluate_entities(
         LABELS,
         truth,
-        found,
+        predictions,
         words=[(words[:, 0], words[:, 1])] * len(truth),
         losses=(6.0, 24),
         texts=[TEXT] * len(truth),
@@ -97,40 +99,48 @@ def evaluated(
 
 
 def test_mistakes_have_their_kinds() -> None:
-    found = evaluated()
-    kinds = [(one.kind, one.truth, one.truth_type, one.predicted, one.predicted_type) for one in found.mistakes]
+    evaluation = evaluated()
+    kinds = [
+        (mistake.kind, mistake.truth, mistake.truth_type, mistake.predicted, mistake.predicted_type)
+        for mistake in evaluation.mistakes
+    ]
     assert kinds == [
         ("missed", "Zoe", "a", "", ""),
         ("spurious", "", "", "May Day", "a"),
         ("wrong border", "Ana Lee", "a", "Ana", "a"),
         ("wrong type", "Bob", "a", "Bob", "b-c"),
     ]
-    assert found.mistake_counts == (1, 1, 1, 1)
-    assert all(one.row == 7 and one.context == TEXT for one in found.mistakes)
-    assert [one.score for one in found.mistakes] == [0.0, 0.6, 0.9, 0.8]
+    assert evaluation.mistake_counts == (1, 1, 1, 1)
+    assert all(mistake.row == 7 and mistake.context == TEXT for mistake in evaluation.mistakes)
+    assert [mistake.score for mistake in evaluation.mistakes] == [0.0, 0.6, 0.9, 0.8]
     # Row the truth, column what was said of the same place; last what the other side lacks.
-    assert found.confusion == ((0, 1, 0, 2), (0, 1, 0, 0), (0, 0, 0, 0), (2, 0, 0, 0))
+    assert evaluation.confusion == ((0, 1, 0, 2), (0, 1, 0, 0), (0, 0, 0, 0), (2, 0, 0, 0))
 
 
 def test_a_span_found_in_two_pieces_is_two_mistakes() -> None:
-    found = evaluated([[at("Ana Lee", "a")]], [[at("Ana", "a", 0.5), at("Lee", "a", 0.4)]])
-    assert [(one.kind, one.truth, one.predicted) for one in found.mistakes] == [
+    evaluation = evaluated([[at("Ana Lee", "a")]], [[at("Ana", "a", 0.5), at("Lee", "a", 0.4)]])
+    assert [(mistake.kind, mistake.truth, mistake.predicted) for mistake in evaluation.mistakes] == [
         ("wrong border", "Ana Lee", "Ana"),
         ("wrong border", "Ana Lee", "Lee"),
     ]
 
 
 def test_scores_counts_and_what_is_out_of_reach() -> None:
-    found = evaluated()
-    assert (found.main_name, found.main_score, found.loss, found.words) == ("entity F1", 0.25, 0.25, 24)
-    low, high = found.main_interval
+    evaluation = evaluated()
+    assert (evaluation.main_name, evaluation.main_score, evaluation.loss, evaluation.words) == (
+        "entity F1",
+        0.25,
+        0.25,
+        24,
+    )
+    low, high = evaluation.main_interval
     assert low <= 0.25 <= high
-    assert found.counts == ("2 texts", "4 entities", "4 wrong")
+    assert evaluation.counts == ("2 texts", "4 entities", "4 wrong")
     # The last word of this splitter is "Zoe.", so "Zoe" ends inside it.
-    assert found.out_of_reach == 1
-    assert found.details()["Out of reach"] == "1 true spans that start or end inside a word"
-    assert next(iter(found.metrics())) == "entity_F1"
-    assert "entity F1 0.250" in found.headline()
+    assert evaluation.out_of_reach == 1
+    assert evaluation.details()["Out of reach"] == "1 true spans that start or end inside a word"
+    assert next(iter(evaluation.metrics())) == "entity_F1"
+    assert "entity F1 0.250" in evaluation.headline()
 
 
 def test_long_texts_are_cut_around_the_mistake() -> None:
@@ -146,22 +156,24 @@ def test_long_texts_are_cut_around_the_mistake() -> None:
     assert mistake.context == f"…{'x' * 60}Ana{'y' * 60}…"
 
 
-@pytest.mark.parametrize("found", [evaluated(), evaluated([[]], [[]]), evaluated([], [])], ids=["some", "none", "void"])
-def test_it_travels_as_json_and_shows_itself(found: EntityEvaluation, tmp_path: Path) -> None:
-    assert Evaluation.from_dict(found.to_dict()) == found
-    page = write_report(found, tmp_path / "report.html", title="toy", metadata={}).read_text()
+@pytest.mark.parametrize(
+    "evaluation", [evaluated(), evaluated([[]], [[]]), evaluated([], [])], ids=["some", "none", "void"]
+)
+def test_it_travels_as_json_and_shows_itself(evaluation: EntityEvaluation, tmp_path: Path) -> None:
+    assert Evaluation.from_dict(evaluation.to_dict()) == evaluation
+    page = write_report(evaluation, tmp_path / "report.html", title="toy", metadata={}).read_text()
     assert "Scores by type" in page
-    assert found.count == 0 or "Confusion of types" in page
-    assert "<table" in found._repr_html_()
-    assert found.table().row_count == 6
+    assert evaluation.count == 0 or "Confusion of types" in page
+    assert "<table" in evaluation._repr_html_()
+    assert evaluation.table().row_count == 6
     with TensorBoardLog(tmp_path / "logs") as log:
-        log.evaluation(found, 3, split="dev")
+        log.evaluation(evaluation, 3, split="dev")
     assert list((tmp_path / "logs/dev").iterdir())
 
 
 def test_a_page_escapes_what_texts_hold(tmp_path: Path) -> None:
     text = "<b>Ana</b>"
-    found = evaluate_entities(
+    evaluation = evaluate_entities(
         ("<i>",),
         [[Span(3, 6, "<i>")]],
         [[]],
@@ -170,7 +182,7 @@ def test_a_page_escapes_what_texts_hold(tmp_path: Path) -> None:
         texts=[text],
         rows=[1],
     )
-    page = write_report(found, tmp_path / "report.html", title="toy", metadata={}).read_text()
+    page = write_report(evaluation, tmp_path / "report.html", title="toy", metadata={}).read_text()
     assert "&lt;b&gt;Ana&lt;/b&gt;" in page
     assert "<b>Ana" not in page
     assert "<i>" not in page

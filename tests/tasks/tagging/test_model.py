@@ -85,13 +85,13 @@ def test_spans_need_not_end_where_words_do() -> None:
 
 
 def test_padding_and_neighbours_change_nothing(model: TextTagger) -> None:
-    together = model.logits(ids_of(model, TEXTS)).numpy()
+    batch_logits = model.logits(ids_of(model, TEXTS)).numpy()
     for row, text in enumerate(TEXTS):
-        alone = model.logits(ids_of(model, [text])).numpy()[0]
-        np.testing.assert_allclose(together[row, : len(alone)], alone, atol=1e-5)
-        assert not np.any(together[row, len(alone) - 1 :])
+        row_logits = model.logits(ids_of(model, [text])).numpy()[0]
+        np.testing.assert_allclose(batch_logits[row, : len(row_logits)], row_logits, atol=1e-5)
+        assert not np.any(batch_logits[row, len(row_logits) - 1 :])
     assert respond(model, TEXTS)[0] == [
-        one | {"score": pytest.approx(one["score"], abs=1e-5)} for one in respond(model, TEXTS[:1])[0]
+        entity | {"score": pytest.approx(entity["score"], abs=1e-5)} for entity in respond(model, TEXTS[:1])[0]
     ]
 
 
@@ -102,25 +102,27 @@ def test_answers_fulfil_the_contract_and_lie_in_the_text(model: TextTagger) -> N
             assert outputs[spec.name].dtype.name == spec.dtype
             assert outputs[spec.name].shape.rank == spec.rank
             assert outputs[spec.name].shape[0] == len(texts)
-        for text, found in zip(texts, respond(model, texts), strict=True):
-            assert all(0 <= one["start"] < one["end"] <= len(text) and 0 < one["score"] <= 1 for one in found)
-            assert all(one["end"] <= other["start"] for one, other in pairwise(found))
+        for text, entities in zip(texts, respond(model, texts), strict=True):
+            assert all(
+                0 <= entity["start"] < entity["end"] <= len(text) and 0 < entity["score"] <= 1 for entity in entities
+            )
+            assert all(entity["end"] <= next_entity["start"] for entity, next_entity in pairwise(entities))
     assert any(respond(model, TEXTS))
 
 
 def test_logits_that_are_known_give_the_same_spans(model: TextTagger) -> None:
     logits = model.logits(ids_of(model, TEXTS)).numpy()
-    for one, other in zip(model.find(TEXTS, logits), respond(model, TEXTS), strict=True):
-        assert one == [entity | {"score": pytest.approx(entity["score"], abs=1e-5)} for entity in other]
+    for entities, expected in zip(model.find(TEXTS, logits), respond(model, TEXTS), strict=True):
+        assert entities == [entity | {"score": pytest.approx(entity["score"], abs=1e-5)} for entity in expected]
     assert model.find([], logits[:0]) == []
 
 
 def test_saving_keeps_the_answers(model: TextTagger, tmp_path: Path) -> None:
     model.save(tmp_path)
-    again = load_model(tmp_path)
-    assert isinstance(again, TextTagger)
-    assert again.config() == model.config()
-    assert respond(again, TEXTS) == respond(model, TEXTS)
+    loaded_model = load_model(tmp_path)
+    assert isinstance(loaded_model, TextTagger)
+    assert loaded_model.config() == model.config()
+    assert respond(loaded_model, TEXTS) == respond(model, TEXTS)
 
 
 def decoded(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]:
@@ -129,8 +131,8 @@ def decoded(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]
     row = tf.RaggedTensor.from_row_lengths(tf.range(count), [count])
     words = Words(row, row, row, row + 1)
     outputs = model._outputs(tf.constant(scores[None]), words)
-    found = to_entities({name: value.numpy() for name, value in outputs.items()}, ["x" * count])[0]
-    return [(one["start"], one["end"], one["tag"]) for one in found]
+    entities = to_entities({name: value.numpy() for name, value in outputs.items()}, ["x" * count])[0]
+    return [(entity["start"], entity["end"], entity["tag"]) for entity in entities]
 
 
 def test_no_illegal_sequence_comes_out(shallow_preset: Path) -> None:
@@ -153,21 +155,21 @@ def test_no_illegal_sequence_comes_out(shallow_preset: Path) -> None:
 @given(st.lists(st.integers(0, 4), max_size=8))
 def test_merging_words_is_that_of_plain_python(tags: list[int]) -> None:
     expected: list[tuple[int, int, str]] = []
-    before = 0
+    last_tag = 0
     for place, tag in enumerate(tags):
         kind = (tag + 1) // 2
-        if kind and tag % 2 == 0 and kind == (before + 1) // 2:
+        if kind and tag % 2 == 0 and kind == (last_tag + 1) // 2:
             expected[-1] = (expected[-1][0], place + 1, expected[-1][2])
         elif kind:
             expected.append((place, place + 1, LABELS[kind - 1]))
-        before = tag
+        last_tag = tag
     # Twice the same text, so that what ends a text does not go on in the next.
     row = tf.RaggedTensor.from_row_lengths(tf.tile(tf.range(len(tags)), [2]), [len(tags)] * 2)
     certain = tf.constant([[1.0 - 0.1 * place for place in range(len(tags))]] * 2, tf.float32)
     outputs = merge_words(tf.constant([tags] * 2, tf.int32), certain, Words(row, row, row, row + 1), LABELS)
-    for found in to_entities({name: value.numpy() for name, value in outputs.items()}, ["x" * 8] * 2):
-        assert [(one["start"], one["end"], one["tag"]) for one in found] == expected
-        assert [one["score"] for one in found] == pytest.approx([1.1 - 0.1 * end for _, end, _ in expected])
+    for entities in to_entities({name: value.numpy() for name, value in outputs.items()}, ["x" * 8] * 2):
+        assert [(entity["start"], entity["end"], entity["tag"]) for entity in entities] == expected
+        assert [entity["score"] for entity in entities] == pytest.approx([1.1 - 0.1 * end for _, end, _ in expected])
 
 
 @settings(max_examples=40)
@@ -176,33 +178,37 @@ def test_windows_overlap_and_give_each_token_once(lengths: list[int], window: in
     rows = [[1000, *range(row * 50, row * 50 + length), 2000] for row, length in enumerate(lengths)]
     ids = tf.RaggedTensor.from_row_lengths([token for row in rows for token in row], [len(row) for row in rows])
     windows = overlap_windows(tf.cast(ids, tf.int32), window)
-    assert all(len(one) <= window and one[0] == 1000 and one[-1] == 2000 for one in windows.ids.to_list())
+    assert all(len(ids) <= window and ids[0] == 1000 and ids[-1] == 2000 for ids in windows.ids.to_list())
     values = tf.cast(windows.ids.to_tensor(), tf.float32)[:, :, None]
-    joined = join_windows(values, windows).numpy()[:, :, 0]
+    joined_values = join_windows(values, windows).numpy()[:, :, 0]
     for row, tokens in enumerate(rows):
-        assert joined[row, 1 : len(tokens) - 1].tolist() == tokens[1:-1]
-    shared = (window - 2) // 4
-    for one, begin, kept in zip(windows.ids.to_list(), windows.begin.numpy(), windows.sizes.numpy(), strict=True):
+        assert joined_values[row, 1 : len(tokens) - 1].tolist() == tokens[1:-1]
+    overlap = (window - 2) // 4
+    for window_ids, begin, size in zip(
+        windows.ids.to_list(), windows.begin.numpy(), windows.sizes.numpy(), strict=True
+    ):
         # What a window has not at an end of the text is at least half of what windows share away from its ends.
-        inner = one[1:-1]
+        inner = window_ids[1:-1]
         first, last = inner[:1], inner[-1:]
         if first and first[0] % 50:
-            assert begin - 1 >= shared // 2
+            assert begin - 1 >= overlap // 2
         if last and last[0] % 50 != lengths[last[0] // 50] - 1:
-            assert len(inner) - (begin - 1 + kept) >= shared // 2
+            assert len(inner) - (begin - 1 + size) >= overlap // 2
 
 
 def test_a_long_text_is_read_to_its_end(shallow_preset: Path) -> None:
-    short = build(shallow_preset, max_length=12)
+    short_model = build(shallow_preset, max_length=12)
     text = " ".join(["ball", "goal", "tax", "bank", "more"] * 40)
-    ids = ids_of(short, [text])
+    ids = ids_of(short_model, [text])
     assert ids.row_lengths().numpy().tolist() == [202]
-    logits = short.logits(ids).numpy()
+    logits = short_model.logits(ids).numpy()
     assert logits.shape == (1, 202, 5)
     assert np.all(np.any(logits[0, 1:-1] != 0, axis=1))
     # A text that fits into one window is read as one.
-    whole = build(shallow_preset, max_length=64)
-    np.testing.assert_array_equal(whole.logits(ids[:, :50]), build(shallow_preset, max_length=50).logits(ids[:, :50]))
+    long_model = build(shallow_preset, max_length=64)
+    np.testing.assert_array_equal(
+        long_model.logits(ids[:, :50]), build(shallow_preset, max_length=50).logits(ids[:, :50])
+    )
 
 
 def test_a_loss_counts_each_word_alike(shallow_preset: Path) -> None:

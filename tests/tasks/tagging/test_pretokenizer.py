@@ -36,8 +36,8 @@ def kind_of(char: str) -> str:
 
 def has_form(word: str) -> bool:
     """Returns whether a character is left once the text is uncased: no accent, format character, space or U+FFFD."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word.casefold()))
-    return any(unicodedata.category(char) not in ("Mn", "Cf", "Cc", "Zs") and char != "\ufffd" for char in plain)
+    normal_form = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word.casefold()))
+    return any(unicodedata.category(char) not in ("Mn", "Cf", "Cc", "Zs") and char != "\ufffd" for char in normal_form)
 
 
 def words_of(text: str) -> list[tuple[int, int]]:
@@ -83,16 +83,16 @@ def test_words_and_places_are_those_of_plain_python(texts: list[str]) -> None:
 @settings(max_examples=75)
 @given(st.lists(MIXED, max_size=6))
 def test_by_spaces_a_word_is_all_that_stands_between_two(texts: list[str]) -> None:
-    basic, found = (split(tf.constant(texts, tf.string)) for split in (SPLIT, SPLIT_BY_SPACES))
-    np.testing.assert_array_equal(found.ids.values, basic.ids.values)
-    for text, words, (first, starts, ends) in zip(texts, basic.rows(), found.rows(), strict=True):
-        wanted: list[list[int]] = []
+    basic, by_spaces = (split(tf.constant(texts, tf.string)) for split in (SPLIT, SPLIT_BY_SPACES))
+    np.testing.assert_array_equal(by_spaces.ids.values, basic.ids.values)
+    for text, words, (first, starts, ends) in zip(texts, basic.rows(), by_spaces.rows(), strict=True):
+        expected: list[list[int]] = []
         for place, start, end in zip(*(values.tolist() for values in words), strict=True):
-            if wanted and not any(kind_of(char) == "space" for char in text[wanted[-1][2] : start]):
-                wanted[-1][2] = end
+            if expected and not any(kind_of(char) == "space" for char in text[expected[-1][2] : start]):
+                expected[-1][2] = end
             else:
-                wanted.append([place, start, end])
-        assert np.stack([first, starts, ends], axis=1).tolist() == wanted
+                expected.append([place, start, end])
+        assert np.stack([first, starts, ends], axis=1).tolist() == expected
 
 
 def test_what_is_between_spaces() -> None:

@@ -47,7 +47,14 @@ def tagged(text: str) -> list[dict[str, Any]]:
 def span_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("data") / "spans.jsonl"
     random = np.random.default_rng(2)
-    words = [*FILLERS, "hello", "e\u0301", "日本", ",", *(word for some in TOPICS.values() for word in some)]
+    words = [
+        *FILLERS,
+        "hello",
+        "e\u0301",
+        "日本",
+        ",",
+        *(word for topic_words in TOPICS.values() for word in topic_words),
+    ]
     texts = [" ".join(random.choice(words, random.integers(2, 9))) for _ in range(300)]
     file.write_text("".join(json.dumps({"text": text, "label": tagged(text)}) + "\n" for text in texts))
     return file
@@ -75,41 +82,47 @@ def server(models: Path) -> Any:
 
 
 def test_it_learns_and_says_how_well(run: Run) -> None:
-    found = run.evaluation
-    assert isinstance(found, EntityEvaluation)
-    assert found.labels == ("money", "sport", "tech")
-    assert found.main_score > 0.9
+    evaluation = run.evaluation
+    assert isinstance(evaluation, EntityEvaluation)
+    assert evaluation.labels == ("money", "sport", "tech")
+    assert evaluation.main_score > 0.9
     assert "Scores by type" in run.folder.report.read_text()
 
 
 def places(entities: Any) -> list[tuple[str, int, int]]:
-    return [(one["tag"], one["start"], one["end"]) for one in entities]
+    return [(entity["tag"], entity["start"], entity["end"]) for entity in entities]
 
 
 @pytest.mark.slow
 def test_run_version_and_both_clients_answer_alike(run: Run, models: Path, server: ServedModels) -> None:
     texts = [*TEXTS, *HARD_TEXTS]
-    here = to_entities(run.predict(texts), texts)
-    exported = to_entities(tfapp.predict(models / "toy", texts), texts)
-    assert any(here)
-    served = server.client.tag("toy", texts)
+    run_answers = to_entities(run.predict(texts), texts)
+    exported_answers = to_entities(tfapp.predict(models / "toy", texts), texts)
+    assert any(run_answers)
+    served_answers = server.client.tag("toy", texts)
 
     async def ask() -> list[list[Entity]]:
         async with AsyncClient(server.address) as client:
             return await client.tag("toy", texts)
 
-    assert asyncio.run(ask()) == served
-    for text, one, other, third in zip(texts, here, exported, served, strict=True):
-        assert places(one) == places(other) == [(entity.tag, entity.start, entity.end) for entity in third]
-        for scores in ([entity["score"] for entity in other], [entity.score for entity in third]):
-            np.testing.assert_allclose(scores, [entity["score"] for entity in one], atol=1e-4)
-        assert all(entity.text == text[entity.start : entity.end] for entity in third)
+    assert asyncio.run(ask()) == served_answers
+    for text, answer, exported_answer, served_answer in zip(
+        texts, run_answers, exported_answers, served_answers, strict=True
+    ):
+        assert (
+            places(answer)
+            == places(exported_answer)
+            == [(entity.tag, entity.start, entity.end) for entity in served_answer]
+        )
+        for scores in ([entity["score"] for entity in exported_answer], [entity.score for entity in served_answer]):
+            np.testing.assert_allclose(scores, [entity["score"] for entity in answer], atol=1e-4)
+        assert all(entity.text == text[entity.start : entity.end] for entity in served_answer)
 
 
 def test_a_long_text_is_tagged_to_its_end(run: Run) -> None:
     text = TEXTS[2]
-    (found,) = to_entities(run.predict([text]), [text])
-    assert places(found) == [("sport", 360, 364), ("money", 366, 369)]
+    (entities,) = to_entities(run.predict([text]), [text])
+    assert places(entities) == [("sport", 360, 364), ("money", 366, 369)]
 
 
 @pytest.mark.slow
@@ -130,23 +143,23 @@ def test_a_graph_with_other_places_is_not_published(run: Run, models: Path) -> N
 
 @pytest.fixture(scope="module")
 def exported_graph(models: Path) -> Any:
-    loaded = tf.saved_model.load(str(models / "toy" / "1"))
-    return loaded, loaded.signatures["serving_default"]
+    loaded_model = tf.saved_model.load(str(models / "toy" / "1"))
+    return loaded_model, loaded_model.signatures["serving_default"]
 
 
 @settings(max_examples=30)
 @given(st.lists(MIXED, min_size=1, max_size=3))
 def test_any_text_s_spans_are_words_of_that_very_text(exported_graph: Any, texts: list[str]) -> None:
-    _, served = exported_graph
+    _, signature = exported_graph
     # A word that is always found, before and behind what may confuse the places.
-    framed = [f"goal {text} tax" for text in texts]
-    outputs = {name: value.numpy() for name, value in served(text=tf.constant(framed)).items()}
-    for text, found in zip(framed, to_entities(outputs, framed), strict=True):
+    sentences = [f"goal {text} tax" for text in texts]
+    outputs = {name: value.numpy() for name, value in signature(text=tf.constant(sentences)).items()}
+    for text, entities in zip(sentences, to_entities(outputs, sentences), strict=True):
         words = words_of(text)
         starts, ends = {start for start, _ in words}, {end for _, end in words}
-        assert all(one["start"] in starts and one["end"] in ends for one in found)
-        assert found[0]["text"].startswith("goal")
-        assert found[-1]["end"] == len(text)
+        assert all(entity["start"] in starts and entity["end"] in ends for entity in entities)
+        assert entities[0]["text"].startswith("goal")
+        assert entities[-1]["end"] == len(text)
 
 
 def test_files_are_scored_in_every_format(run: Run, tmp_path: Path) -> None:
@@ -155,13 +168,13 @@ def test_files_are_scored_in_every_format(run: Run, tmp_path: Path) -> None:
         csv.writer(out).writerows([("id", "text"), *enumerate(texts)])
     expected = to_entities(run.predict(texts), texts)
     for suffix in ("csv", "jsonl", "parquet"):
-        written = {"answer_format": run.predictor.answer_format, "labels": run.predictor.labels}
-        score_file(file, tmp_path / f"out.{suffix}", run.predictor, **written)
+        options = {"answer_format": run.predictor.answer_format, "labels": run.predictor.labels}
+        score_file(file, tmp_path / f"out.{suffix}", run.predictor, **options)
         rows = read_rows(tmp_path / f"out.{suffix}")
         assert [str(row["id"]) for row in rows] == ["0", "1", "2"]
         for row, entities in zip(rows, expected, strict=True):
             assert places(row["predicted_entities"]) == places(entities)
-            assert [one["text"] for one in row["predicted_entities"]] == [one["text"] for one in entities]
+            assert [entity["text"] for entity in row["predicted_entities"]] == [entity["text"] for entity in entities]
 
 
 def test_a_file_of_words_is_not_scored(tmp_path: Path) -> None:
@@ -177,8 +190,8 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
         return list(pq.read_table(file).to_pylist())
     if file.suffix == ".jsonl":
         return [json.loads(line) for line in file.read_text().splitlines()]
-    with file.open(newline="") as written:
-        return [row | {"predicted_entities": json.loads(row["predicted_entities"])} for row in csv.DictReader(written)]
+    with file.open(newline="") as csv_file:
+        return [row | {"predicted_entities": json.loads(row["predicted_entities"])} for row in csv.DictReader(csv_file)]
 
 
 def test_texts_are_answered_with_their_spans(run: Run) -> None:
