@@ -43,9 +43,9 @@ def settings(**changes: Any) -> TrainingSettings:
     ids=str,
 )
 def test_the_count_is_what_the_optimizer_is_given(model: TaskModel, changes: dict[str, Any], expected: int) -> None:
-    chosen = settings(**changes)
-    assert count_trained(model, chosen) == expected
-    assert sum(np.prod(variable.shape) for variable in Adaptation(model, chosen).trained) == expected
+    training = settings(**changes)
+    assert count_trained(model, training) == expected
+    assert sum(np.prod(variable.shape) for variable in Adaptation(model, training).trained) == expected
 
 
 def test_by_default_everything_learns(model: TaskModel) -> None:
@@ -72,16 +72,16 @@ def test_what_does_not_fit_is_one_line_with_the_way_out(
     model: TaskModel, changes: dict[str, Any], message: str
 ) -> None:
     for check in (count_trained, Adaptation):
-        with pytest.raises(TrainingError, match=message) as caught:
+        with pytest.raises(TrainingError, match=message) as excinfo:
             check(model, settings(adapt="lora", **changes))
-        assert len(str(caught.value).splitlines()) == 1
+        assert len(str(excinfo.value).splitlines()) == 1
 
 
 def test_the_pooler_is_a_target_where_it_is_used(toy_preset: Path) -> None:
-    chosen = ModelSettings(preset=str(toy_preset), max_length=16, pooling="cls")
-    model = build_model("classification", chosen, ["money", "sport", "tech"])
-    found = Adaptation(model, settings(adapt="lora", lora_targets=["pooled_dense"]))
-    assert [variable.path for variable in found.sources[-1:]] == ["pooled_dense/kernel"]
+    model_settings = ModelSettings(preset=str(toy_preset), max_length=16, pooling="cls")
+    model = build_model("classification", model_settings, ["money", "sport", "tech"])
+    adaptation = Adaptation(model, settings(adapt="lora", lora_targets=["pooled_dense"]))
+    assert [variable.path for variable in adaptation.sources[-1:]] == ["pooled_dense/kernel"]
 
 
 @pytest.mark.parametrize("changes", [{"adapt": "lora"}, {"adapt": "head"}, {"layer_decay": 0.5}], ids=str)
@@ -93,9 +93,9 @@ def test_a_model_without_a_backbone_has_nothing_to_keep(toy_preset: Path, change
 
 def test_a_layer_learns_at_a_share_of_the_one_above(model: TaskModel) -> None:
     adaptation = Adaptation(model, settings(layer_decay=0.5))
-    found = {variable.path: adaptation.scale(variable) for variable in adaptation.trained}
+    scales = {variable.path: adaptation.scale(variable) for variable in adaptation.trained}
     shares = {"transformer_layer_1": 0.5, "transformer_layer_0": 0.25, "logits": 1.0}
-    assert found == {path: shares.get(path.split("/")[0], 0.125) for path in found}
+    assert scales == {path: shares.get(path.split("/")[0], 0.125) for path in scales}
 
 
 def test_the_longest_rank_of_a_method_that_begins_with_more_is_said(model: TaskModel) -> None:
@@ -105,12 +105,12 @@ def test_the_longest_rank_of_a_method_that_begins_with_more_is_said(model: TaskM
 
 
 def test_rank_stabilized_updates_are_scaled_by_the_root(model: TaskModel) -> None:
-    plain, stabilized = (
+    plain_adaptation, stabilized_adaptation = (
         Adaptation(model, settings(adapt="lora", lora_rank=4, lora_alpha=8.0, lora_rank_stabilized=choice))
         for choice in (False, True)
     )
-    assert {adapter.scale for adapter in plain.adapters} == {2.0}
-    assert {adapter.scale for adapter in stabilized.adapters} == {4.0}
+    assert {adapter.scale for adapter in plain_adaptation.adapters} == {2.0}
+    assert {adapter.scale for adapter in stabilized_adaptation.adapters} == {4.0}
 
 
 def test_low_rank_updates_learn_at_their_layer_s_share(model: TaskModel) -> None:
@@ -119,14 +119,14 @@ def test_low_rank_updates_learn_at_their_layer_s_share(model: TaskModel) -> None
 
 
 def test_the_optimizer_takes_the_shares(model: TaskModel) -> None:
-    chosen = settings(layer_decay=0.5, learning_rate=0.01, head_learning_rate=0.1, warmup_share=0.0, weight_decay=0.0)
-    adaptation = Adaptation(model, chosen)
-    optimizer = make_optimizer(chosen, make_schedule(chosen, 10), adaptation.scale)
+    training = settings(layer_decay=0.5, learning_rate=0.01, head_learning_rate=0.1, warmup_share=0.0, weight_decay=0.0)
+    adaptation = Adaptation(model, training)
+    optimizer = make_optimizer(training, make_schedule(training, 10), adaptation.scale)
     optimizer.build(adaptation.trained)
-    before = {variable.path: variable.numpy() for variable in adaptation.trained}
+    values = {variable.path: variable.numpy() for variable in adaptation.trained}
     ones = [np.ones(variable.shape, np.float32) for variable in adaptation.trained]
     optimizer.apply(ones, adaptation.trained)
-    moved = {variable.path: before[variable.path] - variable.numpy() for variable in adaptation.trained}
+    steps = {variable.path: values[variable.path] - variable.numpy() for variable in adaptation.trained}
     # Adam's first step is the learning rate, whatever the gradient.
     for path, share in {"token_embedding/embeddings": 0.125, "logits/bias": 10.0}.items():
-        np.testing.assert_allclose(moved[path], 0.01 * share, rtol=1e-2)
+        np.testing.assert_allclose(steps[path], 0.01 * share, rtol=1e-2)

@@ -46,10 +46,10 @@ def folder(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(experiment: Experiment, folder: Path) -> TaskModel:
-    made = new_folder(experiment, folder)
-    run(experiment, made, observers=(HistoryObserver(made.history),))
-    return load_model(made.model)
+def uninterrupted_model(experiment: Experiment, folder: Path) -> TaskModel:
+    run_folder = new_folder(experiment, folder)
+    run(experiment, run_folder, observers=(HistoryObserver(run_folder.history),))
+    return load_model(run_folder.model)
 
 
 def epochs(history: Path) -> list[dict[str, Any]]:
@@ -62,25 +62,25 @@ def fresh(experiment: Experiment) -> TaskModel:
     return build_model("classification", experiment.model, ["money", "sport", "tech"])
 
 
-def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupted: TaskModel) -> None:
-    side = tokenize_split(uninterrupted, table(93, 120))
-    logits = uninterrupted.logits(uninterrupted.preprocessor(list(side.raw_texts))).numpy()
-    assert fit_and_evaluate(uninterrupted, logits, side).main_score > 0.8
-    before = fresh(experiment).network.weights
-    moved = {
+def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupted_model: TaskModel) -> None:
+    side = tokenize_split(uninterrupted_model, table(93, 120))
+    logits = uninterrupted_model.logits(uninterrupted_model.preprocessor(list(side.raw_texts))).numpy()
+    assert fit_and_evaluate(uninterrupted_model, logits, side).main_score > 0.8
+    fresh_weights = fresh(experiment).network.weights
+    paths = {
         old.path.split("/", 1)[1] if old.path.startswith("transformer") else old.path
-        for old, new in zip(before, uninterrupted.network.weights, strict=True)
+        for old, new in zip(fresh_weights, uninterrupted_model.network.weights, strict=True)
         if "seed_generator" not in old.path and not np.array_equal(old.numpy(), new.numpy())
     }
     attention = {f"self_attention_layer/{name}/kernel" for name in ("query", "value")}
     head = {"logits/kernel", "logits/bias"}
-    assert moved == (head if experiment.training.adapt == "head" else head | attention)
+    assert paths == (head if experiment.training.adapt == "head" else head | attention)
 
 
-def test_low_rank_it_is(experiment: Experiment, uninterrupted: TaskModel) -> None:
+def test_low_rank_it_is(experiment: Experiment, uninterrupted_model: TaskModel) -> None:
     ranks = {
         old.path: np.linalg.matrix_rank((new.numpy() - old.numpy()).reshape(32, 32), tol=1e-5)
-        for old, new in zip(fresh(experiment).network.weights, uninterrupted.network.weights, strict=True)
+        for old, new in zip(fresh(experiment).network.weights, uninterrupted_model.network.weights, strict=True)
         if old.path.endswith(("query/kernel", "value/kernel"))
     }
     expected = {"lora": [2, 2], "head": [0, 0]}
@@ -94,23 +94,25 @@ def test_low_rank_it_is(experiment: Experiment, uninterrupted: TaskModel) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("kill", range(3))
 def test_a_killed_run_ends_as_if_it_had_not_been(
-    experiment: Experiment, tmp_path: Path, folder: Path, uninterrupted: TaskModel, kill: int
+    experiment: Experiment, tmp_path: Path, folder: Path, uninterrupted_model: TaskModel, kill: int
 ) -> None:
-    made = new_folder(experiment, tmp_path)
+    run_folder = new_folder(experiment, tmp_path)
     killed_at = KILLS[experiment.training.adapt][kill]
     with pytest.raises(KilledError):
-        run(experiment, made, observers=(HistoryObserver(made.history), KillAt(killed_at)))
-    run(experiment, made, observers=(HistoryObserver(made.history),))
-    assert same(load_model(made.model), uninterrupted)
-    (whole,) = folder.rglob("history.jsonl")
-    assert epochs(made.history) == epochs(whole)
+        run(experiment, run_folder, observers=(HistoryObserver(run_folder.history), KillAt(killed_at)))
+    run(experiment, run_folder, observers=(HistoryObserver(run_folder.history),))
+    assert same(load_model(run_folder.model), uninterrupted_model)
+    (history,) = folder.rglob("history.jsonl")
+    assert epochs(run_folder.history) == epochs(history)
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel) -> None:
-    made = new_folder(experiment, tmp_path)
-    run(experiment, made)
-    assert same(load_model(made.model), uninterrupted)
+def test_the_same_seed_gives_the_same_weights(
+    experiment: Experiment, tmp_path: Path, uninterrupted_model: TaskModel
+) -> None:
+    run_folder = new_folder(experiment, tmp_path)
+    run(experiment, run_folder)
+    assert same(load_model(run_folder.model), uninterrupted_model)
 
 
 @pytest.mark.slow
@@ -118,49 +120,57 @@ def test_the_same_seed_gives_the_same_weights(experiment: Experiment, tmp_path: 
 def test_small_updates_are_kept_where_the_network_computes_in_bfloat16(
     adapt: str, shallow_preset: Path, tmp_path: Path
 ) -> None:
-    made = new_folder(experiment := chosen(shallow_preset, adapt), tmp_path)
-    run(experiment, made, dtype="mixed_bfloat16")
-    learnt = load_model(made.model)
-    side = tokenize_split(learnt, table(93, 120))
-    logits = learnt.logits(learnt.preprocessor(list(side.raw_texts))).numpy()
-    assert fit_and_evaluate(learnt, logits, side).main_score > 0.8
-    assert {weight.dtype for weight in learnt.network.weights if "seed" not in weight.path} == {"float32"}
+    run_folder = new_folder(experiment := chosen(shallow_preset, adapt), tmp_path)
+    run(experiment, run_folder, dtype="mixed_bfloat16")
+    model = load_model(run_folder.model)
+    side = tokenize_split(model, table(93, 120))
+    logits = model.logits(model.preprocessor(list(side.raw_texts))).numpy()
+    assert fit_and_evaluate(model, logits, side).main_score > 0.8
+    assert {weight.dtype for weight in model.network.weights if "seed" not in weight.path} == {"float32"}
 
 
 # L-BFGS ends within a tolerance of the minimum, which the weakest penalty makes a wide one: how long the weights get,
 # rounding decides, which differs from processor to processor; where they point, it does not.
 @pytest.mark.slow
-@pytest.mark.parametrize(("adapt", "apart"), [("dora", 1e-3), ("adalora", 1e-3), ("head", 5e-2)])
-def test_two_replicas_learn_what_one_learns(adapt: str, apart: float, tmp_path: Path, two_devices: list[str]) -> None:
-    still = chosen(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)
-    one, _ = run(still, new_folder(still, tmp_path / "one"))
+@pytest.mark.parametrize(("adapt", "tolerance"), [("dora", 1e-3), ("adalora", 1e-3), ("head", 5e-2)])
+def test_two_replicas_learn_what_one_learns(
+    adapt: str, tolerance: float, tmp_path: Path, two_devices: list[str]
+) -> None:
+    still_experiment = chosen(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)
+    single, _ = run(still_experiment, new_folder(still_experiment, tmp_path / "one"))
     mirrored = make_strategy("mirrored", devices=two_devices)
-    two, _ = run(still, new_folder(still, tmp_path / "two"), strategy=mirrored)
-    for a, b in zip(weights(one), weights(two), strict=True):
-        np.testing.assert_allclose(a, b, atol=apart)
+    replicated, _ = run(still_experiment, new_folder(still_experiment, tmp_path / "two"), strategy=mirrored)
+    for a, b in zip(weights(single), weights(replicated), strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance)
         lengths = np.linalg.norm(a), np.linalg.norm(b)
         np.testing.assert_allclose(a * lengths[1], b * lengths[0], rtol=0, atol=2e-3 * lengths[0] * lengths[1])
 
 
 def test_a_batch_that_does_not_divide_is_named(shallow_preset: Path, tmp_path: Path, two_devices: list[str]) -> None:
     experiment = chosen(shallow_preset, "head")
-    odd = experiment.model_copy(update={"training": experiment.training.model_copy(update={"batch_size": 7})})
+    odd_experiment = experiment.model_copy(
+        update={"training": experiment.training.model_copy(update={"batch_size": 7})}
+    )
     with pytest.raises(TrainingError, match="multiple of the 2 devices"):
-        run(odd, new_folder(odd, tmp_path), strategy=make_strategy("mirrored", devices=two_devices))
+        run(
+            odd_experiment,
+            new_folder(odd_experiment, tmp_path),
+            strategy=make_strategy("mirrored", devices=two_devices),
+        )
 
 
 def test_without_one_dense_layer_on_top_the_head_learns_in_steps(shallow_preset: Path, tmp_path: Path) -> None:
     """A model that gives no features still trains its head alone, through the whole network."""
     experiment = chosen(shallow_preset, "head")
     experiment = experiment.model_copy(update={"training": experiment.training.model_copy(update={"epochs": 1})})
-    made = new_folder(experiment, tmp_path)
-    trained, _ = run(experiment, made, change=lambda model: setattr(model, "head", None))
-    assert made.checkpoint.exists()
-    assert not made.features.exists()
-    before = fresh(experiment).network.weights
-    moved = {
+    run_folder = new_folder(experiment, tmp_path)
+    model, _ = run(experiment, run_folder, change=lambda model: setattr(model, "head", None))
+    assert run_folder.checkpoint.exists()
+    assert not run_folder.features.exists()
+    fresh_weights = fresh(experiment).network.weights
+    paths = {
         old.path
-        for old, new in zip(before, trained.network.weights, strict=True)
+        for old, new in zip(fresh_weights, model.network.weights, strict=True)
         if "seed_generator" not in old.path and not np.array_equal(old.numpy(), new.numpy())
     }
-    assert moved == {"logits/kernel", "logits/bias"}
+    assert paths == {"logits/kernel", "logits/bias"}

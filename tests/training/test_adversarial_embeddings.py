@@ -46,10 +46,10 @@ def gradients(model: TaskModel, sub_batch: int | None = None, strategy: Any = No
     )
 
 
-def assert_same(one: Gradients, other: Gradients) -> None:
-    np.testing.assert_allclose(one.loss, other.loss, rtol=1e-5)
-    assert max(float(tf.reduce_max(tf.abs(value))) for value in other.values) > 1e-3
-    for value, expected in zip(one.values, other.values, strict=True):
+def assert_same(gradients: Gradients, reference: Gradients) -> None:
+    np.testing.assert_allclose(gradients.loss, reference.loss, rtol=1e-5)
+    assert max(float(tf.reduce_max(tf.abs(value))) for value in reference.values) > 1e-3
+    for value, expected in zip(gradients.values, reference.values, strict=True):
         np.testing.assert_allclose(value, expected, atol=1e-5)
 
 
@@ -79,54 +79,54 @@ def test_a_move_is_as_long_as_it_is_to_be_and_raises_the_loss_to_first_order(
     assert grown == pytest.approx(slope, rel=0.05)
     # No other direction of that length raises it as much.
     noise = tf.random.stateless_normal(moves.shape, [1, 2]) * tf.cast(moves != 0, tf.float32)
-    other = 1e-3 * tf.math.divide_no_nan(noise, tf.norm(noise, axis=[1, 2], keepdims=True))
-    assert abs(float(small.moved_loss([other], *rows)[0] - total)) < 0.7 * grown
+    other_move = 1e-3 * tf.math.divide_no_nan(noise, tf.norm(noise, axis=[1, 2], keepdims=True))
+    assert abs(float(small.moved_loss([other_move], *rows)[0] - total)) < 0.7 * grown
 
 
 def test_gradients_are_those_of_a_table_of_vectors_that_is_moved(still_preset: Path) -> None:
     """Where no token comes twice, the vectors of a text's tokens are rows of the table that no other text reads."""
-    model, plain = build(still_preset), build(still_preset)
+    model, plain_model = build(still_preset), build(still_preset)
     numbers = np.random.default_rng(0).permutation(np.arange(5, 65))[:18].astype(np.int32)
     ids = tf.RaggedTensor.from_row_lengths(numbers, [6, 6, 6])
     rows = ids, tf.constant([0, 2, 1]), tf.ones(3)
-    variables = plain.network.trainable_variables
+    variables = plain_model.network.trainable_variables
 
     def by_plain() -> tuple[tf.Tensor, list[tf.Tensor]]:
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            total, _ = plain.batch_loss(*rows)
+            total, _ = plain_model.batch_loss(*rows)
         return total, [tf.convert_to_tensor(value) for value in tape.gradient(total, values)]
 
-    total, here = by_plain()
+    total, plain_gradients = by_plain()
     (number,) = (n for n, variable in enumerate(variables) if variable.path.endswith("token_embedding/embeddings"))
-    table, moved = variables[number], here[number].numpy()
+    table, vectors = variables[number], plain_gradients[number].numpy()
     for row in numbers.reshape(3, 6):
-        moved[row] *= EPSILON / np.linalg.norm(moved[row])
-    before = table.numpy()
-    table.assign(before + moved)
-    moved_total, there = by_plain()
-    table.assign(before)
+        vectors[row] *= EPSILON / np.linalg.norm(vectors[row])
+    content = table.numpy()
+    table.assign(content + vectors)
+    moved_total, moved_gradients = by_plain()
+    table.assign(content)
     assert float(moved_total) > float(total)
-    expected = [(one + other) / 3 for one, other in zip(here, there, strict=True)]
+    expected = [(value + moved_value) / 3 for value, moved_value in zip(plain_gradients, moved_gradients, strict=True)]
     assert_same(gradients(model)(*rows), Gradients((total + moved_total) / 3, expected))
 
 
 def test_parts_shards_and_sharpness_aware_steps_come_to_the_whole(still_preset: Path) -> None:
     model = build(still_preset)
     variables, rows = model.network.trainable_variables, batch(model)
-    whole = SharpnessAware(gradients(model), variables, 0.1)(*rows)
+    reference = SharpnessAware(gradients(model), variables, 0.1)(*rows)
     model.shards = 2
-    assert_same(SharpnessAware(gradients(model, sub_batch=4), variables, 0.1)(*rows), whole)
+    assert_same(SharpnessAware(gradients(model, sub_batch=4), variables, 0.1)(*rows), reference)
 
 
 def test_dropout_draws_other_numbers_for_the_moved_copy_and_a_step_leaves_the_weights(shallow_preset: Path) -> None:
     model = build(shallow_preset)
-    rows, before = batch(model), model.network.get_weights()
+    rows, old_weights = batch(model), model.network.get_weights()
     objective = AdversarialEmbeddings(model, 1e-6)
     total, _, moves = objective.moves(*rows)
     assert abs(float(objective.moved_loss(moves, *rows)[0] - total)) > 1e-3
-    for weight, kept in zip(model.network.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(weight, kept)
+    for weight, old_weight in zip(model.network.get_weights(), old_weights, strict=True):
+        np.testing.assert_array_equal(weight, old_weight)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_models_of_other_tasks_are_moved_too(still_preset: Path, name: str) -> N
     }[name]
     objective = AdversarialEmbeddings(model, 1e-2)
     total, _, moves = objective.moves(ids, targets, tf.ones(3))
-    assert all(bool(tf.reduce_all(tf.math.is_finite(one))) for one in moves)
+    assert all(bool(tf.reduce_all(tf.math.is_finite(move))) for move in moves)
     assert float(objective.moved_loss(moves, ids, targets, tf.ones(3))[0]) > float(total)
 
 
@@ -161,17 +161,17 @@ def test_an_lstm_is_moved_and_another_network_is_refused(still_preset: Path) -> 
 
 @pytest.mark.slow
 def test_compiled_and_half_precise_networks_are_moved_alike(still_preset: Path) -> None:
-    plain, compiled = build(still_preset), build(still_preset)
-    compiled.xla = True
-    rows = batch(plain)
-    expected = gradients(plain)(*rows)
-    assert_same(tf.function(gradients(compiled))(*rows), expected)
+    plain_model, compiled_model = build(still_preset), build(still_preset)
+    compiled_model.xla = True
+    rows = batch(plain_model)
+    expected = gradients(plain_model)(*rows)
+    assert_same(tf.function(gradients(compiled_model))(*rows), expected)
     settings = ModelSettings(preset=str(still_preset), max_length=16, pooling="mean", dropout=0)
     keras.utils.set_random_seed(3)
-    half = build_model("classification", settings, ["a", "b", "c"], dtype="mixed_bfloat16")
-    half.network.set_weights(plain.network.get_weights())
-    _, _, (moves,) = AdversarialEmbeddings(half, EPSILON).moves(*rows)
-    _, _, (exact,) = AdversarialEmbeddings(plain, EPSILON).moves(*rows)
+    half_precision = build_model("classification", settings, ["a", "b", "c"], dtype="mixed_bfloat16")
+    half_precision.network.set_weights(plain_model.network.get_weights())
+    _, _, (moves,) = AdversarialEmbeddings(half_precision, EPSILON).moves(*rows)
+    _, _, (exact,) = AdversarialEmbeddings(plain_model, EPSILON).moves(*rows)
     assert moves.dtype == tf.float32
     assert float(tf.reduce_sum(moves * exact)) > 0.95 * float(tf.reduce_sum(exact * exact))
 
@@ -179,7 +179,7 @@ def test_compiled_and_half_precise_networks_are_moved_alike(still_preset: Path) 
 @pytest.mark.slow
 def test_two_replicas_move_what_one_does(still_preset: Path, two_devices: list[str]) -> None:
     single = build(still_preset)
-    one = gradients(single)(*batch(single))
+    single_gradients = gradients(single)(*batch(single))
     strategy = make_strategy("mirrored", devices=two_devices)
     with strategy.scope():
         model = build(still_preset)
@@ -188,9 +188,9 @@ def test_two_replicas_move_what_one_does(still_preset: Path, two_devices: list[s
 
     def replica() -> Any:
         number = tf.distribute.get_replica_context().replica_id_in_sync_group
-        mine = slice(3 * number, 3 * number + 3)
-        return step.total(list(step(*(part[mine] for part in rows))))
+        rows_of_replica = slice(3 * number, 3 * number + 3)
+        return step.total(list(step(*(part[rows_of_replica] for part in rows))))
 
     loss, values = strategy.run(replica)
-    local = [strategy.experimental_local_results(value)[0] for value in values]
-    assert_same(Gradients(strategy.experimental_local_results(loss)[0], local), one)
+    local_values = [strategy.experimental_local_results(value)[0] for value in values]
+    assert_same(Gradients(strategy.experimental_local_results(loss)[0], local_values), single_gradients)

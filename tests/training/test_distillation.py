@@ -37,51 +37,53 @@ def train(run: Run, data: Path, preset: Path, runs: Path, **changes: Any) -> Run
 
 def distance(student: Run, teacher: Run) -> float:
     """Returns the mean divergence of the student's answers from the teacher's."""
-    mine, theirs = (run.predict(TEXTS)["probabilities"] for run in (student, teacher))
-    return float(np.mean(np.sum(theirs * np.log(theirs / mine), axis=1)))
+    student_probabilities, teacher_probabilities = (run.predict(TEXTS)["probabilities"] for run in (student, teacher))
+    return float(np.mean(np.sum(teacher_probabilities * np.log(teacher_probabilities / student_probabilities), axis=1)))
 
 
 @pytest.fixture(scope="module")
-def plain(toy_run: Run, toy_data: Path, toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def plain_student(toy_run: Run, toy_data: Path, toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same student, which learns from the labels alone."""
     runs = tmp_path_factory.mktemp("plain")
     return train(toy_run, toy_data, toy_preset, runs, soft_weight=0.0, hidden_weight=0.0)
 
 
 @pytest.fixture(scope="module")
-def distilled(toy_run: Run, toy_data: Path, toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def distilled_student(toy_run: Run, toy_data: Path, toy_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(toy_run, toy_data, toy_preset, tmp_path_factory.mktemp("distilled"), soft_weight=1.0)
 
 
 @pytest.mark.slow
 def test_a_student_comes_nearer_to_its_teacher_than_one_that_learns_alone(
-    plain: Run, distilled: Run, toy_run: Run
+    plain_student: Run, distilled_student: Run, toy_run: Run
 ) -> None:
-    assert distance(distilled, toy_run) < 0.5 * distance(plain, toy_run)
-    assert load_model(distilled.folder.model).backbone.num_layers == 1
-    labels = [run.predict(TEXTS)["label"] for run in (distilled, toy_run)]
+    assert distance(distilled_student, toy_run) < 0.5 * distance(plain_student, toy_run)
+    assert load_model(distilled_student.folder.model).backbone.num_layers == 1
+    labels = [run.predict(TEXTS)["label"] for run in (distilled_student, toy_run)]
     assert np.mean(labels[0] == labels[1]) > 0.9
 
 
 @pytest.mark.slow
-def test_a_student_s_run_is_like_any_other(distilled: Run, toy_run: Run, tmp_path: Path) -> None:
-    assert distilled.evaluate() == distilled.evaluation
-    assert f"1 layers of {toy_run.path}" in distilled.folder.report.read_text()
-    version = distilled.export(tmp_path)
+def test_a_student_s_run_is_like_any_other(distilled_student: Run, toy_run: Run, tmp_path: Path) -> None:
+    assert distilled_student.evaluate() == distilled_student.evaluation
+    assert f"1 layers of {toy_run.path}" in distilled_student.folder.report.read_text()
+    version = distilled_student.export(tmp_path)
     facts = json.loads((version / "assets.extra" / "tfapp.json").read_text())
     assert facts["preset"] == f"1 layers of {toy_run.path}"
-    served = tfapp.predict(version, TEXTS[:4])
-    np.testing.assert_allclose(served["probabilities"], distilled.predict(TEXTS[:4])["probabilities"], atol=1e-4)
+    answers = tfapp.predict(version, TEXTS[:4])
+    np.testing.assert_allclose(
+        answers["probabilities"], distilled_student.predict(TEXTS[:4])["probabilities"], atol=1e-4
+    )
 
 
 @pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def still_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_preset(tmp_path_factory.mktemp("presets") / "still", dropout=0.0)
 
 
 def build(preset: Path, **changes: Any) -> TaskModel:
-    chosen = ModelSettings(**{"preset": str(preset), "max_length": 32, "dropout": 0.0, **changes})
-    return build_model("classification", chosen, ["money", "sport", "tech"])
+    settings = ModelSettings(**{"preset": str(preset), "max_length": 32, "dropout": 0.0, **changes})
+    return build_model("classification", settings, ["money", "sport", "tech"])
 
 
 def lesson(student: TaskModel, teacher: TaskModel, **changes: Any) -> Distillation:
@@ -98,16 +100,16 @@ def test_what_is_kept_of_a_teacher_is_what_it_says_beside(still_preset: Path, mu
     ids = tf.RaggedTensor.from_row_splits(side.texts.ids, side.texts.splits)
     weights = tf.constant([0.0, *[1.0] * 19])
     beside = lesson(student, teacher, hidden_weight=1e-9)
-    kept = lesson(student, teacher, hidden_weight=0)
+    distillation = lesson(student, teacher, hidden_weight=0)
     assert beside.prepare(side) is side
-    one, count = kept(ids, kept.prepare(side).targets, weights)
-    other, _ = beside(ids, side.targets, weights)
+    loss, count = distillation(ids, distillation.prepare(side).targets, weights)
+    expected_loss, _ = beside(ids, side.targets, weights)
     assert float(count) == 19
-    assert float(one) == pytest.approx(float(other), rel=1e-4)
+    assert float(loss) == pytest.approx(float(expected_loss), rel=1e-4)
     # Of equals, the labels' loss alone is left.
-    alone = lesson(student, student, soft_weight=0.25, hidden_weight=1.0)
+    self_distillation = lesson(student, student, soft_weight=0.25, hidden_weight=1.0)
     expected, _ = student.batch_loss(ids, side.targets, weights)
-    assert float(alone(ids, side.targets, weights)[0]) == pytest.approx(0.75 * float(expected), rel=1e-4)
+    assert float(self_distillation(ids, side.targets, weights)[0]) == pytest.approx(0.75 * float(expected), rel=1e-4)
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
@@ -121,8 +123,8 @@ def test_several_teachers_teach_their_mean_probabilities(still_preset: Path, mul
     if multi_label:
         rows = rows.set_column(1, "label", [[[label] for label in rows["label"].to_pylist()]])
     split = tokenize_split(student, rows)
-    chosen = DistillationSettings(teacher=("runs/a", "runs/b"), hidden_weight=0, soft_weight=1, temperature=2.0)
-    ensemble = Distillation(student, tuple(teachers), chosen)
+    settings = DistillationSettings(teacher=("runs/a", "runs/b"), hidden_weight=0, soft_weight=1, temperature=2.0)
+    ensemble = Distillation(student, tuple(teachers), settings)
     ids = tf.RaggedTensor.from_row_splits(split.texts.ids, split.texts.splits)
     soften = tf.sigmoid if multi_label else tf.nn.softmax
     mean = np.mean([soften(teacher.logits(ids) / 2.0) for teacher in teachers], axis=0)
@@ -156,50 +158,57 @@ def test_a_student_of_two_runs(toy_run: Run, toy_data: Path, toy_preset: Path, t
         train(toy_run, toy_data, toy_preset, tmp_path, teacher=[runs[0], "runs/none"], hidden_weight=0)
 
 
-def test_vectors_are_compared_with_those_of_the_mapped_layer(still: Path) -> None:
-    student, teacher = build(still), build(still)
+def test_vectors_are_compared_with_those_of_the_mapped_layer(still_teacher: Path) -> None:
+    student, teacher = build(still_teacher), build(still_teacher)
     ids = student.preprocessor(tf.constant(TEXTS[:5]))
-    theirs = teacher.trace(ids)[1]
+    teacher_layers = teacher.trace(ids)[1]
     side_targets = tf.zeros([5], tf.int32)
     student.backbone.transformer_layers[1].set_weights(teacher.backbone.transformer_layers[0].get_weights())
-    mine = student.trace(ids)[1]
-    weighed = lesson(student, teacher, soft_weight=1.0, hidden_weight=2.0)
+    student_layers = student.trace(ids)[1]
+    weighted_distillation = lesson(student, teacher, soft_weight=1.0, hidden_weight=2.0)
     bare = lesson(student, teacher, soft_weight=1.0, hidden_weight=1e-9)
     ones = tf.ones([5])
-    found = float(weighed(ids, side_targets, ones)[0]) - float(bare(ids, side_targets, ones)[0])
+    loss = float(weighted_distillation(ids, side_targets, ones)[0]) - float(bare(ids, side_targets, ones)[0])
     expected = 0.0
     for row, length in enumerate(ids.row_lengths().numpy()):
         expected += np.mean(
-            [np.mean((a[row, :length] - b[row, :length]) ** 2) for a, b in zip(theirs, mine, strict=True)]
+            [
+                np.mean((a[row, :length] - b[row, :length]) ** 2)
+                for a, b in zip(teacher_layers, student_layers, strict=True)
+            ]
         )
-    assert found == pytest.approx(2 * expected, rel=1e-3)
+    assert loss == pytest.approx(2 * expected, rel=1e-3)
 
 
 def test_a_teacher_that_does_not_fit_is_named(toy_run: Run, toy_data: Path, toy_preset: Path, tmp_path: Path) -> None:
-    others = tmp_path / "others.jsonl"
+    other_data = tmp_path / "others.jsonl"
     rows = [row | {"label": f"about {row['label']}"} for row in toy_rows(60)]
-    others.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    other_data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     values = settings(toy_run, toy_data, toy_preset)
     severally = settings(toy_run, toy_data, toy_preset, hidden_weight=0)
     severally["model"] |= {"multi_label": True}
-    started = create_run(parse_experiment(values), tmp_path / "started")
+    unfinished_run = create_run(parse_experiment(values), tmp_path / "started")
     cases: list[tuple[dict[str, Any], type[TfappError], str]] = [
-        (settings(toy_run, others, toy_preset), TrainingError, "its labels are money, sport, tech, those of the data"),
+        (
+            settings(toy_run, other_data, toy_preset),
+            TrainingError,
+            "its labels are money, sport, tech, those of the data",
+        ),
         (settings(toy_run, toy_data, toy_preset, layers=3), TrainingError, "layers is 3, but the teacher has 2"),
         (settings(toy_run, toy_data, toy_preset, teacher="runs/none"), TrainingError, "no run there"),
-        (settings(toy_run, toy_data, toy_preset, teacher=str(started.path)), TrainingError, "is not finished"),
+        (settings(toy_run, toy_data, toy_preset, teacher=str(unfinished_run.path)), TrainingError, "is not finished"),
         (severally, TrainingError, "its task is classification; a student"),
     ]
-    for given, kind, said in cases:
-        with pytest.raises(kind, match=said):
-            tfapp.fit(parse_experiment(given), runs=tmp_path / "runs", quiet=True)
+    for experiment_values, kind, message in cases:
+        with pytest.raises(kind, match=message):
+            tfapp.fit(parse_experiment(experiment_values), runs=tmp_path / "runs", quiet=True)
     assert not (tmp_path / "runs").exists()
     values["model"]["window"] = 16
     with pytest.raises(SettingsError, match=r"hidden_weight and model\.window exclude each other"):
         parse_experiment(values)
 
 
-def test_a_student_of_another_kind_is_named(still: Path, tmp_path: Path) -> None:
+def test_a_student_of_another_kind_is_named(still_teacher: Path, tmp_path: Path) -> None:
     import keras_hub
 
     words = [f"[{name}]" for name in ("PAD", "UNK", "CLS", "SEP", "MASK")] + ["ball", "goal"]
@@ -207,7 +216,7 @@ def test_a_student_of_another_kind_is_named(still: Path, tmp_path: Path) -> None
     backbone = keras_hub.models.BertBackbone(vocabulary_size=len(words), hidden_dim=8, **sizes)
     backbone.save_to_preset(str(tmp_path / "other"))
     keras_hub.models.BertTokenizer(words, lowercase=True).save_to_preset(str(tmp_path / "other"))
-    teacher = build(still)
+    teacher = build(still_teacher)
     with pytest.raises(ModelError, match=r"another vocabulary than distillation\.teacher runs/big"):
         lesson(build(tmp_path / "other"), teacher)
     narrow = keras_hub.models.BertBackbone(vocabulary_size=len(teacher.preprocessor.vocabulary), hidden_dim=8, **sizes)

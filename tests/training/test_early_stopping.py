@@ -48,7 +48,7 @@ def test_by_loss_the_score_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "lower_is_better", "kept"),
+    ("scores", "lower_is_better", "expected"),
     [
         ([0.70, 0.80, 0.77, 0.78], False, [True, True, True, True]),
         ([0.80, 0.77, 0.74], False, [True, True, False]),  # of the best, not of the one kept
@@ -58,10 +58,10 @@ def test_by_loss_the_score_does_not_count() -> None:
     ],
 )
 def test_a_later_epoch_within_a_standard_error_of_the_best_is_kept(
-    scores: list[float], lower_is_better: bool, kept: list[bool]
+    scores: list[float], lower_is_better: bool, expected: list[bool]
 ) -> None:
     devs = [_Dev(score, 0.5, lower_is_better) for score in scores]
-    assert _best_epochs(devs, tolerance=1) == kept
+    assert _best_epochs(devs, tolerance=1) == expected
 
 
 def test_the_score_of_the_kept_epoch_is_told() -> None:

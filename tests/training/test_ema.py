@@ -49,13 +49,13 @@ def test_the_network_has_the_averages_inside_the_block_only() -> None:
     variable = keras.Variable([1.0])
     average = WeightAverage([variable], 0.9)
     variable.assign([5.0])
-    seen = []
+    values = []
 
     def evaluate() -> None:
         with average.averaged_weights():
-            seen.append(variable.numpy().tolist())
+            values.append(variable.numpy().tolist())
             raise ValueError("the evaluation failed")
 
     with pytest.raises(ValueError, match="evaluation"):
         evaluate()
-    assert (seen, variable.numpy().tolist()) == ([[1.0]], [5.0])
+    assert (values, variable.numpy().tolist()) == ([[1.0]], [5.0])

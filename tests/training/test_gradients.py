@@ -60,10 +60,10 @@ def compute(model: TaskModel, task: str, sub_batch: int | None, *, graph: bool =
     return (tf.function(step) if graph else step)(*batch(model, task))
 
 
-def assert_same(one: Gradients, other: Gradients) -> None:
-    np.testing.assert_allclose(one.loss, other.loss, rtol=1e-6)
-    assert max(float(tf.reduce_max(tf.abs(value))) for value in other.values) > 1e-3
-    for value, expected in zip(one.values, other.values, strict=True):
+def assert_same(gradients: Gradients, reference: Gradients) -> None:
+    np.testing.assert_allclose(gradients.loss, reference.loss, rtol=1e-6)
+    assert max(float(tf.reduce_max(tf.abs(value))) for value in reference.values) > 1e-3
+    for value, expected in zip(gradients.values, reference.values, strict=True):
         np.testing.assert_allclose(value, expected, atol=1e-5)
 
 
@@ -77,51 +77,52 @@ def test_parts_come_to_the_whole(still_preset: Path, task: str, sub_batch: int) 
     [("classification", None), ("classification", 4), pytest.param("embedding", 5, marks=pytest.mark.slow)],
 )
 def test_parts_side_by_side_come_to_the_whole(still_preset: Path, task: str, sub_batch: int | None) -> None:
-    whole, divided = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
-    divided.shards = 2 if sub_batch else 3
-    assert_same(compute(divided, task, sub_batch, graph=task == "embedding"), compute(whole, task, None))
+    single_model, sharded_model = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
+    sharded_model.shards = 2 if sub_batch else 3
+    assert_same(compute(sharded_model, task, sub_batch, graph=task == "embedding"), compute(single_model, task, None))
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_fewer_rows_than_parts_are_no_error(still_preset: Path, name: str) -> None:
     model = build_network(still_preset, name, dropout=0)
-    apart = [model.logits(*part) for part in shards_of(3, rows_of(model, [9, 4], 1))]
-    assert [len(logits) for logits in apart] == [0, 1, 1]
-    for logits in apart:
+    shard_logits = [model.logits(*part) for part in shards_of(3, rows_of(model, [9, 4], 1))]
+    assert [len(logits) for logits in shard_logits] == [0, 1, 1]
+    for logits in shard_logits:
         np.testing.assert_allclose(model.soft_loss(logits, logits, 1.0), np.zeros(len(logits)), atol=1e-5)
 
 
 def test_a_part_without_a_hidden_token_counts_none(still_preset: Path) -> None:
     settings = ModelSettings(preset=str(still_preset), max_length=16)
-    whole, divided = (build_model("pretraining", settings, []) for _ in range(2))
-    divided.network.set_weights(whole.network.get_weights())
-    divided.shards = 3
-    ids, splits, targets, _ = whole.encode({"text": [toy_text("sport", 1)]})
+    single_model, sharded_model = (build_model("pretraining", settings, []) for _ in range(2))
+    sharded_model.network.set_weights(single_model.network.get_weights())
+    sharded_model.shards = 3
+    ids, splits, targets, _ = single_model.encode({"text": [toy_text("sport", 1)]})
     rows = tf.RaggedTensor.from_row_splits(ids, splits), tf.constant(targets), tf.ones(len(targets))
     assert_same(
-        gradients(divided, make_strategy("none"), None)(*rows), gradients(whole, make_strategy("none"), None)(*rows)
+        gradients(sharded_model, make_strategy("none"), None)(*rows),
+        gradients(single_model, make_strategy("none"), None)(*rows),
     )
     nothing = rows[0], tf.fill(targets.shape, -1), rows[2]
-    assert float(gradients(divided, make_strategy("none"), 1)(*nothing).loss) == 0
+    assert float(gradients(sharded_model, make_strategy("none"), 1)(*nothing).loss) == 0
 
 
 @pytest.mark.parametrize(("task", "shards"), [("classification", 2), ("embedding", 2)])
 def test_dropout_draws_the_same_numbers_when_a_part_is_run_again(shallow_preset: Path, task: str, shards: int) -> None:
     """The gradients are those of one tape over all parts, which needs the memory of the whole batch."""
-    plain, model = build(shallow_preset, task), build(shallow_preset, task)
+    plain_model, model = build(shallow_preset, task), build(shallow_preset, task)
     model.shards = shards
-    ids, targets, weights = batch(plain, task)
-    variables = [variable.value for variable in plain.network.trainable_variables]
-    learn = partial(plain.logits, training=True)
+    ids, targets, weights = batch(plain_model, task)
+    variables = [variable.value for variable in plain_model.network.trainable_variables]
+    learn = partial(plain_model.logits, training=True)
     with tf.GradientTape() as tape:
         parts = [map_shards(shards, learn, ids[start : start + 3]) for start in (0, 3, 6)]
         logits = tf.concat(parts, axis=0)
-        loss = tf.reduce_sum(plain.loss(targets, logits) * weights) / 7
+        loss = tf.reduce_sum(plain_model.loss(targets, logits) * weights) / 7
     expected = [tf.convert_to_tensor(value) for value in tape.gradient(loss, variables)]
     assert_same(compute(model, task, 3, graph=task == "embedding"), Gradients(loss, expected))
     # The next step draws others, and those that it would draw without a cache.
-    for one, other in zip(random_states(model), random_states(plain), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for state, plain_state in zip(random_states(model), random_states(plain_model), strict=True):
+        np.testing.assert_array_equal(state, plain_state)
     assert abs(float(compute(model, task, 3).loss) - float(loss)) > 1e-4
 
 
@@ -136,45 +137,45 @@ def sharpness_aware(model: TaskModel, strategy: Any, sub_batch: int | None = Non
 def test_sharpness_aware_gradients_are_those_a_step_up_the_gradient(
     still_preset: Path, task: str, sub_batch: int | None
 ) -> None:
-    model, moved = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
-    before = model.network.get_weights()
-    found = sharpness_aware(model, make_strategy("none"), sub_batch)(*batch(model, task))
-    for weight, kept in zip(model.network.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(weight, kept)
+    model, twin = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
+    old_weights = model.network.get_weights()
+    gradients = sharpness_aware(model, make_strategy("none"), sub_batch)(*batch(model, task))
+    for weight, old_weight in zip(model.network.get_weights(), old_weights, strict=True):
+        np.testing.assert_array_equal(weight, old_weight)
 
-    here = compute(moved, task, None)
-    norm = np.sqrt(sum(float(np.sum(np.square(value))) for value in here.values))
-    for variable, value in zip(moved.network.trainable_variables, here.values, strict=True):
+    first_gradients = compute(twin, task, None)
+    norm = np.sqrt(sum(float(np.sum(np.square(value))) for value in first_gradients.values))
+    for variable, value in zip(twin.network.trainable_variables, first_gradients.values, strict=True):
         variable.assign_add(RHO / norm * value)
-    there = compute(moved, task, None)
-    assert float(there.loss) > float(here.loss)
-    assert_same(found, Gradients(here.loss, there.values))
+    second_gradients = compute(twin, task, None)
+    assert float(second_gradients.loss) > float(first_gradients.loss)
+    assert_same(gradients, Gradients(first_gradients.loss, second_gradients.values))
 
 
 @pytest.mark.parametrize("task", ["classification", pytest.param("embedding", marks=pytest.mark.slow)])
 def test_compiled_parts_come_to_the_whole(still_preset: Path, task: str) -> None:
-    compiled, plain = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
-    compiled.xla = True
+    compiled_model, plain_model = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
+    compiled_model.xla = True
     strategy = make_strategy("none")
-    found = tf.function(sharpness_aware(compiled, strategy, 3))(*batch(compiled, task))
-    assert_same(found, sharpness_aware(plain, strategy)(*batch(plain, task)))
+    gradients = tf.function(sharpness_aware(compiled_model, strategy, 3))(*batch(compiled_model, task))
+    assert_same(gradients, sharpness_aware(plain_model, strategy)(*batch(plain_model, task)))
 
 
 @pytest.mark.usefixtures("graph_optimizer")
 def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> None:
     model = build(still_preset, "classification")
-    before = model.network.get_weights()
+    old_weights = model.network.get_weights()
     with StepPrecision(rewrite=True).scope():
         tf.function(sharpness_aware(model, make_strategy("none")))(*batch(model, "classification"))
-    for weight, kept in zip(model.network.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(weight, kept)
+    for weight, old_weight in zip(model.network.get_weights(), old_weights, strict=True):
+        np.testing.assert_array_equal(weight, old_weight)
 
 
 @pytest.mark.slow
 def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: list[str]) -> None:
     """Both see the same texts: at the weights as they are, for the loss and the way up, and where the loss is worst."""
     single = build(still_preset, "embedding")
-    one = sharpness_aware(single, make_strategy("none"))(*batch(single, "embedding"))
+    single_gradients = sharpness_aware(single, make_strategy("none"))(*batch(single, "embedding"))
     strategy = make_strategy("mirrored", devices=two_devices)
     with strategy.scope():
         model = build(still_preset, "embedding")
@@ -183,16 +184,16 @@ def test_two_replicas_compare_what_one_does(still_preset: Path, two_devices: lis
     ids, targets, weights = batch(model, "embedding")
 
     def share(context: Any) -> Any:
-        mine = slice(4 * context.replica_id_in_sync_group, 4 * context.replica_id_in_sync_group + 4)
-        return ids[mine], targets[mine], weights[mine]
+        rows = slice(4 * context.replica_id_in_sync_group, 4 * context.replica_id_in_sync_group + 4)
+        return ids[rows], targets[rows], weights[rows]
 
     def replica() -> Any:
         return total(list(step(*share(tf.distribute.get_replica_context()))))
 
-    before = single.network.get_weights()
+    old_weights = single.network.get_weights()
     loss, values = strategy.run(replica)
-    for variable, kept in zip(model.network.weights, before, strict=True):
+    for variable, old_weight in zip(model.network.weights, old_weights, strict=True):
         for copy in strategy.experimental_local_results(variable.value):
-            np.testing.assert_array_equal(copy, kept)
-    local = [strategy.experimental_local_results(value)[0] for value in values]
-    assert_same(Gradients(strategy.experimental_local_results(loss)[0], local), one)
+            np.testing.assert_array_equal(copy, old_weight)
+    local_values = [strategy.experimental_local_results(value)[0] for value in values]
+    assert_same(Gradients(strategy.experimental_local_results(loss)[0], local_values), single_gradients)

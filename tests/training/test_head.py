@@ -43,8 +43,8 @@ def made_features(classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 def in_sklearn(features: np.ndarray, targets: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     size = np.sqrt(np.mean(np.sum(np.square(features), axis=1)))
-    fitted = LogisticRegression(C=1 / penalty, tol=1e-9, max_iter=10000).fit(features / size, targets)
-    return fitted.coef_.T / size, fitted.intercept_
+    regression = LogisticRegression(C=1 / penalty, tol=1e-9, max_iter=10000).fit(features / size, targets)
+    return regression.coef_.T / size, regression.intercept_
 
 
 @pytest.mark.parametrize("penalty", [1.0, 0.1])
@@ -73,12 +73,12 @@ def test_several_labels_are_one_logistic_regression_each(shallow_preset: Path) -
 def test_a_fit_does_not_depend_on_where_it_starts(shallow_preset: Path) -> None:
     features, scores = made_features(3)
     targets = scores.argmax(axis=1).astype(np.int32)
-    once, twice = build(shallow_preset), build(shallow_preset)
-    HeadFit(once, features, targets).fit(0.1)
-    fit = HeadFit(twice, features, targets)
+    first_model, second_model = build(shallow_preset), build(shallow_preset)
+    HeadFit(first_model, features, targets).fit(0.1)
+    fit = HeadFit(second_model, features, targets)
     for penalty in (10.0, 0.001, 0.1):
         fit.fit(penalty)
-    np.testing.assert_allclose(once.head.kernel.numpy(), twice.head.kernel.numpy(), atol=2e-3)
+    np.testing.assert_allclose(first_model.head.kernel.numpy(), second_model.head.kernel.numpy(), atol=2e-3)
 
 
 def test_features_that_are_no_numbers_are_named(shallow_preset: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_head_of_the_features_is_the_logits(shallow_preset: Path, changes: d
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=lambda replicas: f"{replicas} replicas")
-def reading(
+def model_and_reader(
     request: pytest.FixtureRequest, shallow_preset: Path, two_devices: list[str]
 ) -> tuple[TaskModel, FeatureReader]:
     """A model and its reader, compiled once."""
@@ -110,31 +110,35 @@ def reading(
 
 
 @pytest.mark.parametrize("count", [0, 3, 8, 21])
-def test_every_text_s_features_are_in_its_row(reading: tuple[TaskModel, FeatureReader], count: int) -> None:
-    model, reader = reading
+def test_every_text_s_features_are_in_its_row(model_and_reader: tuple[TaskModel, FeatureReader], count: int) -> None:
+    model, reader = model_and_reader
     side = tokenize_split(model, table(0, count))
     steps: list[int] = []
-    got = reader.read(side, earlier=[], around=StepPrecision().scope, on_step=lambda read: steps.append(len(read)))
+    features = reader.read(
+        side, earlier=[], around=StepPrecision().scope, on_step=lambda chunk: steps.append(len(chunk))
+    )
     assert steps == list(range(1, reader.steps(side) + 1))
-    assert got.shape == (count, 32)
+    assert features.shape == (count, 32)
     if count:
         expected = model.features(model.preprocessor(tf.constant(list(side.raw_texts))))
-        np.testing.assert_allclose(got, expected, atol=1e-5)
+        np.testing.assert_allclose(features, expected, atol=1e-5)
 
 
-def test_what_was_read_before_is_not_read_again(reading: tuple[TaskModel, FeatureReader]) -> None:
-    model, reader = reading
+def test_what_was_read_before_is_not_read_again(model_and_reader: tuple[TaskModel, FeatureReader]) -> None:
+    model, reader = model_and_reader
     side = tokenize_split(model, table(0, 21))
     parts: list[np.ndarray] = []
 
-    def read(done: list[np.ndarray], into: list[np.ndarray]) -> np.ndarray:
-        return reader.read(side, earlier=done, around=StepPrecision().scope, on_step=lambda read: into.append(read[-1]))
+    def read(earlier: list[np.ndarray], chunks: list[np.ndarray]) -> np.ndarray:
+        return reader.read(
+            side, earlier=earlier, around=StepPrecision().scope, on_step=lambda chunk: chunks.append(chunk[-1])
+        )
 
-    whole = read([], parts)
+    features = read([], parts)
     rest: list[np.ndarray] = []
-    np.testing.assert_array_equal(read([np.concatenate(parts[:2])], rest), whole)
+    np.testing.assert_array_equal(read([np.concatenate(parts[:2])], rest), features)
     assert len(rest) == 1
-    np.testing.assert_array_equal(read(parts, rest), whole)
+    np.testing.assert_array_equal(read(parts, rest), features)
     assert len(rest) == 1
 
 
@@ -213,13 +217,13 @@ def test_cross_validation_chooses_as_a_logistic_regression_s_would(shallow_prese
     penalty, held_out = cross_validate(model, features, targets, seed=0, on_fit=lambda: fits.append(None))
     losses = [
         -cross_val_score(
-            LogisticRegression(C=1 / one, max_iter=1000),
+            LogisticRegression(C=1 / penalty, max_iter=1000),
             features / np.sqrt(np.mean(np.sum(np.square(features), axis=1))),
             targets,
             scoring="neg_log_loss",
             cv=StratifiedKFold(5, shuffle=True, random_state=0),
         ).mean()
-        for one in PENALTIES
+        for penalty in PENALTIES
     ]
     # Other folds than ours: the neighbours of the best may win.
     assert losses[PENALTIES.index(penalty)] <= min(losses) + 0.02
@@ -235,10 +239,10 @@ def test_after_cross_validation_dev_is_evaluated_and_then_learnt(shallow_preset:
     folder = RunFolder(tmp_path)
     folder.model.mkdir()
     train_split, dev_split = tokenize_split(model, table(0, 21)), tokenize_split(model, table(21, 30))
-    evaluated: list[np.ndarray] = []
+    batches: list[np.ndarray] = []
 
     def evaluate(model: TaskModel, logits: np.ndarray, _: Any) -> Evaluation:
-        evaluated.append(logits)
+        batches.append(logits)
         return cast("Any", SimpleNamespace(loss=1.0, main_score=0.5, lower_is_better=False))
 
     train(
@@ -258,8 +262,8 @@ def test_after_cross_validation_dev_is_evaluated_and_then_learnt(shallow_preset:
         for name, split in (("train", train_split), ("dev", dev_split))
     }
     HeadFit(model, features["train"], train_split.targets).fit(fit.penalty)
-    [logits] = evaluated
+    [logits] = batches
     np.testing.assert_allclose(model.head(features["dev"]), logits, atol=2e-3)
-    both = np.concatenate([train_split.targets, dev_split.targets])
-    HeadFit(model, np.concatenate([features["train"], features["dev"]]), both).fit(fit.penalty)
+    targets = np.concatenate([train_split.targets, dev_split.targets])
+    HeadFit(model, np.concatenate([features["train"], features["dev"]]), targets).fit(fit.penalty)
     np.testing.assert_allclose(load_model(folder.model).head.kernel.numpy(), model.head.kernel.numpy(), atol=1e-2)

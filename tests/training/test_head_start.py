@@ -63,15 +63,15 @@ def test_the_first_evaluation_is_that_of_a_fitted_head(shallow_preset: Path, tmp
 
 @pytest.mark.slow
 def test_a_run_that_goes_on_does_not_fit_again(shallow_preset: Path, tmp_path: Path) -> None:
-    whole, begun = build(shallow_preset), build(shallow_preset)
-    run(whole, tmp_path / "whole", epochs=2, learning_rate=1e-3)
+    model, killed_model = build(shallow_preset), build(shallow_preset)
+    run(model, tmp_path / "whole", epochs=2, learning_rate=1e-3)
     schedule = {"epochs": 2, "learning_rate": 1e-3}
-    stopped = RuntimeError("killed")
+    error = RuntimeError("killed")
 
     class Killer(Watcher):
         def on_progress(self, step: int) -> None:
             if step == 7:
-                raise stopped
+                raise error
 
     (tmp_path / "cut" / "model").mkdir(parents=True)
     arguments: dict[str, Any] = {
@@ -80,15 +80,15 @@ def test_a_run_that_goes_on_does_not_fit_again(shallow_preset: Path, tmp_path: P
         "evaluate": ClassEvaluator().fit_and_evaluate,
     }
     splits = {
-        "train_split": tokenize_split(begun, table(0, 40)),
-        "dev_split": tokenize_split(begun, table(40, 60)),
+        "train_split": tokenize_split(killed_model, table(0, 40)),
+        "dev_split": tokenize_split(killed_model, table(40, 60)),
     }
     with pytest.raises(RuntimeError, match="killed"):
-        train(begun, make_strategy("none"), **splits, **arguments, observers=(Killer(),))
-    again = build(shallow_preset)
-    train(again, make_strategy("none"), **splits, **arguments)
-    for one, other in zip(whole.network.get_weights(), again.network.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+        train(killed_model, make_strategy("none"), **splits, **arguments, observers=(Killer(),))
+    resumed_model = build(shallow_preset)
+    train(resumed_model, make_strategy("none"), **splits, **arguments)
+    for weight, expected in zip(model.network.get_weights(), resumed_model.network.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,6 @@ def test_a_run_that_goes_on_does_not_fit_again(shallow_preset: Path, tmp_path: P
     ],
 )
 def test_settings_that_do_not_go_with_it_are_named(changes: dict[str, Any], complains: str) -> None:
-    plain = {"name": "x", "data": {"train": "x"}, "training": {"head_start": "fitted"}}
+    values = {"name": "x", "data": {"train": "x"}, "training": {"head_start": "fitted"}}
     with pytest.raises(SettingsError, match=f"training.head_start fitted .*{complains}"):
-        parse_experiment(plain | changes)
+        parse_experiment(values | changes)

@@ -64,13 +64,13 @@ def test_a_text_encoder_is_measured_and_others_are_not(shallow_preset: Path, tmp
     model = build(shallow_preset, "mean")
     model.labels = splits.labels
     train, dev = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
-    before = [weight.numpy() for weight in model.network.weights]
+    old_weights = [weight.numpy() for weight in model.network.weights]
     strategy = tf.distribute.get_strategy()
     curve = measure_learning_curve(model, train, dev, strategy, 16)
     assert isinstance(curve, LearningCurve)
     assert curve.sizes[-1] == curve.train_rows == splits.train.num_rows
     assert curve.dev_rows == splits.dev.num_rows
-    for weight, value in zip(model.network.weights, before, strict=True):
+    for weight, value in zip(model.network.weights, old_weights, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
     assert measure_learning_curve(model, dev, dev, strategy, 16) is None
     assert measure_learning_curve(build(shallow_preset, "ranking"), train, dev, strategy, 16) is None

@@ -121,8 +121,8 @@ def weights(model: TaskModel) -> list[np.ndarray]:
     return [np.asarray(weight.numpy()) for weight in model.network.weights]
 
 
-def same(one: TaskModel, two: TaskModel) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(two), strict=True))
+def same(model: TaskModel, reference: TaskModel) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(weights(model), weights(reference), strict=True))
 
 
 def new_folder(experiment: Experiment, path: Path) -> RunFolder:
@@ -155,7 +155,7 @@ def whole(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> W
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(whole: Whole) -> TaskModel:
+def uninterrupted_model(whole: Whole) -> TaskModel:
     return whole.model
 
 
@@ -166,10 +166,10 @@ def changed(experiment: Experiment, **training: Any) -> Experiment:
 def test_it_learns_and_keeps_the_best_weights(whole: Whole) -> None:
     assert whole.state.epoch == 2
     assert whole.state.best_score > 0.9
-    kept = load_model(whole.folder.model)
-    side = tokenize_split(kept, table(93, 120))
-    logits = kept.logits(kept.preprocessor(list(side.raw_texts))).numpy()
-    assert fit_and_evaluate(kept, logits, side).main_score == pytest.approx(whole.state.best_score)
+    best_model = load_model(whole.folder.model)
+    side = tokenize_split(best_model, table(93, 120))
+    logits = best_model.logits(best_model.preprocessor(list(side.raw_texts))).numpy()
+    assert fit_and_evaluate(best_model, logits, side).main_score == pytest.approx(whole.state.best_score)
 
 
 @pytest.mark.parametrize("killed_at", [*(pytest.param(step, marks=pytest.mark.slow) for step in (2, 7, 13)), 18])
@@ -187,7 +187,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
 
 @pytest.mark.slow
 def test_averaged_sharpness_aware_steps_on_changed_texts_go_on_after_a_kill(
-    experiment: Experiment, tmp_path: Path, uninterrupted: TaskModel
+    experiment: Experiment, tmp_path: Path, uninterrupted_model: TaskModel
 ) -> None:
     texts = AugmentSettings(share=0.2, kinds=("typos", "word-drop", "neighbours"))
     sharp = changed(experiment, ema_decay=0.9, sam_rho=0.05, augment=texts)
@@ -195,10 +195,10 @@ def test_averaged_sharpness_aware_steps_on_changed_texts_go_on_after_a_kill(
     assert state.best_score > 0.9
     # The average is what is kept; without it, the last weights are those of sharpness-aware steps.
     assert not same(load_model(folder.model), model)
-    assert not same(model, uninterrupted)
-    killed = whole.copy_at(18, tmp_path)
-    assert same(run(sharp, killed)[0], model)
-    assert same(load_model(killed.model), load_model(folder.model))
+    assert not same(model, uninterrupted_model)
+    killed_folder = whole.copy_at(18, tmp_path)
+    assert same(run(sharp, killed_folder)[0], model)
+    assert same(load_model(killed_folder.model), load_model(folder.model))
 
 
 def test_low_rank_steps_with_dropped_words_go_on_after_a_kill(experiment: Experiment, tmp_path: Path) -> None:
@@ -214,44 +214,48 @@ def test_steps_of_another_loss_go_on_after_a_kill(
     experiment: Experiment, tmp_path: Path, whole: Whole, training: dict[str, Any]
 ) -> None:
     robust = changed(experiment, epochs=1, **training)
-    twice = run_whole(robust, tmp_path, 7)
-    assert same(run(robust, twice.copy_at(7, tmp_path))[0], twice.model)
+    robust_training = run_whole(robust, tmp_path, 7)
+    assert same(run(robust, robust_training.copy_at(7, tmp_path))[0], robust_training.model)
     # The losses of two passes are summed, at weights that are the same at first.
-    first, plain = (json.loads(one.folder.history.open().readline())["loss"] for one in (twice, whole))
-    assert 1.8 < first / plain < 2.5
+    robust_loss, plain_loss = (
+        json.loads(result.folder.history.open().readline())["loss"] for result in (robust_training, whole)
+    )
+    assert 1.8 < robust_loss / plain_loss < 2.5
 
 
-def test_dropped_words_are_others_in_each_epoch(uninterrupted: TaskModel) -> None:
-    side = tokenize_split(uninterrupted, table(0, 93))
-    first, again, second = (
-        epoch_split(uninterrupted, side, seed=0, epoch=epoch, word_dropout=0.3).texts for epoch in (0, 0, 1)
+def test_dropped_words_are_others_in_each_epoch(uninterrupted_model: TaskModel) -> None:
+    side = tokenize_split(uninterrupted_model, table(0, 93))
+    first, repeat, second = (
+        epoch_split(uninterrupted_model, side, seed=0, epoch=epoch, word_dropout=0.3).texts for epoch in (0, 0, 1)
     )
     assert 0 < np.mean(first.ids != second.ids) < 1
-    np.testing.assert_array_equal(first.ids, again.ids)
+    np.testing.assert_array_equal(first.ids, repeat.ids)
     np.testing.assert_array_equal(first.splits, side.texts.splits)
 
 
 @pytest.mark.slow
-def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(still: Experiment, tmp_path: Path) -> None:
-    still = changed(still, epochs=1)
+def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(
+    still_experiment: Experiment, tmp_path: Path
+) -> None:
+    still_experiment = changed(still_experiment, epochs=1)
 
     def compile_it(model: TaskModel) -> None:
         model.xla = True
 
-    plain, _ = run(still, new_folder(still, tmp_path / "plain"))
-    compiled, _ = run(still, new_folder(still, tmp_path / "compiled"), change=compile_it)
-    for a, b in zip(weights(compiled), weights(plain), strict=True):
+    plain_model, _ = run(still_experiment, new_folder(still_experiment, tmp_path / "plain"))
+    compiled_model, _ = run(still_experiment, new_folder(still_experiment, tmp_path / "compiled"), change=compile_it)
+    for a, b in zip(weights(compiled_model), weights(plain_model), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)
-    killed = new_folder(still, tmp_path / "killed")
+    killed_folder = new_folder(still_experiment, tmp_path / "killed")
     with pytest.raises(KilledError):
-        run(still, killed, observers=(KillAt(5),), change=compile_it)
-    assert same(run(still, killed, change=compile_it)[0], compiled)
+        run(still_experiment, killed_folder, observers=(KillAt(5),), change=compile_it)
+    assert same(run(still_experiment, killed_folder, change=compile_it)[0], compiled_model)
 
 
 @pytest.fixture(scope="module")
-def timed(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> tuple[TaskModel, list[int]]:
+def timed_training(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> tuple[TaskModel, list[int]]:
     """The model of a training whose steps take ten seconds each, and after which its checkpoints, of one, were made."""
-    seconds, saved = 0.0, []
+    seconds, steps_of_checkpoints = 0.0, []
 
     class Steps(Silent):
         def on_progress(self, step: int) -> None:
@@ -262,7 +266,7 @@ def timed(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> t
     def save(*_: Any) -> None:
         nonlocal seconds
         seconds += 1
-        saved.append(steps.step)
+        steps_of_checkpoints.append(steps.step)
 
     steps, folder = Steps(), new_folder(experiment, tmp_path_factory.mktemp("timed"))
     with pytest.MonkeyPatch.context() as patch:
@@ -270,16 +274,18 @@ def timed(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> t
         # As it was when this file was imported, before the tests' own fixture took it away.
         patch.setattr("tfapp.training.loop._CHECKPOINT_SHARE", _CHECKPOINT_SHARE)
         model, _ = run(experiment, folder, observers=(steps,), clock=lambda: seconds)
-    return model, saved
+    return model, steps_of_checkpoints
 
 
-def test_checkpoints_take_a_fiftieth_of_the_time(timed: tuple[TaskModel, list[int]]) -> None:
+def test_checkpoints_take_a_fiftieth_of_the_time(timed_training: tuple[TaskModel, list[int]]) -> None:
     # Four steps after the start, then fifty seconds after the last was written.
-    assert timed[1] == [4, 9, 14, 19, 24]
+    assert timed_training[1] == [4, 9, 14, 19, 24]
 
 
-def test_the_same_seed_gives_the_same_weights(timed: tuple[TaskModel, list[int]], uninterrupted: TaskModel) -> None:
-    assert same(timed[0], uninterrupted)
+def test_the_same_seed_gives_the_same_weights(
+    timed_training: tuple[TaskModel, list[int]], uninterrupted_model: TaskModel
+) -> None:
+    assert same(timed_training[0], uninterrupted_model)
 
 
 def test_a_checkpoint_of_another_model_is_named(experiment: Experiment, tmp_path: Path) -> None:
@@ -296,62 +302,71 @@ def test_a_loss_that_is_no_number_stops_the_run(experiment: Experiment, tmp_path
 
 
 @pytest.fixture(scope="module")
-def idle(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+def idle_training(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """A training of batches with room for all texts, in which nothing is learnt."""
     slow = changed(experiment, batch_size=100, learning_rate=1e-12, epochs=6, patience=2)
     return run_whole(slow, tmp_path_factory.mktemp("idle"))
 
 
-def test_patience_stops_before_the_last_epoch(idle: Whole) -> None:
-    assert idle.state.epoch == 1 + 2
+def test_patience_stops_before_the_last_epoch(idle_training: Whole) -> None:
+    assert idle_training.state.epoch == 1 + 2
 
 
-def test_a_last_batch_that_is_not_full_counts_each_text_once(idle: Whole) -> None:
+def test_a_last_batch_that_is_not_full_counts_each_text_once(idle_training: Whole) -> None:
     """A batch of 100 with 93 texts has weights of 0 for the topped-up rows, so it gives the plain mean."""
-    side: TokenizedSplit = tokenize_split(idle.model, table(0, 93))
-    first = json.loads(idle.folder.history.read_text().splitlines()[0])
-    logits = idle.model.logits(idle.model.preprocessor(list(side.raw_texts)))
+    side: TokenizedSplit = tokenize_split(idle_training.model, table(0, 93))
+    first = json.loads(idle_training.folder.history.read_text().splitlines()[0])
+    logits = idle_training.model.logits(idle_training.model.preprocessor(list(side.raw_texts)))
     # Dropout is on in training, so the two agree roughly only; counting a text twice would not matter here, but a
     # mean over 100 rows would be 7 % off.
-    assert first["loss"] == pytest.approx(float(np.mean(idle.model.loss(side.targets, logits))), rel=0.05)
+    assert first["loss"] == pytest.approx(float(np.mean(idle_training.model.loss(side.targets, logits))), rel=0.05)
 
 
 @pytest.fixture(scope="module")
-def still(experiment: Experiment, still_preset: Path) -> Experiment:
+def still_experiment(experiment: Experiment, still_preset: Path) -> Experiment:
     """A model without dropout, of which replicas and compiled networks draw other numbers."""
     without = {"preset": str(still_preset), "dropout": 0.0}
     return experiment.model_copy(update={"model": experiment.model.model_copy(update=without)})
 
 
 @pytest.fixture(scope="module")
-def few(still: Experiment) -> Experiment:
+def short_experiment(still_experiment: Experiment) -> Experiment:
     """Three steps, averaged."""
-    return changed(still, ema_decay=0.99, batch_size=32, epochs=1, learning_rate=1e-2, warmup_share=0.0)
+    return changed(still_experiment, ema_decay=0.99, batch_size=32, epochs=1, learning_rate=1e-2, warmup_share=0.0)
 
 
 @pytest.fixture(scope="module")
-def few_steps(few: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    return run_whole(few, tmp_path_factory.mktemp("few"))
+def short_training(short_experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return run_whole(short_experiment, tmp_path_factory.mktemp("few"))
 
 
-def test_an_average_over_few_steps_is_one_of_trained_weights(few_steps: Whole) -> None:
+def test_an_average_over_few_steps_is_one_of_trained_weights(short_training: Whole) -> None:
     # After three steps there is one point: the weights of the last of them.
-    for kept, last in zip(weights(load_model(few_steps.folder.model)), weights(few_steps.model), strict=True):
-        np.testing.assert_allclose(kept, last, atol=1e-6)
+    for mean_weight, last_weight in zip(
+        weights(load_model(short_training.folder.model)), weights(short_training.model), strict=True
+    ):
+        np.testing.assert_allclose(mean_weight, last_weight, atol=1e-6)
 
 
 def test_two_replicas_learn_what_one_learns(
-    few: Experiment, few_steps: Whole, tmp_path: Path, two_devices: list[str]
+    short_experiment: Experiment, short_training: Whole, tmp_path: Path, two_devices: list[str]
 ) -> None:
     mirrored = make_strategy("mirrored", devices=two_devices)
-    folder = new_folder(few, tmp_path)
-    two, _ = run(few, folder, strategy=mirrored)
-    for one, other in ((few_steps.model, two), (load_model(few_steps.folder.model), load_model(folder.model))):
-        for a, b in zip(weights(one), weights(other), strict=True):
+    folder = new_folder(short_experiment, tmp_path)
+    replicated_model, _ = run(short_experiment, folder, strategy=mirrored)
+    for single, replicated in (
+        (short_training.model, replicated_model),
+        (load_model(short_training.folder.model), load_model(folder.model)),
+    ):
+        for a, b in zip(weights(single), weights(replicated), strict=True):
             np.testing.assert_allclose(a, b, atol=2e-4)
 
 
 def test_a_batch_that_does_not_divide_is_named(experiment: Experiment, tmp_path: Path, two_devices: list[str]) -> None:
-    odd = changed(experiment, batch_size=7)
+    odd_experiment = changed(experiment, batch_size=7)
     with pytest.raises(TrainingError, match="multiple of the 2 devices"):
-        run(odd, new_folder(odd, tmp_path), strategy=make_strategy("mirrored", devices=two_devices))
+        run(
+            odd_experiment,
+            new_folder(odd_experiment, tmp_path),
+            strategy=make_strategy("mirrored", devices=two_devices),
+        )

@@ -20,10 +20,12 @@ def paper_recipe() -> tuple[list[int], np.ndarray]:
     ingredients: list[int] = []
     for number in order:
         candidates = [*ingredients, number]
-        mean = np.mean([PARTS[one][0] for one in candidates], axis=0)
-        if not ingredients or score([mean]) >= score([np.mean([PARTS[one][0] for one in ingredients], axis=0)]):
+        mean = np.mean([PARTS[candidate][0] for candidate in candidates], axis=0)
+        if not ingredients or score([mean]) >= score(
+            [np.mean([PARTS[ingredient][0] for ingredient in ingredients], axis=0)]
+        ):
             ingredients = candidates
-    return ingredients, np.mean([PARTS[one][0] for one in ingredients], axis=0)
+    return ingredients, np.mean([PARTS[ingredient][0] for ingredient in ingredients], axis=0)
 
 
 def test_a_greedy_soup_is_that_of_the_paper() -> None:

@@ -43,9 +43,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_line_an_event(file: Path) -> None:
-    found = lines(file)
-    assert [line["step"] for line in found] == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10]
-    assert found[0] == {
+    events = lines(file)
+    assert [line["step"] for line in events] == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10]
+    assert events[0] == {
         "event": "step",
         "step": 1,
         "loss": 1.0,
@@ -54,7 +54,7 @@ def test_a_line_an_event(file: Path) -> None:
         "tokens_per_second": 1000.0,
         "seconds": 0.5,
     }
-    epochs = [line for line in found if line["event"] == "epoch"]
+    epochs = [line for line in events if line["event"] == "epoch"]
     assert epochs[1] == {
         "event": "epoch",
         "epoch": 2,
@@ -74,10 +74,10 @@ def test_a_resumed_run_drops_what_came_after_its_checkpoint(file: Path) -> None:
     observer = HistoryObserver(file, clock=lambda: next(ticks))
     observer.on_start(7, 10)
     observer.on_step(step(8))
-    found = lines(file)
-    assert [line["step"] for line in found] == [1, 2, 3, 4, 5, 5, 6, 7, 8]
+    events = lines(file)
+    assert [line["step"] for line in events] == [1, 2, 3, 4, 5, 5, 6, 7, 8]
     # The time of both processes counts, without what was lost.
-    assert [line["seconds"] for line in found[-2:]] == [4.0, 5.0]
+    assert [line["seconds"] for line in events[-2:]] == [4.0, 5.0]
 
 
 def test_a_run_that_starts_over_begins_a_new_history(file: Path) -> None:

@@ -55,18 +55,18 @@ def test_kernels_decay_and_biases_and_layer_norms_do_not() -> None:
     settings = TrainingSettings(learning_rate=0.1, warmup_share=0.0, weight_decay=0.5)
     optimizer = make_optimizer(settings, make_schedule(settings, 10))
     variables = network.trainable_variables
-    before = [np.asarray(variable.numpy()) for variable in variables]
+    old_values = [np.asarray(variable.numpy()) for variable in variables]
     optimizer.build(variables)
     optimizer.apply([np.zeros(variable.shape, np.float32) for variable in variables], variables)
-    decayed = set()
-    for variable, old in zip(variables, before, strict=True):
+    names = set()
+    for variable, old in zip(variables, old_values, strict=True):
         new = variable.numpy()
         if not np.array_equal(new, old):
             # Decoupled (AdamW): the weight shrinks by learning rate times decay, whatever its gradient.
             np.testing.assert_allclose(new, old * (1 - 0.1 * 0.5), rtol=1e-5)
-            decayed.add(variable.name)
-    assert decayed == {"embeddings", "kernel", "recurrent_kernel"}
-    assert {variable.name for variable in variables} - decayed == {"bias", "gamma", "beta"}
+            names.add(variable.name)
+    assert names == {"embeddings", "kernel", "recurrent_kernel"}
+    assert {variable.name for variable in variables} - names == {"bias", "gamma", "beta"}
 
 
 def test_a_gradient_moves_a_weight_by_the_learning_rate() -> None:
@@ -82,16 +82,16 @@ def test_a_gradient_moves_a_weight_by_the_learning_rate() -> None:
 @pytest.mark.parametrize(("head", "expected"), [(0.5, 0.5), (None, 0.01)])
 def test_the_head_has_a_learning_rate_of_its_own(head: float | None, expected: float) -> None:
     inputs = keras.Input((2,))
-    hidden = keras.layers.Dense(2, use_bias=False, name="body")(inputs)
-    network = keras.Model(inputs, keras.layers.Dense(1, use_bias=False, name="logits")(hidden))
+    hidden_units = keras.layers.Dense(2, use_bias=False, name="body")(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(1, use_bias=False, name="logits")(hidden_units))
     settings = TrainingSettings(learning_rate=0.01, head_learning_rate=head, warmup_share=0.0, weight_decay=0.0)
     optimizer = make_optimizer(settings, make_schedule(settings, 10))
     body, logits = network.trainable_variables
     optimizer.build([body, logits])
-    before = body.numpy(), logits.numpy()
+    old_values = body.numpy(), logits.numpy()
     optimizer.apply([np.ones(body.shape, np.float32), np.ones(logits.shape, np.float32)], [body, logits])
-    np.testing.assert_allclose(before[0] - body.numpy(), np.full(body.shape, 0.01), rtol=1e-4)
-    np.testing.assert_allclose(before[1] - logits.numpy(), np.full(logits.shape, expected), rtol=1e-4)
+    np.testing.assert_allclose(old_values[0] - body.numpy(), np.full(body.shape, 0.01), rtol=1e-4)
+    np.testing.assert_allclose(old_values[1] - logits.numpy(), np.full(logits.shape, expected), rtol=1e-4)
 
 
 def test_steps_are_those_of_keras() -> None:
@@ -100,10 +100,10 @@ def test_steps_are_those_of_keras() -> None:
     start = random.normal(size=(7, 5)).astype(np.float32)
     gradients = random.normal(size=(10, 7, 5)).astype(np.float32)
     schedule = make_schedule(settings, 10)
-    ours = make_optimizer(settings, schedule)
-    theirs = keras.optimizers.AdamW(schedule, weight_decay=0.1, beta_2=0.999, epsilon=1e-6)
+    own_optimizer = make_optimizer(settings, schedule)
+    keras_optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.1, beta_2=0.999, epsilon=1e-6)
     weights = []
-    for optimizer in (ours, theirs):
+    for optimizer in (own_optimizer, keras_optimizer):
         weight = keras.Variable(start, name="kernel")
         optimizer.build([weight])
         for gradient in gradients:

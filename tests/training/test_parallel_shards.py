@@ -28,7 +28,7 @@ def test_each_row_is_in_one_part(lengths: list[int], count: int) -> None:
     sizes = [len(part[2]) for part in parts]
     assert max(sizes) - min(sizes) <= 1
     for part, size in zip(parts, sizes, strict=True):
-        assert [one.shape[0] for one in part[1]] == [size, size]
+        assert [tensor.shape[0] for tensor in part[1]] == [size, size]
 
 
 @settings(max_examples=40)
@@ -46,7 +46,7 @@ def test_the_whole_comes_back(lengths: list[int], count: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_what_goes_with_the_rows_goes_with_their_part(count: int) -> None:
-    found = map_shards(
-        count, lambda part, more: part.to_tensor() + more, rows([2, 2, 2]), tf.constant([[10], [20], [30]])
+    sums = map_shards(
+        count, lambda part, addend: part.to_tensor() + addend, rows([2, 2, 2]), tf.constant([[10], [20], [30]])
     )
-    np.testing.assert_array_equal(found, [[10, 11], [22, 23], [34, 35]])
+    np.testing.assert_array_equal(sums, [[10, 11], [22, 23], [34, 35]])

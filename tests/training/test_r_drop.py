@@ -33,9 +33,11 @@ def build(preset: Path, task: str = "classification", **changes: Any) -> TaskMod
     return build_model(task, settings, ["0", "1", "2"] if task == "classification" else ["0", "1"])
 
 
-def loss_of(model: TaskModel, one: np.ndarray, other: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+def loss_of(
+    model: TaskModel, logits: np.ndarray, second_logits: np.ndarray, targets: np.ndarray
+) -> tuple[float, float]:
     """The objective of a network whose passes end in these logits."""
-    passes = iter((one, other))
+    passes = iter((logits, second_logits))
     twin: Any = copy.copy(model)
     twin.logits = lambda _ids, *, training: tf.constant(next(passes)) if training else None
     total, count = RDrop(twin, ALPHA)(None, targets, tf.constant(WEIGHTS))
@@ -79,10 +81,13 @@ def test_of_several_labels_it_is_the_mean_of_the_labels_own(still_preset: Path) 
 
 def test_of_numbers_it_is_the_squared_difference(still_preset: Path) -> None:
     targets = np.array([0.5, 1.0, -1.0], np.float32)
-    one, other = ONE[:, 0], OTHER[:, 0]
-    each = (one - targets) ** 2 + (other - targets) ** 2 + ALPHA * (one - other) ** 2
+    numbers, second_numbers = ONE[:, 0], OTHER[:, 0]
+    row_losses = (numbers - targets) ** 2 + (second_numbers - targets) ** 2 + ALPHA * (numbers - second_numbers) ** 2
     model = build(still_preset, "regression")
-    assert loss_of(model, one, other, targets) == (pytest.approx(float(each @ WEIGHTS), rel=1e-5), 2.0)
+    assert loss_of(model, numbers, second_numbers, targets) == (
+        pytest.approx(float(row_losses @ WEIGHTS), rel=1e-5),
+        2.0,
+    )
 
 
 def batch(model: TaskModel) -> tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]:
@@ -95,21 +100,21 @@ def gradients(model: TaskModel, sub_batch: int | None = None) -> BatchGradients:
     return BatchGradients(model, variables, make_strategy("none"), batch_loss=RDrop(model, ALPHA), sub_batch=sub_batch)
 
 
-def assert_same(one: Gradients, other: Gradients) -> None:
-    np.testing.assert_allclose(one.loss, other.loss, rtol=1e-6)
-    assert max(float(tf.reduce_max(tf.abs(value))) for value in other.values) > 1e-3
-    for value, expected in zip(one.values, other.values, strict=True):
+def assert_same(gradients: Gradients, reference: Gradients) -> None:
+    np.testing.assert_allclose(gradients.loss, reference.loss, rtol=1e-6)
+    assert max(float(tf.reduce_max(tf.abs(value))) for value in reference.values) > 1e-3
+    for value, expected in zip(gradients.values, reference.values, strict=True):
         np.testing.assert_allclose(value, expected, atol=1e-5)
 
 
 def test_gradients_are_those_of_the_formula_for_the_same_dropout(shallow_preset: Path) -> None:
-    model, plain = build(shallow_preset), build(shallow_preset)
-    ids, targets, weights = batch(plain)
-    variables = [variable.value for variable in plain.network.trainable_variables]
+    model, plain_model = build(shallow_preset), build(shallow_preset)
+    ids, targets, weights = batch(plain_model)
+    variables = [variable.value for variable in plain_model.network.trainable_variables]
     with tf.GradientTape() as tape:
-        p, q = (tf.nn.log_softmax(plain.logits(ids, training=True)) for _ in range(2))
-        chosen = tf.one_hot(targets, 3)
-        likelihood = -tf.reduce_sum((p + q) * chosen, axis=1)
+        p, q = (tf.nn.log_softmax(plain_model.logits(ids, training=True)) for _ in range(2))
+        one_hot = tf.one_hot(targets, 3)
+        likelihood = -tf.reduce_sum((p + q) * one_hot, axis=1)
         divergence = tf.reduce_sum((tf.exp(p) - tf.exp(q)) * (p - q), axis=1) / 2
         loss = tf.reduce_sum((likelihood + ALPHA * divergence) * weights) / 5
     expected = [tf.convert_to_tensor(value) for value in tape.gradient(loss, variables)]
@@ -121,8 +126,8 @@ def test_parts_and_sharpness_aware_steps_come_to_the_whole(still_preset: Path) -
     """Without dropout, both passes are one: the gradients are twice the plain ones."""
     model = build(still_preset, dropout=0)
     variables = model.network.trainable_variables
-    plain = BatchGradients(model, variables, make_strategy("none"), batch_loss=model.batch_loss)
-    once = SharpnessAware(plain, variables, 0.5)(*batch(model))
+    batch_gradients = BatchGradients(model, variables, make_strategy("none"), batch_loss=model.batch_loss)
+    plain_gradients = SharpnessAware(batch_gradients, variables, 0.5)(*batch(model))
     model.shards = 2
-    twice = SharpnessAware(gradients(model, sub_batch=4), variables, 0.5)(*batch(model))
-    assert_same(twice, Gradients(2 * once.loss, [2 * value for value in once.values]))
+    double = SharpnessAware(gradients(model, sub_batch=4), variables, 0.5)(*batch(model))
+    assert_same(double, Gradients(2 * plain_gradients.loss, [2 * value for value in plain_gradients.values]))

@@ -56,8 +56,8 @@ def test_the_run_that_began_last_is_the_newest_though_the_clock_was_set_back(tmp
 
 def test_a_folder_killed_before_its_settings_were_there_is_no_run(tmp_path: Path) -> None:
     older = create(tmp_path, 0)
-    half = create(tmp_path, 100)
-    (half.path / "settings.toml").unlink()
+    unfinished_run = create(tmp_path, 100)
+    (unfinished_run.path / "settings.toml").unlink()
     assert latest_run("news", tmp_path) == older
 
 

@@ -56,23 +56,23 @@ def fit(model: TaskModel, folder: Path, shared: SharedArrays | None, frozen: Any
 def test_a_second_training_reads_no_text_and_ends_the_same(
     settings: dict[str, Any], shallow_preset: Path, tmp_path: Path
 ) -> None:
-    alone = fit(build(shallow_preset, dropout=0.0), tmp_path / "alone", None, **settings)
+    expected = fit(build(shallow_preset, dropout=0.0), tmp_path / "alone", None, **settings)
     shared = SharedArrays(tmp_path / "shared", tmp_path)
     first = fit(build(shallow_preset, dropout=0.0), tmp_path / "first", shared, **settings)
     model = build(shallow_preset, dropout=0.0)
-    again = fit(model, tmp_path / "again", shared, Unreadable(model), **settings)
-    np.testing.assert_array_equal(first, alone)
-    np.testing.assert_array_equal(again, alone)
+    repeat = fit(model, tmp_path / "again", shared, Unreadable(model), **settings)
+    np.testing.assert_array_equal(first, expected)
+    np.testing.assert_array_equal(repeat, expected)
 
 
 def test_vectors_are_shared_by_what_they_depend_on(shallow_preset: Path, tmp_path: Path) -> None:
     shared = SharedArrays(tmp_path / "shared", tmp_path)
     readings: list[int] = []
 
-    def reads(rows: int = 9, batch_size: int = 8, learnt: bool = False, **changes: Any) -> bool:
+    def reads(rows: int = 9, batch_size: int = 8, learns: bool = False, **changes: Any) -> bool:
         """Returns whether the vectors of a model are read, and not found."""
         model = build(shallow_preset, **changes)
-        if learnt:
+        if learns:
             weight = model.backbone.weights[0]
             weight.assign(weight + 1)
         model.preprocessor.shared = shared
@@ -82,9 +82,9 @@ def test_vectors_are_shared_by_what_they_depend_on(shallow_preset: Path, tmp_pat
             readings.append(rows)
             return np.zeros((rows, 32), np.float32)
 
-        before = len(readings)
+        count = len(readings)
         share_features(shared, model, split, read, precision=StepPrecision(), batch_size=batch_size)
-        return len(readings) > before
+        return len(readings) > count
 
     assert reads()
     assert not reads()
@@ -95,4 +95,4 @@ def test_vectors_are_shared_by_what_they_depend_on(shallow_preset: Path, tmp_pat
     assert reads(max_length=6)
     # Of 9 and of 10 rows, and of 9 cut shorter.
     assert len(list(shared.folder.glob("tokens-*.npz"))) == 3
-    assert reads(learnt=True)
+    assert reads(learns=True)

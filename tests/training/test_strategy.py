@@ -67,7 +67,7 @@ def test_multi_worker_without_a_cluster_is_one_line_with_the_way_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken",
+    "config",
     [
         "{",
         "worker 0",
@@ -76,11 +76,11 @@ def test_multi_worker_without_a_cluster_is_one_line_with_the_way_out() -> None:
         '{"cluster": ["a:1"], "task": {"type": "worker", "index": 0}}',
     ],
 )
-def test_a_broken_cluster_is_one_line(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
-    monkeypatch.setenv("TF_CONFIG", broken)
-    with pytest.raises(TrainingError, match="TF_CONFIG") as caught:
+def test_a_broken_cluster_is_one_line(monkeypatch: pytest.MonkeyPatch, config: str) -> None:
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(TrainingError, match="TF_CONFIG") as excinfo:
         make_strategy("auto")
-    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(excinfo.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -112,17 +112,21 @@ def test_a_number_is_summed_over_the_replicas(two_devices: list[str]) -> None:
 
 @cpu_only
 def test_xla_compiles_on_one_device_where_it_is_wanted(two_devices: list[str]) -> None:
-    alone, two = tf.distribute.get_strategy(), make_strategy("mirrored", devices=two_devices)
-    wanted, unwanted, unset = (TrainingSettings(xla=xla) for xla in (True, False, None))
-    assert uses_xla(wanted, 10, alone)
-    assert not any(uses_xla(settings, 10**6, one) for settings in (unwanted, unset) for one in (alone, two))
+    single_device, two_replicas = tf.distribute.get_strategy(), make_strategy("mirrored", devices=two_devices)
+    with_xla, without_xla, defaults = (TrainingSettings(xla=xla) for xla in (True, False, None))
+    assert uses_xla(with_xla, 10, single_device)
+    assert not any(
+        uses_xla(settings, 10**6, strategy)
+        for settings in (without_xla, defaults)
+        for strategy in (single_device, two_replicas)
+    )
     with pytest.raises(TrainingError, match=r"^training\.xla is true, but there are 2 devices; set it to false, or "):
-        uses_xla(wanted, 10, two)
+        uses_xla(with_xla, 10, two_replicas)
 
 
 def test_on_a_gpu_xla_compiles_long_trainings(monkeypatch: pytest.MonkeyPatch, two_devices: list[str]) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
-    settings, alone = TrainingSettings(epochs=2, batch_size=10), tf.distribute.get_strategy()
-    assert uses_xla(settings, 10_000, alone)
-    assert not uses_xla(settings, 9_990, alone)
+    settings, single_device = TrainingSettings(epochs=2, batch_size=10), tf.distribute.get_strategy()
+    assert uses_xla(settings, 10_000, single_device)
+    assert not uses_xla(settings, 9_990, single_device)
     assert not uses_xla(settings, 10_000, make_strategy("mirrored", devices=two_devices))

@@ -66,8 +66,8 @@ def test_each_label_is_fitted_and_a_rare_one_follows_the_others() -> None:
     random = np.random.default_rng(3)
     logits = random.normal(scale=2, size=(4000, 3)).astype(np.float32)
     targets = random.random((4000, 3)) < expit(logits / np.array([2.0, 2.0, 0.5]))
-    own = fit_label_temperatures(logits, targets)
-    assert own == pytest.approx((2.0, 2.0, 0.5), rel=0.15)
+    temperatures = fit_label_temperatures(logits, targets)
+    assert temperatures == pytest.approx((2.0, 2.0, 0.5), rel=0.15)
     # Two texts say little of a label that all others say is like them.
     logits[2:, 2], targets[2:, 2] = -60, False
     assert 1.0 < fit_label_temperatures(logits, targets)[2] < 4.0
@@ -114,8 +114,8 @@ def test_texts_of_no_label_do_not_count(shallow_preset: Path) -> None:
     evaluator = find_task("classification").evaluator()
     targets = np.array([0, 1] * 75)
     logits = np.random.default_rng(0).normal(size=(150, 2)).astype(np.float32)
-    others = split_of(model, ["0", "1"] * 75 + ["other"] * 60)
-    scaling = evaluator.fit_temperatures(model, np.concatenate([logits, np.full((60, 2), 40, np.float32)]), others)
+    other_split = split_of(model, ["0", "1"] * 75 + ["other"] * 60)
+    scaling = evaluator.fit_temperatures(model, np.concatenate([logits, np.full((60, 2), 40, np.float32)]), other_split)
     assert scaling == TemperatureScaling((fit_class_temperature(logits, targets),), 150, "")
-    few = evaluator.fit_temperatures(model, logits[:90], split_of(model, ["0"] * 40 + ["other"] * 50))
-    assert few.temperatures == (1.0,)
+    small_scaling = evaluator.fit_temperatures(model, logits[:90], split_of(model, ["0"] * 40 + ["other"] * 50))
+    assert small_scaling.temperatures == (1.0,)

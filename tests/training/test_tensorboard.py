@@ -77,16 +77,16 @@ def test_a_log_reopened_goes_on(tmp_path):
 
 
 def test_a_resumed_log_drops_the_killed_trys_later_steps(tmp_path):
-    killed = TensorBoardLog(tmp_path)
+    killed_log = TensorBoardLog(tmp_path)
     for step in (10, 20, 30, 40):
-        killed.scalars(step, {"loss": float(step)})
-    killed.scalars(40, {"accuracy": 0.9}, split="dev")
+        killed_log.scalars(step, {"loss": float(step)})
+    killed_log.scalars(40, {"accuracy": 0.9}, split="dev")
 
-    with TensorBoardLog(tmp_path, purge_step=30) as resumed:
+    with TensorBoardLog(tmp_path, purge_step=30) as resumed_log:
         # Before anything is logged again, and on sides that are not logged to again.
         assert _points(tmp_path / "train", "loss") == [(10, 10.0), (20, 20.0)]
         assert _points(tmp_path / "dev", "accuracy") == []
-        resumed.scalars(30, {"loss": -1.0})
+        resumed_log.scalars(30, {"loss": -1.0})
 
     assert _points(tmp_path / "train", "loss") == [(10, 10.0), (20, 20.0), (30, -1.0)]
 
@@ -129,9 +129,9 @@ def test_settings_are_text_and_hyperparameters(tmp_path):
     with TensorBoardLog(tmp_path) as log:
         log.settings(toml)
 
-    shown = markdown_to_safe_html(_strings(tmp_path, "settings")[0].decode())
-    assert "learning_rate = 5e-5" in html.unescape(shown)
-    assert "<code>" in shown
+    page = markdown_to_safe_html(_strings(tmp_path, "settings")[0].decode())
+    assert "learning_rate = 5e-5" in html.unescape(page)
+    assert "<code>" in page
     metadata = _read(tmp_path).SummaryMetadata("_hparams_/session_start_info")
     hparams = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content).session_start_info.hparams
     assert hparams["training.epochs"].number_value == 2
@@ -155,11 +155,11 @@ def test_curves_are_in_the_plugins_form(tmp_path):
     with TensorBoardLog(tmp_path) as log:
         log.evaluation(evaluation, 7, "dev")
 
-    read = _read(tmp_path / "dev")
-    data = read.SummaryMetadata("pr_curve/c0").plugin_data
+    events = _read(tmp_path / "dev")
+    data = events.SummaryMetadata("pr_curve/c0").plugin_data
     assert data.plugin_name == "pr_curves"
     assert pr_metadata.parse_plugin_metadata(data.content).num_thresholds == 101
-    rows = tensor_util.make_ndarray(read.Tensors("pr_curve/c0")[0].tensor_proto)
+    rows = tensor_util.make_ndarray(events.Tensors("pr_curve/c0")[0].tensor_proto)
     assert rows.shape == (6, 101)
     np.testing.assert_array_equal(rows[:4].sum(axis=0), 60)
     assert rows[pr_metadata.TRUE_POSITIVES_INDEX, 0] == evaluation.classes[0].support
@@ -189,8 +189,8 @@ def test_mistakes_keep_their_text_and_their_cells(tmp_path, text):
     tensor = _read(tmp_path / "test").Tensors("worst_mistakes")[0].tensor_proto
     # TensorBoard shows a tensor of any other rank as a table of texts.
     assert tensor_util.make_ndarray(tensor).shape == ()
-    shown = markdown_to_safe_html(_strings(tmp_path / "test", "worst_mistakes")[0].decode())
-    rows = re.findall(r"<tr>\s*(<td.*?)</tr>", shown, flags=re.DOTALL)
+    page = markdown_to_safe_html(_strings(tmp_path / "test", "worst_mistakes")[0].decode())
+    rows = re.findall(r"<tr>\s*(<td.*?)</tr>", page, flags=re.DOTALL)
     assert len(rows) == len(_evaluation().mistakes)
     cells = re.findall(r"<td[^>]*>(.*?)</td>", rows[0], flags=re.DOTALL)
     assert len(cells) == 5
@@ -199,10 +199,12 @@ def test_mistakes_keep_their_text_and_their_cells(tmp_path, text):
 
 def test_multi_label_and_empty_evaluations_are_logged(tmp_path):
     empty = evaluate_classes("ab", np.array([], int), np.zeros((0, 2)), texts=[])
-    many = evaluate_multi_label("ab", np.array([[True, False]]), np.array([[0.9, 0.1]]), np.full(2, 0.5), texts=["x"])
+    evaluation = evaluate_multi_label(
+        "ab", np.array([[True, False]]), np.array([[0.9, 0.1]]), np.full(2, 0.5), texts=["x"]
+    )
     with TensorBoardLog(tmp_path) as log:
         log.evaluation(empty, 1, "dev")
-        log.evaluation(many, 1, "test")
+        log.evaluation(evaluation, 1, "test")
 
     assert _points(tmp_path / "dev", "evaluation/accuracy") == [(1, 0.0)]
     assert "confusion_matrix" not in _read(tmp_path / "test").Tags()["tensors"]
@@ -229,7 +231,7 @@ def test_hyperparameters_come_with_the_scores_of_the_runs(tmp_path):
     groups = {group.sessions[0].name: group for group in _session_groups(tmp_path)}
     assert set(groups) == {"first", "second"}
     assert groups["first"].hparams["training.learning_rate"].number_value == 0.5
-    scores = {(one.name.group, one.name.tag): one.value for one in groups["second"].metric_values}
+    scores = {(value.name.group, value.name.tag): value.value for value in groups["second"].metric_values}
     assert scores["test", "evaluation/accuracy"] == pytest.approx(_evaluation(classes=2).main_score)
     (ended,), (going_on,) = groups["first"].sessions, groups["second"].sessions
     assert (ended.status, going_on.status) == (api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN)
@@ -240,7 +242,7 @@ def _session_groups(folder: Path) -> list[api_pb2.SessionGroup]:
     """Returns what TensorBoard's table of hyperparameters shows of the runs in a folder."""
     events = EventMultiplexer(tensor_size_guidance={"scalars": 100}).AddRunsFromDirectory(str(folder)).Reload()
     context = backend_context.Context(TBContext(data_provider=MultiplexerDataProvider(events, str(folder))))
-    request, asked = RequestContext(), api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=9)
-    asked.allowed_statuses.extend([api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN])
-    shown = list_session_groups.Handler(request, context, "", asked).run()
-    return list(shown.session_groups)
+    request, query = RequestContext(), api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=9)
+    query.allowed_statuses.extend([api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN])
+    response = list_session_groups.Handler(request, context, "", query).run()
+    return list(response.session_groups)

@@ -121,9 +121,9 @@ def test_an_adapter_of_another_backbone_is_refused(files: dict[str, Path], toy_p
     deeper = AdaptedBackbone(str(toy_preset))
     with pytest.raises(ModelError, match=r"was trained on .* with num_layers 1, this one has 2$"):
         deeper.load("lora", files["lora"])
-    other = AdaptedBackbone(str(write_other_preset(tmp_path / "other")))
+    other_backbone = AdaptedBackbone(str(write_other_preset(tmp_path / "other")))
     with pytest.raises(ModelError, match=r"with other weights or another vocabulary \(fingerprint \w{8}, this one"):
-        other.load("head", files["head"])
+        other_backbone.load("head", files["head"])
 
 
 def write_other_preset(folder: Path) -> Path:

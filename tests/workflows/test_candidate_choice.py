@@ -20,13 +20,13 @@ def results(task: str, *devs: dict[str, Any]) -> list[CandidateResult]:
     experiment = parse_experiment({"name": "a", "task": task, "data": {"train": "a.csv"}})
     candidates = [PlannedCandidate(name, "why", experiment) for name in NAMES]
     folder = RunFolder(Path("nowhere"))
-    return [CandidateResult(one, folder, {}, dev, 1.0) for one, dev in zip(candidates, devs, strict=False)]
+    return [CandidateResult(candidate, folder, {}, dev, 1.0) for candidate, dev in zip(candidates, devs, strict=False)]
 
 
-def right(count: int, *wrong: int) -> dict[str, Any]:
+def right(count: int, *wrong_rows: int) -> dict[str, Any]:
     """The dev scores of a classifier that is wrong about these rows."""
-    score = {"score_name": "accuracy", "score": 1 - len(wrong) / count, "loss": 0.1, "interval": [0.0, 1.0]}
-    return {**score, "count": count, "unit": "texts", "wrong": list(wrong)}
+    score = {"score_name": "accuracy", "score": 1 - len(wrong_rows) / count, "loss": 0.1, "interval": [0.0, 1.0]}
+    return {**score, "count": count, "unit": "texts", "wrong": list(wrong_rows)}
 
 
 def error(score: float, low: float, high: float) -> dict[str, Any]:
@@ -59,12 +59,12 @@ def test_what_dev_tells_apart_is_not_chance() -> None:
     assert chance_note(results("classification", {}, {})) == ""
 
 
-@pytest.mark.parametrize(("low", "high", "told"), [(1.8, 2.6, True), (1.0, 1.9, False)])
-def test_intervals_tell_where_rows_are_not_right_or_wrong(low: float, high: float, told: bool) -> None:
+@pytest.mark.parametrize(("low", "high", "expected"), [(1.8, 2.6, True), (1.0, 1.9, False)])
+def test_intervals_tell_where_rows_are_not_right_or_wrong(low: float, high: float, expected: bool) -> None:
     ones = results("regression", error(2.5, 2.0, 3.0), error((low + high) / 2, low, high))
     assert best_candidate(ones).candidate.name == "all weights"
-    assert ("RMSE 2.200 and 2.500 on the 50 texts of dev, which chance may explain" in chance_note(ones)) == told
-    assert bool(chance_note(ones)) == told
+    assert ("RMSE 2.200 and 2.500 on the 50 texts of dev, which chance may explain" in chance_note(ones)) == expected
+    assert bool(chance_note(ones)) == expected
 
 
 def test_runs_of_before_and_what_is_chosen_by_the_loss_say_nothing() -> None:
@@ -74,6 +74,6 @@ def test_runs_of_before_and_what_is_chosen_by_the_loss_say_nothing() -> None:
 
 
 def test_the_rows_that_are_wrong_are_not_told_with_the_scores() -> None:
-    (one,) = results("classification", right(60, 1))
-    one = CandidateResult(one.candidate, one.folder, {"epochs": 1}, one.dev, 1.0)
-    assert one.to_dict()["dev"].keys() == {"score_name", "score", "loss", "interval", "count"}
+    (result,) = results("classification", right(60, 1))
+    result = CandidateResult(result.candidate, result.folder, {"epochs": 1}, result.dev, 1.0)
+    assert result.to_dict()["dev"].keys() == {"score_name", "score", "loss", "interval", "count"}

@@ -55,8 +55,8 @@ class Trainings:
 def plan(messages: Path, preset: Path, **options: Any) -> Plan:
     """Returns what is chosen for a sentence encoder, on the toy preset."""
     training = STEPS | options.pop("training", {})
-    chosen = make_plan(str(messages), model={"max_length": 32, "pooling": "mean"}, training=training, **options)
-    return replace(chosen, candidates=tuple(_with_preset(candidate, preset) for candidate in chosen.candidates))
+    proposal = make_plan(str(messages), model={"max_length": 32, "pooling": "mean"}, training=training, **options)
+    return replace(proposal, candidates=tuple(_with_preset(candidate, preset) for candidate in proposal.candidates))
 
 
 def _with_preset(candidate: PlannedCandidate, preset: Path) -> PlannedCandidate:
@@ -65,43 +65,43 @@ def _with_preset(candidate: PlannedCandidate, preset: Path) -> PlannedCandidate:
 
 
 @pytest.fixture(scope="module")
-def whole(messages: Path, bare_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def chosen_run(messages: Path, bare_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return api.fit_plan(plan(messages, bare_preset), runs=tmp_path_factory.mktemp("runs"), quiet=True)
 
 
-def test_the_best_on_dev_is_the_run_and_says_why(whole: Run, messages: Path) -> None:
-    candidates = whole.folder.read("candidates")
-    assert [one["name"] for one in candidates] == ["output layer alone", "all weights"]
-    (chosen,) = [one for one in candidates if one["chosen"]]
-    assert chosen["dev"]["score"] == max(one["dev"]["score"] for one in candidates)
-    assert chosen["dev"]["score"] == whole.folder.read("finished")["dev_score"]
-    assert whole.folder.is_finished
-    assert api.open_run(whole.path.parent).path == whole.path
-    assert whole.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
-    assert not list(whole.path.glob("candidates/*/model"))
-    assert not list(whole.path.glob("candidates/*/evaluation.json"))
+def test_the_best_on_dev_is_the_run_and_says_why(chosen_run: Run, messages: Path) -> None:
+    candidates = chosen_run.folder.read("candidates")
+    assert [candidate["name"] for candidate in candidates] == ["output layer alone", "all weights"]
+    (winner,) = [candidate for candidate in candidates if candidate["chosen"]]
+    assert winner["dev"]["score"] == max(candidate["dev"]["score"] for candidate in candidates)
+    assert winner["dev"]["score"] == chosen_run.folder.read("finished")["dev_score"]
+    assert chosen_run.folder.is_finished
+    assert api.open_run(chosen_run.path.parent).path == chosen_run.path
+    assert chosen_run.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
+    assert not list(chosen_run.path.glob("candidates/*/model"))
+    assert not list(chosen_run.path.glob("candidates/*/evaluation.json"))
     leftovers = ("checkpoint.npz", "held_out.npy", "features", ".lock")
-    assert not [path for path in whole.path.glob("candidates/*/*") if path.name in leftovers]
-    again = load_experiment(whole.path / "settings.toml")
-    assert (again, again.data.text, again.data.label) == (whole.experiment, "message", "kind")
-    report = whole.folder.report.read_text()
+    assert not [path for path in chosen_run.path.glob("candidates/*/*") if path.name in leftovers]
+    experiment = load_experiment(chosen_run.path / "settings.toml")
+    assert (experiment, experiment.data.text, experiment.data.label) == (chosen_run.experiment, "message", "kind")
+    report = chosen_run.folder.report.read_text()
     for part in ("What was chosen, and why", "column &#34;message&#34;", "What was compared on dev", "(chosen)"):
         assert part in report
 
 
-def test_predict_reads_the_column_that_it_learnt_from(whole: Run, tmp_path: Path) -> None:
+def test_predict_reads_the_column_that_it_learnt_from(chosen_run: Run, tmp_path: Path) -> None:
     file = tmp_path / "new.csv"
     file.write_text("text,message\nx,the ball and the goal\n")
-    assert call("predict", whole.path, file).code == 0
+    assert call("predict", chosen_run.path, file).code == 0
     assert ",sport," in (tmp_path / "new.predictions.csv").read_text()
-    version = whole.export(tmp_path / "models", quiet=True)
+    version = chosen_run.export(tmp_path / "models", quiet=True)
     assert api.load_predictor(version).columns == {"text": "message"}
-    assert 'no column "massage"' in complaint(call("predict", whole.path, file, "--text", "massage"))
+    assert 'no column "massage"' in complaint(call("predict", chosen_run.path, file, "--text", "massage"))
 
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_between_candidates_goes_on(
-    whole: Run, messages: Path, bare_preset: Path, tmp_path: Path
+    chosen_run: Run, messages: Path, bare_preset: Path, tmp_path: Path
 ) -> None:
     def kill(event: Mapping[str, Any]) -> None:
         assert not list(tmp_path.rglob("evaluation.json"))
@@ -116,11 +116,11 @@ def test_a_run_that_was_killed_between_candidates_goes_on(
         api.fit_plan(plan(messages, bare_preset, quality="fast"), runs=tmp_path, quiet=True, resume=True)
     watcher = Trainings()
     arguments: dict[str, Any] = {"runs": tmp_path, "quiet": True, "resume": True, "observers": [watcher]}
-    resumed = api.fit_plan(plan(messages, bare_preset), **arguments)
+    resumed_run = api.fit_plan(plan(messages, bare_preset), **arguments)
     assert watcher.starts == [0]
-    assert [path.name for path in (tmp_path / "messages").iterdir()] == [resumed.path.name]
-    assert resumed.evaluation == whole.evaluation
-    assert api.fit_plan(plan(messages, bare_preset), **arguments).path == resumed.path
+    assert [path.name for path in (tmp_path / "messages").iterdir()] == [resumed_run.path.name]
+    assert resumed_run.evaluation == chosen_run.evaluation
+    assert api.fit_plan(plan(messages, bare_preset), **arguments).path == resumed_run.path
     assert watcher.starts == [0]
 
 
@@ -156,15 +156,15 @@ def test_fit_takes_a_file_and_publishes_nothing(
 
 
 def test_settings_that_rule_a_candidate_out_are_told(messages: Path, bare_preset: Path) -> None:
-    dropped = plan(messages, bare_preset, overrides=["training.word_dropout=0.1"])
-    assert [one.name for one in dropped.candidates] == ["all weights"]
-    assert any(note.startswith("output layer alone: left out, since training.word_dropout") for note in dropped.notes)
+    proposal = plan(messages, bare_preset, overrides=["training.word_dropout=0.1"])
+    assert [candidate.name for candidate in proposal.candidates] == ["all weights"]
+    assert any(note.startswith("output layer alone: left out, since training.word_dropout") for note in proposal.notes)
     with pytest.raises(SettingsError, match="unknown setting training"):
         plan(messages, bare_preset, overrides=["training.epocs=1"])
 
 
 @pytest.mark.parametrize(
-    ("minutes", "epochs", "told"),
+    ("minutes", "epochs", "note"),
     [
         (60, [2, 2], ""),
         (2.5, [2, 1], "all weights: 1 epoch, since more do not fit in 2.5 minutes"),
@@ -174,26 +174,28 @@ def test_settings_that_rule_a_candidate_out_are_told(messages: Path, bare_preset
     ],
 )
 def test_minutes_cut_epochs_and_candidates(
-    messages: Path, bare_preset: Path, minutes: float, epochs: list[int], told: str
+    messages: Path, bare_preset: Path, minutes: float, epochs: list[int], note: str
 ) -> None:
-    timed = plan(messages, bare_preset, minutes=minutes)
+    timed_plan = plan(messages, bare_preset, minutes=minutes)
     seconds = (20, 212)
-    timed = replace(timed, candidates=tuple(map(_with_seconds, timed.candidates, seconds)))
-    fitted = fit_into_minutes(timed)
-    fitting = [one for one in fitted.candidates if one.fits]
-    assert [one.name for one in fitted.candidates] == [one.name for one in timed.candidates]
-    assert [one.experiment.training.epochs for one in fitting] == epochs
-    assert told in "\n".join(fitted.notes[len(timed.notes) :])
-    assert sum(one.seconds for one in fitting) <= max(60 * minutes, 20)
+    timed_plan = replace(timed_plan, candidates=tuple(map(_with_seconds, timed_plan.candidates, seconds)))
+    cut_plan = fit_into_minutes(timed_plan)
+    fitting = [candidate for candidate in cut_plan.candidates if candidate.fits]
+    assert [candidate.name for candidate in cut_plan.candidates] == [
+        candidate.name for candidate in timed_plan.candidates
+    ]
+    assert [candidate.experiment.training.epochs for candidate in fitting] == epochs
+    assert note in "\n".join(cut_plan.notes[len(timed_plan.notes) :])
+    assert sum(candidate.seconds for candidate in fitting) <= max(60 * minutes, 20)
 
 
 def test_an_estimate_counts_the_fits_of_the_output_layer(messages: Path, bare_preset: Path) -> None:
-    both = plan(messages, bare_preset, training={"epochs": 1})
-    splits = load_splits(both.experiment)
-    head, deep = (one.seconds for one in with_estimates(both, splits).candidates)
+    full_plan = plan(messages, bare_preset, training={"epochs": 1})
+    splits = load_splits(full_plan.experiment)
+    head, deep = (candidate.seconds for candidate in with_estimates(full_plan, splits).candidates)
     train, dev = splits.train.num_rows, splits.dev.num_rows
     around = (
-        with_estimates(both, replace(splits, train=splits.train.slice(0, 0), dev=splits.dev.slice(0, 0)))
+        with_estimates(full_plan, replace(splits, train=splits.train.slice(0, 0), dev=splits.dev.slice(0, 0)))
         .candidates[0]
         .seconds
     )
@@ -222,11 +224,11 @@ class CandidateClock(Trainings):
 
 
 def train_by(
-    clock: CandidateClock, timed: Plan, runs: Path, *, resume: bool = False
+    clock: CandidateClock, timed_plan: Plan, runs: Path, *, resume: bool = False
 ) -> tuple[Run, list[Mapping[str, Any]]]:
     events: list[Mapping[str, Any]] = []
     folder = train_candidates(
-        timed,
+        timed_plan,
         runs,
         resume=resume,
         quiet=True,
@@ -245,7 +247,7 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     clock = CandidateClock(0.2, 2.0)
     run, events = train_by(clock, best, tmp_path)
     assert 40 < clock.now <= 60
-    candidates = {one["name"]: one for one in run.folder.read("candidates")}
+    candidates = {candidate["name"]: candidate for candidate in run.folder.read("candidates")}
     assert candidates["all weights"]["note"].startswith("all weights: ended after ")
     assert candidates["all weights"]["note"].endswith(" of 42 steps, as the time was over")
     ends = {event["name"]: event for event in events if event["event"] == "candidate_end"}
@@ -256,8 +258,8 @@ def test_a_candidate_ends_when_the_minutes_are_over_and_the_rest_is_left_out(
     for event in left_out:
         assert event["note"] == f"{event['name']}: left out, as there is no time for it in 1 minute"
         assert event["note"] in run.folder.read("choices")
-        told = {name: event[name] for name in ("name", "reason", "note")}
-        assert candidates[event["name"]] == {**told, "chosen": False}
+        fields = {name: event[name] for name in ("name", "reason", "note")}
+        assert candidates[event["name"]] == {**fields, "chosen": False}
         assert event["name"] in run.folder.report.read_text()
     assert run.folder.is_finished
     assert run.predict(["the ball and the goal"])["label"].tolist() == ["sport"]
@@ -278,23 +280,23 @@ def test_what_was_left_out_is_trained_when_others_took_less_time_than_was_though
     assert events[0]["candidates"][0]["name"] == head
     assert events[0]["left_out"][0]["name"] == deep
     assert events[4]["note"] == "all weights: there is time for it now"
-    assert {one["name"] for one in run.folder.read("candidates") if "dev" in one} == {head, deep}
+    assert {candidate["name"] for candidate in run.folder.read("candidates") if "dev" in candidate} == {head, deep}
     assert not any("left out" in note and deep in note for note in run.folder.read("choices"))
 
 
 @pytest.mark.slow
 def test_the_time_before_a_kill_counts(messages: Path, bare_preset: Path, tmp_path: Path) -> None:
-    bounded = plan(messages, bare_preset, minutes=2)
-    killed = CandidateClock(0.5, 2.0, dies_after=90)
+    short_plan = plan(messages, bare_preset, minutes=2)
+    killed_clock = CandidateClock(0.5, 2.0, dies_after=90)
     with pytest.raises(KeyboardInterrupt):
-        train_by(killed, bounded, tmp_path)
-    again = CandidateClock(2.0, 2.0)
-    again.now = 1000.0
-    run, _ = train_by(again, bounded, tmp_path, resume=True)
-    assert len(killed.starts) == 2
-    assert 2 <= again.now - 1000 <= 120 - killed.now
+        train_by(killed_clock, short_plan, tmp_path)
+    second_clock = CandidateClock(2.0, 2.0)
+    second_clock.now = 1000.0
+    run, _ = train_by(second_clock, short_plan, tmp_path, resume=True)
+    assert len(killed_clock.starts) == 2
+    assert 2 <= second_clock.now - 1000 <= 120 - killed_clock.now
     # Five steps lie between two checkpoints.
-    assert again.starts[0] % 5 == 0 < again.starts[0]
+    assert second_clock.starts[0] % 5 == 0 < second_clock.starts[0]
     assert any(" as the time was over" in note for note in run.folder.read("choices"))
 
 

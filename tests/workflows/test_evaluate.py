@@ -50,8 +50,8 @@ def test_the_score_of_a_test_file_is_of_all_its_rows_and_the_report_says_that_of
     assert metadata["metrics"]["accuracy_of_new_texts"] == overlap.score
     # What is left alone has this score.
     rest = _write(tmp_path / "rest.jsonl", toy_rows(295)[250:])
-    alone = run.evaluate(rest, quiet=True)
-    assert (alone.main_score, alone.main_interval) == (overlap.score, overlap.interval)
+    rest_evaluation = run.evaluate(rest, quiet=True)
+    assert (rest_evaluation.main_score, rest_evaluation.main_interval) == (overlap.score, overlap.interval)
 
 
 def test_an_evaluation_on_texts_that_were_learnt_from_says_so(run: Run) -> None:
@@ -71,12 +71,12 @@ def test_without_its_training_data_an_evaluation_says_that_it_could_not_compare(
     new = _write(tmp_path / "new.jsonl", toy_rows(295)[250:])
     assert run.evaluate(new, quiet=True).overlap is None
     train = Path(run.experiment.data.train)
-    held = train.read_bytes()
+    content = train.read_bytes()
     train.unlink()
     try:
         evaluation = run.evaluate(new, quiet=True)
     finally:
-        train.write_bytes(held)
+        train.write_bytes(content)
     assert evaluation.count == 45
     assert "could not be checked" in evaluation.headline()
     assert "no such file" in evaluation.headline()
@@ -85,7 +85,7 @@ def test_without_its_training_data_an_evaluation_says_that_it_could_not_compare(
 def test_a_run_whose_test_file_was_thinned_by_an_earlier_version_says_so(run: Run) -> None:
     data = run.folder.read("data")
     report = data["report"]
-    findings = [one | {"action": "dropped"} for one in report["findings"]]
+    findings = [finding | {"action": "dropped"} for finding in report["findings"]]
     run.folder.write("data", data | {"fingerprint": "0" * 64, "report": report | {"findings": findings}})
     with pytest.raises(TrainingError, match="an earlier version of tfapp dropped repeated rows from this run's dev or"):
         run.evaluate(quiet=True)

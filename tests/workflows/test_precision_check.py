@@ -34,9 +34,10 @@ def facts(version: Path) -> dict[str, object]:
 
 
 def answers(version: Path) -> dict[str, np.ndarray]:
-    loaded = tf.saved_model.load(str(version))
+    loaded_model = tf.saved_model.load(str(version))
     return {
-        name: value.numpy() for name, value in loaded.signatures["serving_default"](text=tf.constant(TEXTS)).items()
+        name: value.numpy()
+        for name, value in loaded_model.signatures["serving_default"](text=tf.constant(TEXTS)).items()
     }
 
 
@@ -46,86 +47,88 @@ def run(toy_run: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def exact(toy_models: Path) -> Path:
+def exact_version(toy_models: Path) -> Path:
     return toy_models / "toy" / "1"
 
 
 @pytest.fixture(scope="module")
-def rounded(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def rounded_versions(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A version by each precision."""
     models = tmp_path_factory.mktemp("rounded")
     return {name: run.export(models / name, overrides=[f"export.precision={name}"]) for name in ("bfloat16", "int8")}
 
 
-def test_packed_is_what_is_exported(exact: Path) -> None:
-    assert facts(exact)["encoder"] == "packed"
-    assert facts(exact)["precision"] == "float32"
-    assert "differed from the Keras model's" in (exact / "README.md").read_text()
+def test_packed_is_what_is_exported(exact_version: Path) -> None:
+    assert facts(exact_version)["encoder"] == "packed"
+    assert facts(exact_version)["precision"] == "float32"
+    assert "differed from the Keras model's" in (exact_version / "README.md").read_text()
 
 
 @pytest.mark.slow
-def test_the_plain_graph_stays_available(run: Run, exact: Path, tmp_path: Path) -> None:
-    plain = run.export(tmp_path, overrides=["export.encoder=plain"])
-    assert facts(plain)["encoder"] == "plain"
-    np.testing.assert_allclose(answers(plain)["probabilities"], answers(exact)["probabilities"], atol=1e-4)
+def test_the_plain_graph_stays_available(run: Run, exact_version: Path, tmp_path: Path) -> None:
+    plain_version = run.export(tmp_path, overrides=["export.encoder=plain"])
+    assert facts(plain_version)["encoder"] == "plain"
+    np.testing.assert_allclose(
+        answers(plain_version)["probabilities"], answers(exact_version)["probabilities"], atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(("precision", "share"), [("bfloat16", 0.6), ("int8", 0.5)])
 def test_fewer_bits_take_less_room_and_say_what_they_lose(
-    run: Run, exact: Path, rounded: dict[str, Path], precision: str, share: float
+    run: Run, exact_version: Path, rounded_versions: dict[str, Path], precision: str, share: float
 ) -> None:
-    version = rounded[precision]
-    assert size(version) < share * size(exact)
-    found = facts(version)
-    check = found["precision_check"]
+    version = rounded_versions[precision]
+    assert size(version) < share * size(exact_version)
+    metadata = facts(version)
+    check = metadata["precision_check"]
     assert isinstance(check, dict)
     assert check["exact_score"] == pytest.approx(run.folder.read("finished")["dev_score"])
     assert check["score"] == pytest.approx(check["exact_score"], abs=0.1)
-    assert (found["precision"], found["verified_difference"]) == (precision, None)
+    assert (metadata["precision"], metadata["verified_difference"]) == (precision, None)
     assert f"({precision}): accuracy on dev" in (version / "README.md").read_text()
-    one, other = answers(version), answers(exact)
-    assert one["label"].tolist() == other["label"].tolist()
-    np.testing.assert_allclose(one["probabilities"], other["probabilities"], atol=0.1)
+    smaller, reference = answers(version), answers(exact_version)
+    assert smaller["label"].tolist() == reference["label"].tolist()
+    np.testing.assert_allclose(smaller["probabilities"], reference["probabilities"], atol=0.1)
 
 
-def test_weights_of_eight_bits_are_unpacked_by_every_loader(rounded: dict[str, Path]) -> None:
+def test_weights_of_eight_bits_are_unpacked_by_every_loader(rounded_versions: dict[str, Path]) -> None:
     """As TensorFlow Serving does: variables, then the init op, then a session; and twice in one process."""
-    version = rounded["int8"]
-    first, again = answers(version)["probabilities"], answers(version)["probabilities"]
-    np.testing.assert_array_equal(first, again)
+    version = rounded_versions["int8"]
+    first, repeat = answers(version)["probabilities"], answers(version)["probabilities"]
+    np.testing.assert_array_equal(first, repeat)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         signature = tf.compat.v1.saved_model.load(session, ["serve"], str(version)).signature_def["serving_default"]
         names = signature.outputs["probabilities"].name, signature.inputs["text"].name
-        found = session.run(names[0], {names[1]: TEXTS})
-    np.testing.assert_allclose(found, first, atol=1e-5)
+        outputs = session.run(names[0], {names[1]: TEXTS})
+    np.testing.assert_allclose(outputs, first, atol=1e-5)
 
 
 def test_a_loss_is_refused_unless_it_is_forced(run: Run) -> None:
     model = load_model(run.folder.model)
-    broken = load_model(run.folder.model)
-    assert isinstance(broken, BertModel)
-    for weight in broken.network.weights:
+    broken_model = load_model(run.folder.model)
+    assert isinstance(broken_model, BertModel)
+    for weight in broken_model.network.weights:
         weight.assign(tf.zeros_like(weight))
-    encoder = PackedEncoder(broken, precision=PRECISIONS["bfloat16"])
-    lost = r"precision bfloat16: accuracy on dev is 0\.[0-6]\d*, [01]\.\d+ in float32, and more than 0.002 is lost"
-    with pytest.raises(ExportError, match=lost):
+    encoder = PackedEncoder(broken_model, precision=PRECISIONS["bfloat16"])
+    message = r"precision bfloat16: accuracy on dev is 0\.[0-6]\d*, [01]\.\d+ in float32, and more than 0.002 is lost"
+    with pytest.raises(ExportError, match=message):
         check_precision(run.folder, model, encoder, force=False, quiet=True)
-    found = check_precision(run.folder, model, encoder, force=True, quiet=True)
-    assert found is not None
-    assert found["score"] < found["exact_score"]
+    check = check_precision(run.folder, model, encoder, force=True, quiet=True)
+    assert check is not None
+    assert check["score"] < check["exact_score"]
 
 
 def test_what_cannot_be_checked_is_refused_unless_it_is_forced(shallow_preset: Path, tmp_path: Path) -> None:
-    half = ["export.precision=bfloat16", "model.max_length=16"]
+    overrides = ["export.precision=bfloat16", "model.max_length=16"]
     with pytest.raises(ExportError, match="no dev split to check it on"):
-        export_preset(str(shallow_preset), tmp_path, name="toy", overrides=half, quiet=True)
-    version = export_preset(str(shallow_preset), tmp_path, name="toy", overrides=half, force=True, quiet=True)
+        export_preset(str(shallow_preset), tmp_path, name="toy", overrides=overrides, quiet=True)
+    version = export_preset(str(shallow_preset), tmp_path, name="toy", overrides=overrides, force=True, quiet=True)
     assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
 
 
 @pytest.mark.slow
 def test_data_that_changed_are_no_dev_split(shallow_preset: Path, tmp_path: Path) -> None:
-    half = ["export.precision=bfloat16"]
+    overrides = ["export.precision=bfloat16"]
     file = tmp_path / "toy.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in toy_rows(60)))
     run = tfapp.fit(
@@ -137,11 +140,11 @@ def test_data_that_changed_are_no_dev_split(shallow_preset: Path, tmp_path: Path
     with pytest.raises(
         ExportError, match=r"not those that the run was started with; .*export in float32, or with --force"
     ):
-        run.export(tmp_path / "models", overrides=half)
+        run.export(tmp_path / "models", overrides=overrides)
     file.unlink()
     with pytest.raises(ExportError, match=r"cannot be checked on dev: .*; export in float32, or with --force"):
-        run.export(tmp_path / "models", overrides=half)
-    version = run.export(tmp_path / "models", overrides=half, force=True)
+        run.export(tmp_path / "models", overrides=overrides)
+    version = run.export(tmp_path / "models", overrides=overrides, force=True)
     assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
 
 

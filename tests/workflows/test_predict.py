@@ -90,9 +90,9 @@ def test_the_newest_run_and_the_latest_version_are_taken(toy_run: Run, toy_model
 def test_what_is_neither_a_run_nor_a_model(toy_run: Run, toy_models: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "none", tmp_path / "file", toy_models, toy_run.path / "model"):
-        with pytest.raises(ModelError, match="neither a run nor an exported model; give runs/NAME") as caught:
+        with pytest.raises(ModelError, match="neither a run nor an exported model; give runs/NAME") as excinfo:
             load_predictor(path)
-        assert str(caught.value).startswith(f"{path}: ")
+        assert str(excinfo.value).startswith(f"{path}: ")
 
 
 def test_a_model_that_does_not_take_texts(tmp_path: Path) -> None:
@@ -106,6 +106,6 @@ def test_a_model_that_does_not_take_texts(tmp_path: Path) -> None:
 def test_a_damaged_model_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"half a file")
-    with pytest.raises(ModelError, match=r"cannot be loaded: .*; export it again") as caught:
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*; export it again") as excinfo:
         load_predictor(tmp_path)
-    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(excinfo.value).splitlines()) == 1

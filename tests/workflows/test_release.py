@@ -79,9 +79,9 @@ def test_a_worse_version_needs_force_and_the_history_says_so(shelf: Path) -> Non
 
 
 def test_a_version_that_may_be_worse_by_chance_is_promoted_and_told(tmp_path: Path) -> None:
-    for version, wrong in ((1, [1]), (2, [2, 3]), (3, list(range(2, 12))), (4, [])):
-        evaluation = {"rows": "others" if version == 4 else "same", "wrong": wrong}
-        metrics = {"texts": 100, "accuracy": 1 - len(wrong) / 100}
+    for version, wrong_rows in ((1, [1]), (2, [2, 3]), (3, list(range(2, 12))), (4, [])):
+        evaluation = {"rows": "others" if version == 4 else "same", "wrong": wrong_rows}
+        metrics = {"texts": 100, "accuracy": 1 - len(wrong_rows) / 100}
         add_version(tmp_path, "news", version, task="classification", metrics=metrics, evaluation=evaluation)
     promote = partial(tfapp.promote, "news", models=tmp_path, check=_accept)
     promote(1)
@@ -112,21 +112,21 @@ def _write_unsettled(models: Path, name: str, stable: int, entry: str = "") -> N
 
 def test_a_refused_promote_has_servers_load_what_labels_name(shelf: Path) -> None:
     _write_unsettled(shelf, "news", 2)
-    before = version_catalogue.caller_versions("news", models=shelf)
-    assert (before.with_label, before.without_label) == ({"stable": None}, 3)
-    assert before.why == "models.config has no model_version_policy for news, and it is newer than stable"
-    with pytest.raises(ReleaseRefusedError, match=r"not promoted to stable.* or give --force$") as caught:
+    old_callers = version_catalogue.caller_versions("news", models=shelf)
+    assert (old_callers.with_label, old_callers.without_label) == ({"stable": None}, 3)
+    assert old_callers.why == "models.config has no model_version_policy for news, and it is newer than stable"
+    with pytest.raises(ReleaseRefusedError, match=r"not promoted to stable.* or give --force$") as excinfo:
         tfapp.promote("news", 3, models=shelf, check=_accept)
-    after = version_catalogue.caller_versions("news", models=shelf)
-    assert (caught.value.settled, _labels(shelf)) == (True, {"stable": 2})
-    assert (after.with_label, after.without_label, after.warning) == ({"stable": 2}, 2, "")
+    callers = version_catalogue.caller_versions("news", models=shelf)
+    assert (excinfo.value.settled, _labels(shelf)) == (True, {"stable": 2})
+    assert (callers.with_label, callers.without_label, callers.warning) == ({"stable": 2}, 2, "")
     assert (shelf / registry.CONFIG_FILE).read_text().endswith("  # ours")
     change = version_catalogue.history(models=shelf)[-1]
     assert (change.action, change.note) == ("settle", "version 3 was not promoted")
     # Once is enough.
-    with pytest.raises(ReleaseRefusedError) as caught:
+    with pytest.raises(ReleaseRefusedError) as excinfo:
         tfapp.promote("news", 3, models=shelf, check=_accept)
-    assert (caught.value.settled, version_catalogue.history(models=shelf)[-1]) == (False, change)
+    assert (excinfo.value.settled, version_catalogue.history(models=shelf)[-1]) == (False, change)
 
 
 def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shelf: Path) -> None:
@@ -136,9 +136,9 @@ def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shel
         return 0
 
     _write_unsettled(shelf, "news", 2)
-    with pytest.raises(ReleaseRefusedError, match=r"^version 3 does not load$") as caught:
+    with pytest.raises(ReleaseRefusedError, match=r"^version 3 does not load$") as excinfo:
         tfapp.promote("news", 3, label="canary", models=shelf, check=check)
-    assert (caught.value.settled, LabelStore.open(shelf).served_versions("news")) == (True, {2})
+    assert (excinfo.value.settled, LabelStore.open(shelf).served_versions("news")) == (True, {2})
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shel
 )
 def test_a_refused_promote_leaves_a_policy_of_somebodys_choice(shelf: Path, policy: str) -> None:
     _write_unsettled(shelf, "news", 2, f"model_version_policy {{ {policy} }}")
-    before = (shelf / registry.CONFIG_FILE).read_bytes()
-    with pytest.raises(ReleaseRefusedError) as caught:
+    content = (shelf / registry.CONFIG_FILE).read_bytes()
+    with pytest.raises(ReleaseRefusedError) as excinfo:
         tfapp.promote("news", 3, models=shelf, check=_accept)
-    assert (caught.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, before)
+    assert (excinfo.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, content)
 
 
 def test_a_refused_promote_settles_a_list_that_an_earlier_tfapp_wrote(shelf: Path) -> None:
@@ -157,10 +157,10 @@ def test_a_refused_promote_settles_a_list_that_an_earlier_tfapp_wrote(shelf: Pat
     config = shelf / registry.CONFIG_FILE
     config.write_text(config.read_text().replace("versions: 2", "versions: 2 versions: 3"))
     assert version_catalogue.caller_versions("news", models=shelf).without_label == 3
-    with pytest.raises(ReleaseRefusedError) as caught:
+    with pytest.raises(ReleaseRefusedError) as excinfo:
         tfapp.promote("news", 3, models=shelf, check=_accept)
-    after = version_catalogue.caller_versions("news", models=shelf)
-    assert (caught.value.settled, after.with_label, after.without_label) == (True, {"stable": 2}, 2)
+    callers = version_catalogue.caller_versions("news", models=shelf)
+    assert (excinfo.value.settled, callers.with_label, callers.without_label) == (True, {"stable": 2}, 2)
 
 
 @pytest.mark.parametrize("command", ["promote", "rollback"])
@@ -172,10 +172,10 @@ def test_a_version_that_is_not_there_leaves_no_list_of_an_earlier_tfapp(shelf: P
     assert version_catalogue.caller_versions("news", models=shelf).without_label == 2
     move: Callable[..., Any] = partial(tfapp.promote, version=9) if command == "promote" else tfapp.rollback
     why = "has no version 9; it has: 1, 2, 3$" if command == "promote" else "no earlier version .* moves it anywhere$"
-    with pytest.raises(ReleaseRefusedError, match=why) as caught:
+    with pytest.raises(ReleaseRefusedError, match=why) as excinfo:
         move("news", models=shelf, check=_accept)
-    after = version_catalogue.caller_versions("news", models=shelf)
-    assert (caught.value.settled, after.with_label, after.without_label) == (True, {"stable": 1}, 1)
+    callers = version_catalogue.caller_versions("news", models=shelf)
+    assert (excinfo.value.settled, callers.with_label, callers.without_label) == (True, {"stable": 1}, 1)
     note = "version 9 was not promoted" if command == "promote" else "no version to go back to"
     change = version_catalogue.history(models=shelf)[-1]
     assert (change.action, change.note, _labels(shelf)) == ("settle", note, {"stable": 1})
@@ -183,12 +183,12 @@ def test_a_version_that_is_not_there_leaves_no_list_of_an_earlier_tfapp(shelf: P
 
 def test_a_refused_promote_settles_nothing_on_a_stable_that_does_not_load(shelf: Path) -> None:
     _write_unsettled(shelf, "news", 2)
-    before = (shelf / registry.CONFIG_FILE).read_bytes()
-    with pytest.raises(ReleaseRefusedError) as caught:
+    content = (shelf / registry.CONFIG_FILE).read_bytes()
+    with pytest.raises(ReleaseRefusedError) as excinfo:
         tfapp.promote("news", 3, models=shelf)
-    assert re.search(r"give --force; what servers load is not settled, either: news version 2 does", str(caught.value))
-    assert "\n" not in str(caught.value)
-    assert (caught.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, before)
+    assert re.search(r"give --force; what servers load is not settled, either: news version 2 does", str(excinfo.value))
+    assert "\n" not in str(excinfo.value)
+    assert (excinfo.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, content)
 
 
 def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path) -> None:
@@ -196,9 +196,9 @@ def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path)
     servers = Servers(("localhost:1",), timeout=0.2)
     with pytest.raises(
         ReleaseRefusedError, match=r"not promoted to stable.*not settled, either: localhost:1"
-    ) as caught:
+    ) as excinfo:
         tfapp.promote("news", 3, models=shelf, check=_accept, servers=servers)
-    assert caught.value.settled is False
+    assert excinfo.value.settled is False
     # No label is lost to a server that is away.
     assert (_labels(shelf), LabelStore.open(shelf).served_versions("news")) == ({"stable": 2}, {2})
     with pytest.raises(ReleaseRefusedError, match="not promoted to stable"):
@@ -206,9 +206,9 @@ def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path)
 
 
 def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
-    with pytest.raises(RegistryError, match=r"news version 1 does not load and warm up: .*; export it anew") as caught:
+    with pytest.raises(RegistryError, match=r"news version 1 does not load and warm up: .*; export it anew") as excinfo:
         tfapp.promote("news", 1, models=shelf)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
     assert not (shelf / registry.CONFIG_FILE).exists()
 
 
@@ -269,23 +269,26 @@ def test_versions_are_compared(tmp_path: Path) -> None:
     write_classifier(tmp_path, "news", 1)
     write_classifier(tmp_path, "news", 2, multi_label=True)
     # What other tasks read stood there once.
-    others = {1: "[model]\nmax_windows = 64\n[model.masking]\nshare = 0.15\n[data]\nquery = 'query'", 2: ""}
+    settings_by_version = {
+        1: "[model]\nmax_windows = 64\n[model.masking]\nshare = 0.15\n[data]\nquery = 'query'",
+        2: "",
+    }
     for version, labels in ((1, ["a", "b"]), (2, ["b", "c"])):
         metadata = {
             "labels": labels,
             "task": "classification",
-            "settings": f"[training]\nepochs = {version}\n{others[version]}",
+            "settings": f"[training]\nepochs = {version}\n{settings_by_version[version]}",
             "metrics": {"accuracy": version / 10},
             "data": {"fingerprint": f"f{version}", "train_rows": 7},
         }
         record(tmp_path / "news" / str(version), **metadata)
-    found = version_catalogue.compare("news", 1, 2, models=tmp_path)
-    assert found.settings == {"training.epochs": [1, 2]}
-    assert found.metrics == {"accuracy": [0.1, 0.2]}
-    assert found.data == {"fingerprint": ["f1", "f2"]}
-    assert (found.labels_added, found.labels_removed) == (["c"], ["a"])
-    assert found.signatures == {"serving_default out chosen": [None, "bool [?, 3]"]}
-    assert found.size[0] > 1000
+    comparison = version_catalogue.compare("news", 1, 2, models=tmp_path)
+    assert comparison.settings == {"training.epochs": [1, 2]}
+    assert comparison.metrics == {"accuracy": [0.1, 0.2]}
+    assert comparison.data == {"fingerprint": ["f1", "f2"]}
+    assert (comparison.labels_added, comparison.labels_removed) == (["c"], ["a"])
+    assert comparison.signatures == {"serving_default out chosen": [None, "bool [?, 3]"]}
+    assert comparison.size[0] > 1000
     (tmp_path / "news" / "2" / "saved_model.pb").write_bytes(b"\xff")
     with pytest.raises(RegistryError, match=r"saved_model\.pb cannot be read"):
         version_catalogue.compare("news", 1, 2, models=tmp_path)
@@ -396,13 +399,13 @@ def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
     assert (callers.without_label, callers.loaded, callers.remark) == (2, {2}, "")
 
 
-@pytest.mark.parametrize("staged", [False, True])
-def test_the_first_label_interrupts_nobody(models: Path, staged: bool) -> None:
+@pytest.mark.parametrize("with_servers", [False, True])
+def test_the_first_label_interrupts_nobody(models: Path, with_servers: bool) -> None:
     settings = ServerSettings(file_system_poll_wait_seconds=0.05)
     with running_server(models, settings=settings, port=0) as server:
         servers = Servers((server.address,), timeout=60)
         with Load(server.address, callers=_CALLERS, label="") as load:
-            tfapp.promote("numbers", 1, models=models, servers=servers if staged else None)
+            tfapp.promote("numbers", 1, models=models, servers=servers if with_servers else None)
             servers.wait_for_label("numbers", "stable", 1, models)
             servers.wait_for_unload("numbers", [2], models)
             load.wait_for(50)
@@ -457,19 +460,19 @@ def test_a_file_that_a_server_refuses_is_mended_by_a_promote_with_the_server(mod
         tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), timeout=60))
         assert _answering(server, "stable") == 2
         # Once more: there is nothing to load, and the label goes back nowhere.
-        before = version_catalogue.history(models=models)
+        history = version_catalogue.history(models=models)
         tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), reload=True, timeout=60))
-        assert version_catalogue.history(models=models) == before
+        assert version_catalogue.history(models=models) == history
 
 
 def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Path) -> None:
     tfapp.promote("numbers", 1, models=models)
-    before = parsed((models / registry.CONFIG_FILE).read_text())
+    content = parsed((models / registry.CONFIG_FILE).read_text())
     with _configured(models, poll=0) as server:
         servers = Servers((server.address,), timeout=0.3)
         with pytest.raises(RegistryError, match=r"has no numbers version 2 that takes requests after 0.3 s.*--reload"):
             tfapp.promote("numbers", 2, models=models, servers=servers)
-    assert parsed((models / registry.CONFIG_FILE).read_text()) == before
+    assert parsed((models / registry.CONFIG_FILE).read_text()) == content
     assert [change.action for change in version_catalogue.history(models=models)][-2:] == ["load", "unload"]
 
 
@@ -487,12 +490,12 @@ def test_a_first_promote_that_a_server_refuses_leaves_the_newest_to_go_live(mode
 def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
     with pytest.raises(RegistryError, match=r"localhost:1 has no numbers version 2"):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), timeout=0.2))
-    before = version_catalogue.history(models=models)
+    history = version_catalogue.history(models=models)
     for reload in (False, True):
         uncallable = Servers(("localhost:1",), token="secret", reload=reload)
         with pytest.raises(SettingsError, match="a token would travel in plain text"):
             tfapp.promote("numbers", 2, models=models, servers=uncallable)
-    assert version_catalogue.history(models=models) == before
+    assert version_catalogue.history(models=models) == history
     with pytest.raises(RegistryError, match="localhost:1 does not take "):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
     # Version 2 was served before, being the newest, and so it stays.
@@ -501,7 +504,7 @@ def test_a_server_that_cannot_be_reached_or_called(models: Path) -> None:
 
 def test_what_was_served_before_is_not_said_to_be_unloaded(models: Path) -> None:
     tfapp.promote("numbers", 1, label="canary", models=models)
-    before = version_catalogue.history(models=models)
+    history = version_catalogue.history(models=models)
     with pytest.raises(RegistryError, match="localhost:1 does not take "):
         tfapp.promote("numbers", 2, models=models, servers=Servers(("localhost:1",), reload=True, timeout=0.2))
-    assert version_catalogue.history(models=models) == before
+    assert version_catalogue.history(models=models) == history

@@ -33,9 +33,9 @@ class WatchedStack(ExitStack):
 
     def enter_context(self, cm: AbstractContextManager[Any, Any]) -> Any:
         self.visible.append(find_resumable(experiment(), self._runs))
-        entered = super().enter_context(cm)
+        value = super().enter_context(cm)
         self.visible.append(find_resumable(experiment(), self._runs))
-        return entered
+        return value
 
 
 def test_a_new_run_is_locked_before_it_can_be_gone_on_with(tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_a_finished_run_with_other_settings_is_no_hindrance(tmp_path: Path) -> N
 
 def test_other_settings_are_named(tmp_path: Path) -> None:
     folder = create(tmp_path, epochs=3)
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(TrainingError) as excinfo:
         find_resumable(experiment(epochs=4), tmp_path)
-    message = str(caught.value)
+    message = str(excinfo.value)
     assert message.startswith(f"{folder.path} was started with other settings")
     assert "training.epochs" in message
     assert "without --resume" in message

@@ -46,33 +46,33 @@ def runs(toy_run: Run, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def uniform(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+def average(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
     return tfapp.average_runs(runs[:2], method="uniform", to=tmp_path_factory.mktemp("averages"), quiet=True)
 
 
-def test_an_average_answers_as_the_mean_of_the_weights_does(uniform: Run, runs: list[Path], toy_run: Run) -> None:
-    mine, middle = (run.predict(TEXTS)["probabilities"] for run in (uniform, toy_run))
-    np.testing.assert_allclose(mine, middle, atol=1e-4)
-    assert np.abs(tfapp.open_run(runs[0]).predict(TEXTS)["probabilities"] - middle).max() > 0.01
+def test_an_average_answers_as_the_mean_of_the_weights_does(average: Run, runs: list[Path], toy_run: Run) -> None:
+    probabilities, expected = (run.predict(TEXTS)["probabilities"] for run in (average, toy_run))
+    np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+    assert np.abs(tfapp.open_run(runs[0]).predict(TEXTS)["probabilities"] - expected).max() > 0.01
 
 
 def test_an_average_is_a_run_like_any_other_and_names_its_parts(
-    uniform: Run, runs: list[Path], toy_run: Run, tmp_path: Path
+    average: Run, runs: list[Path], toy_run: Run, tmp_path: Path
 ) -> None:
     names = ["toy/20260101-000000", "toy/20260102-000000"]
     # An average of weights of which some were all trained has the settings of such a run.
-    assert uniform.experiment == toy_run.experiment.model_copy(update={"name": "toy-average"})
-    assert uniform.evaluation.main_score == toy_run.evaluation.main_score
-    assert uniform.evaluate(quiet=True) == uniform.evaluation
-    assert ", ".join(names) in uniform.folder.report.read_text()
-    parts = uniform.folder.read("parts")["parts"]
+    assert average.experiment == toy_run.experiment.model_copy(update={"name": "toy-average"})
+    assert average.evaluation.main_score == toy_run.evaluation.main_score
+    assert average.evaluate(quiet=True) == average.evaluation
+    assert ", ".join(names) in average.folder.report.read_text()
+    parts = average.folder.read("parts")["parts"]
     assert [(part["name"], part["run"], part["member"]) for part in parts] == [
         (name, str(run), True) for name, run in zip(names, runs, strict=False)
     ]
-    (record,) = tfapp.list_runs(uniform.path.parents[1])
+    (record,) = tfapp.list_runs(average.path.parents[1])
     assert (record.state, record.problem) == ("finished", "")
     assert record.dev is not None
-    metadata = json.loads((uniform.export(tmp_path, quiet=True) / "assets.extra" / "tfapp.json").read_text())
+    metadata = json.loads((average.export(tmp_path, quiet=True) / "assets.extra" / "tfapp.json").read_text())
     assert metadata["average_of"] == names
 
 
@@ -131,11 +131,11 @@ def _data(**changes: Any) -> Callable[[Path], None]:
 def test_runs_that_do_not_go_together_are_named(
     change: Callable[[Path], None], message: str, toy_run: Run, tmp_path: Path
 ) -> None:
-    other = tmp_path / "toy" / "20260101-000000"
-    shutil.copytree(toy_run.path, other)
-    change(other)
+    other_run = tmp_path / "toy" / "20260101-000000"
+    shutil.copytree(toy_run.path, other_run)
+    change(other_run)
     with pytest.raises(TrainingError, match=message):
-        tfapp.average_runs([toy_run, other], to=tmp_path / "averages")
+        tfapp.average_runs([toy_run, other_run], to=tmp_path / "averages")
     assert not (tmp_path / "averages").exists()
 
 

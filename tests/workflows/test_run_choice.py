@@ -18,17 +18,17 @@ def test_the_best_is_chosen_on_dev_among_runs_on_the_newest_data(tmp_path: Path)
     third = write_run(tmp_path, "20260103-000000", class_evaluation(range(8, 28)), dev=(0.8,))
     fourth = write_run(tmp_path, "20260104-000000", class_evaluation([1]), dev=(0.7,), name="other")
     write_run(tmp_path, "20260105-000000", finished=False, dev=(0.95,))
-    found = tfapp.best_run(tmp_path)
+    choice = tfapp.best_run(tmp_path)
     # Neither the best test score nor the last epoch decides.
-    assert found.best.path == second
-    assert found.best.dev is not None
-    assert found.best.dev.score == 0.9
-    assert [record.path for record in found.others] == [third, fourth]
+    assert choice.best.path == second
+    assert choice.best.dev is not None
+    assert choice.best.dev.score == 0.9
+    assert [record.path for record in choice.others] == [third, fourth]
     # By the test rows, too, the fourth is another model.
-    assert [record.path for record in found.by_chance] == [third]
-    assert found.left_out == 2
+    assert [record.path for record in choice.by_chance] == [third]
+    assert choice.left_out == 2
     assert tfapp.best_run(tmp_path, name="other").best.path == fourth
-    assert json.loads(json.dumps(found.to_dict()))["best"]["run"] == str(second)
+    assert json.loads(json.dumps(choice.to_dict()))["best"]["run"] == str(second)
 
 
 def test_without_dev_scores_there_is_no_best(tmp_path: Path) -> None:
@@ -45,13 +45,13 @@ def test_a_list_shows_runs_in_every_state(tmp_path: Path) -> None:
     write_run(tmp_path, "20260101-000000", class_evaluation([1]))
     running = write_run(tmp_path, "20260102-000000", finished=False)
     (running / ".lock").write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-    killed = write_run(tmp_path, "20260103-000000", finished=False)
-    (killed / ".lock").write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname()}))
+    killed_run = write_run(tmp_path, "20260103-000000", finished=False)
+    (killed_run / ".lock").write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname()}))
     planned = tmp_path / "toy" / "20260104-000000"
     planned.mkdir()
     (planned / "plan.json").write_text("{}")
-    broken = write_run(tmp_path, "20260105-000000", class_evaluation([1]))
-    (broken / "settings.toml").write_text("name = 3")
+    broken_run = write_run(tmp_path, "20260105-000000", class_evaluation([1]))
+    (broken_run / "settings.toml").write_text("name = 3")
     (tmp_path / "toy" / "notes").mkdir()
     records = tfapp.list_runs(tmp_path)
     assert [record.state for record in records] == ["finished", "running", "unfinished", "unfinished", "finished"]

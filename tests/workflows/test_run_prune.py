@@ -29,13 +29,13 @@ def publish(models: Path, run: str | None, fingerprint: str = "data") -> None:
 
 def test_old_runs_go_but_not_the_best(tmp_path: Path) -> None:
     runs = runs_of(tmp_path)
-    shown = tfapp.prune_runs(tmp_path / "runs", keep=2, models=[tmp_path / "models"], dry_run=True)
-    assert shown.removed == (runs[0], runs[2], runs[3])
+    plan = tfapp.prune_runs(tmp_path / "runs", keep=2, models=[tmp_path / "models"], dry_run=True)
+    assert plan.removed == (runs[0], runs[2], runs[3])
     assert all(run.exists() for run in runs)
-    assert shown.kept == {runs[1]: "it is the best on its data"}
-    done = tfapp.prune_runs(tmp_path / "runs", keep=2, models=[tmp_path / "models"], only=shown.removed[:2])
-    assert done.removed == (runs[0], runs[2])
-    assert done.size > 1000
+    assert plan.kept == {runs[1]: "it is the best on its data"}
+    result = tfapp.prune_runs(tmp_path / "runs", keep=2, models=[tmp_path / "models"], only=plan.removed[:2])
+    assert result.removed == (runs[0], runs[2])
+    assert result.size > 1000
     assert [run.exists() for run in runs] == [False, True, False, True, True, True]
     assert sorted((tmp_path / "runs" / "toy").iterdir()) == [runs[1], *runs[3:]]
 
@@ -43,18 +43,18 @@ def test_old_runs_go_but_not_the_best(tmp_path: Path) -> None:
 def test_a_run_that_is_trained_stays(tmp_path: Path) -> None:
     runs = runs_of(tmp_path)
     with RunFolder(runs[0]).locked():
-        found = tfapp.prune_runs(tmp_path / "runs", keep=5, models=[tmp_path / "models"])
-    assert found.removed == ()
-    assert found.kept == {runs[0]: "it is running"}
+        result = tfapp.prune_runs(tmp_path / "runs", keep=5, models=[tmp_path / "models"])
+    assert result.removed == ()
+    assert result.kept == {runs[0]: "it is running"}
     assert runs[0].exists()
 
 
 def test_the_run_of_a_published_version_stays(tmp_path: Path) -> None:
     runs = runs_of(tmp_path)
     publish(tmp_path / "models", runs[2].name)
-    found = tfapp.prune_runs(tmp_path / "runs", keep=1, models=[tmp_path / "models"])
-    assert found.removed == (runs[0], runs[3], runs[4])
-    assert found.kept[runs[2]] == f"{tmp_path / 'models' / 'toy' / '7'} came from it"
+    result = tfapp.prune_runs(tmp_path / "runs", keep=1, models=[tmp_path / "models"])
+    assert result.removed == (runs[0], runs[3], runs[4])
+    assert result.kept[runs[2]] == f"{tmp_path / 'models' / 'toy' / '7'} came from it"
 
 
 def test_a_version_that_does_not_say_its_run_keeps_all_on_its_data(tmp_path: Path) -> None:
@@ -70,24 +70,24 @@ def test_a_run_that_another_names_stays(tmp_path: Path) -> None:
     teachers = {"teacher": ["runs/other", str(runs[2])], "hidden_weight": 0}
     write_run(tmp_path / "runs", "20260110-000000", name="pupil", distillation=teachers)
     write_run(tmp_path / "runs", "20260111-000000", dev=(0.1,))
-    found = tfapp.prune_runs(tmp_path / "runs", keep=1, models=[tmp_path / "models"])
-    assert found.kept[runs[0]] == "the settings of student/20260109-000000 name it"
-    assert found.kept[runs[2]] == "the settings of pupil/20260110-000000 name it"
+    result = tfapp.prune_runs(tmp_path / "runs", keep=1, models=[tmp_path / "models"])
+    assert result.kept[runs[0]] == "the settings of student/20260109-000000 name it"
+    assert result.kept[runs[2]] == "the settings of pupil/20260110-000000 name it"
 
 
 def test_the_best_without_dev_is_that_of_the_test_split(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "runs", f"2026010{n}-000000", class_evaluation(range(n % 3, 5)), dev=()) for n in (1, 2, 3)
     ]
-    found = tfapp.prune_runs(tmp_path / "runs", keep=1, models=[tmp_path / "models"])
-    assert found.removed == (runs[0],)
-    assert list(found.kept) == [runs[1]]
+    result = tfapp.prune_runs(tmp_path / "runs", keep=1, models=[tmp_path / "models"])
+    assert result.removed == (runs[0],)
+    assert list(result.kept) == [runs[1]]
 
 
 def test_one_name_alone_and_its_bounds(tmp_path: Path) -> None:
     runs = runs_of(tmp_path, 3)
-    others = [write_run(tmp_path / "runs", f"2026010{n}-000000", name="other", dev=(0.1 * n,)) for n in (1, 2, 3)]
+    other_runs = [write_run(tmp_path / "runs", f"2026010{n}-000000", name="other", dev=(0.1 * n,)) for n in (1, 2, 3)]
     tfapp.prune_runs(tmp_path / "runs", name="other", keep=1, models=[tmp_path / "models"])
-    assert [path.exists() for path in (*runs, *others)] == [True, True, True, False, False, True]
+    assert [path.exists() for path in (*runs, *other_runs)] == [True, True, True, False, False, True]
     with pytest.raises(TrainingError, match="keep must be 1 or more, got 0"):
         tfapp.prune_runs(tmp_path / "runs", keep=0)

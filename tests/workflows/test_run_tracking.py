@@ -21,29 +21,29 @@ def test_runs_are_copied_once(tmp_path: Path) -> None:
     first = write_run(tmp_path / "runs", "20260101-000000", class_evaluation([1, 2]), dev=(0.5, 0.9))
     second = write_run(tmp_path / "runs", "20260102-000000", class_evaluation([1]), training={"epochs": 9})
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    (copied,) = tfapp.track_runs([first], uri)
-    assert (copied.run, copied.experiment, copied.is_new) == (first, "toy", True)
-    again, other = tfapp.track_runs([first, second], uri)
-    assert (again.run_id, again.is_new, other.is_new) == (copied.run_id, False, True)
+    (tracked_run,) = tfapp.track_runs([first], uri)
+    assert (tracked_run.run, tracked_run.experiment, tracked_run.is_new) == (first, "toy", True)
+    repeat, second_tracked = tfapp.track_runs([first, second], uri)
+    assert (repeat.run_id, repeat.is_new, second_tracked.is_new) == (tracked_run.run_id, False, True)
 
     client = mlflow.MlflowClient(tracking_uri=uri)
-    run = client.get_run(copied.run_id)
+    run = client.get_run(tracked_run.run_id)
     assert (run.info.status, run.info.end_time - run.info.start_time) == ("FINISHED", 120_000)
     assert run.data.tags["tfapp.run"] == "toy/20260101-000000"
     assert run.data.params["training.learning_rate"] == "0.0001"
     assert run.data.metrics["test/accuracy"] == pytest.approx(58 / 60)
     assert run.data.metrics["test/accuracy_low"] < 58 / 60 < run.data.metrics["test/accuracy_high"]
-    curve = client.get_metric_history(copied.run_id, "dev/accuracy")
+    curve = client.get_metric_history(tracked_run.run_id, "dev/accuracy")
     assert [(point.step, point.value) for point in curve] == [(10, 0.5), (20, 0.9)]
-    assert [point.step for point in client.get_metric_history(copied.run_id, "train/loss")] == [10, 20]
-    assert client.get_run(other.run_id).data.params["training.epochs"] == "9"
+    assert [point.step for point in client.get_metric_history(tracked_run.run_id, "train/loss")] == [10, 20]
+    assert client.get_run(second_tracked.run_id).data.params["training.epochs"] == "9"
 
     # As a kill in the middle leaves it.
-    client.set_terminated(other.run_id, "KILLED")
+    client.set_terminated(second_tracked.run_id, "KILLED")
     (anew,) = tfapp.track_runs([second], uri)
     assert anew.is_new
     runs = client.search_runs([run.info.experiment_id])
-    assert {one.info.run_id for one in runs} == {copied.run_id, anew.run_id}
+    assert {run.info.run_id for run in runs} == {tracked_run.run_id, anew.run_id}
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,9 +40,9 @@ def learn(mode: str, folder: Path, training: dict[str, float]) -> float:
     """Goes on after the last epoch that it was killed in."""
     epochs = int(training["epochs"])
     checkpoint = folder / "checkpoint.txt"
-    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    last_epoch = int(checkpoint.read_text()) if checkpoint.exists() else 0
     with (folder / "history.jsonl").open("a") as history:
-        for epoch in range(done + 1, epochs + 1):
+        for epoch in range(last_epoch + 1, epochs + 1):
             time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
             history.write(f"{epoch}\n")
             history.flush()
@@ -80,9 +80,9 @@ def main() -> None:
     (run / "settings.toml").write_text((folder / "trial.toml").read_text())
     kill_parent_at("end", mode, folder)
     test = score - 0.01 * training["seed"]
-    measured = {"test": test, "interval": [test - 0.1, test + 0.1], "score_name": "accuracy", "count": 50, "on": "test"}
+    result = {"test": test, "interval": [test - 0.1, test + 0.1], "score_name": "accuracy", "count": 50, "on": "test"}
     # Of the seeds the second is the best on dev.
-    say(**end | {"value": score - abs(training["seed"] - 2)}, test=measured)
+    say(**end | {"value": score - abs(training["seed"] - 2)}, test=result)
 
 
 if __name__ == "__main__":

@@ -47,10 +47,10 @@ def kill_search(runs: Path, point: tuple[str, int] | str, best: int) -> None:
 def test_a_killed_search_goes_on(point: tuple[str, int] | str, tmp_path: Path) -> None:
     if isinstance(point, str) and point.startswith("seed"):
         # Which trial wins is known once there are all.
-        done = start_search(tmp_path, TRIALS, 0)
-        assert done.wait(timeout=120) == 0
-    before = study_of(tmp_path).best_trial.number if (tmp_path / "toy").exists() else 0
-    kill_search(tmp_path, point, before)
+        process = start_search(tmp_path, TRIALS, 0)
+        assert process.wait(timeout=120) == 0
+    number = study_of(tmp_path).best_trial.number if (tmp_path / "toy").exists() else 0
+    kill_search(tmp_path, point, number)
     epochs = {trial.number: dict(trial.params) for trial in study_of(tmp_path).trials}
 
     result = search(stub_experiment(), trials=TRIALS, seeds=SEEDS, runs=tmp_path, quiet=True, command=STUB)
@@ -76,11 +76,11 @@ def test_a_killed_search_goes_on(point: tuple[str, int] | str, tmp_path: Path) -
 
 def test_a_killed_trial_goes_on_where_it_was(tmp_path: Path) -> None:
     kill_search(tmp_path, "trial:0001:first", 0)
-    (killed,) = running(study_of(tmp_path))
+    (trial,) = running(study_of(tmp_path))
     events = []
     search(stub_experiment(), trials=2, seeds=0, runs=tmp_path, quiet=True, command=STUB, on_event=events.append)
     (start,) = [event for event in events if event["event"] == "trial"]
-    assert (start["number"], start["resumed"], start["parameters"]) == (1, True, killed.params)
+    assert (start["number"], start["resumed"], start["parameters"]) == (1, True, trial.params)
     assert next(event["epoch"] for event in events if event["event"] == "epoch") == 2
 
 

@@ -42,13 +42,13 @@ def enqueue_trials(runs: Path, experiment: Experiment, trials: Sequence[Mapping[
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SearchResult]:
+def search_result(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SearchResult]:
     runs = tmp_path_factory.mktemp("runs")
     return runs, run_search(runs)[0]
 
 
-def test_the_best_on_dev_wins_and_is_trained_anew(finished: tuple[Path, SearchResult]) -> None:
-    runs, result = finished
+def test_the_best_on_dev_wins_and_is_trained_anew(search_result: tuple[Path, SearchResult]) -> None:
+    runs, result = search_result
     assert len(result.trials) == 6
     complete = [trial for trial in result.trials if trial.state == "complete"]
     assert result.best.value == max(trial.value for trial in complete)
@@ -64,8 +64,8 @@ def test_the_best_on_dev_wins_and_is_trained_anew(finished: tuple[Path, SearchRe
     assert f"{result.winner.test:.3f}" in result.headline()
 
 
-def test_only_the_best_keeps_its_weights(finished: tuple[Path, SearchResult]) -> None:
-    runs, result = finished
+def test_only_the_best_keeps_its_weights(search_result: tuple[Path, SearchResult]) -> None:
+    runs, result = search_result
     folders = sorted((runs / "toy" / "search" / "trials").iterdir())
     assert len(folders) == 6
     assert [folder.name for folder in folders if (folder / "model").exists()] == [f"{result.best.number:04d}"]
@@ -77,26 +77,26 @@ def test_the_seeds_of_the_winner_are_kept_where_that_is_asked_for(tmp_path: Path
     options = {"trials": 1, "experiment": stub_experiment(SPACE | {"epochs": [1]})}
     result, _ = run_search(tmp_path, **options, keep_seeds=True)
     assert result.path == tmp_path / "toy" / "20260101-000002"
-    (other,) = (tmp_path / "toy-seeds").iterdir()
-    assert tfapp.open_run(other).experiment.training.seed == 1
-    again, events = run_search(tmp_path, **options, keep_seeds=True)
-    assert again.path == result.path
+    (seed_run,) = (tmp_path / "toy-seeds").iterdir()
+    assert tfapp.open_run(seed_run).experiment.training.seed == 1
+    repeat, events = run_search(tmp_path, **options, keep_seeds=True)
+    assert repeat.path == result.path
     assert "seed_end" not in [event["event"] for event in events]
-    assert list((tmp_path / "toy-seeds").iterdir()) == [other]
+    assert list((tmp_path / "toy-seeds").iterdir()) == [seed_run]
 
 
 def test_a_finished_search_is_left_as_it_is_and_goes_on_with_more_trials(tmp_path: Path) -> None:
     first, _ = run_search(tmp_path, trials=3, seeds=1)
-    again, events = run_search(tmp_path, trials=3, seeds=1)
+    resumed_search, events = run_search(tmp_path, trials=3, seeds=1)
     assert [event["event"] for event in events] == ["search", "search_end"]
-    assert (again.best, again.path, again.seeds) == (first.best, first.path, first.seeds)
-    more, events = run_search(tmp_path, trials=5, seeds=1)
+    assert (resumed_search.best, resumed_search.path, resumed_search.seeds) == (first.best, first.path, first.seeds)
+    longer_search, events = run_search(tmp_path, trials=5, seeds=1)
     assert [event["number"] for event in events if event["event"] == "trial"] == [3, 4]
-    assert len(more.trials) == 5
+    assert len(longer_search.trials) == 5
 
 
-def test_a_page_shows_all_of_it_and_needs_nothing_else(finished: tuple[Path, SearchResult]) -> None:
-    _, result = finished
+def test_a_page_shows_all_of_it_and_needs_nothing_else(search_result: tuple[Path, SearchResult]) -> None:
+    _, result = search_result
     page = result.report.read_text(encoding="utf-8")
     assert page.count("<svg") == 4
     assert "training.learning_rate: 1e-05 to 0.001 (log)" in page
@@ -155,9 +155,9 @@ def test_a_study_goes_on_with_the_same_settings_alone(tmp_path: Path) -> None:
 def test_a_study_of_before_goes_on_where_a_setting_is_new_since(tmp_path: Path) -> None:
     run_search(tmp_path, trials=1, seeds=0)
     study = study_of(tmp_path)
-    before = {name: value for name, value in study.user_attrs["settings"].items() if name != "training.weight_decay"}
-    assert len(before) == len(study.user_attrs["settings"]) - 1
-    study.set_user_attr("settings", before)
+    settings = {name: value for name, value in study.user_attrs["settings"].items() if name != "training.weight_decay"}
+    assert len(settings) == len(study.user_attrs["settings"]) - 1
+    study.set_user_attr("settings", settings)
     run_search(tmp_path, trials=1, seeds=0)
     with pytest.raises(SettingsError, match=r"other settings \(training\.weight_decay\)"):
         run_search(tmp_path, experiment=stub_experiment(weight_decay=0.5))
@@ -168,10 +168,10 @@ def test_a_study_of_another_default_space_says_how_to_go_on(tmp_path: Path) -> N
     dimensions = read_search_space(experiment, task_settings()["classification"])
     study = open_study(tmp_path, experiment, dimensions, None).study
     # A dimension of today was unknown, and another one had fewer values.
-    before = dict(study.user_attrs["settings"])
-    del before["search.training.layer_decay"]
-    before["search.training.batch_size"] = "training.batch_size: one of 16, 32"
-    study.set_user_attr("settings", before)
+    old_settings = dict(study.user_attrs["settings"])
+    del old_settings["search.training.layer_decay"]
+    old_settings["search.training.batch_size"] = "training.batch_size: one of 16, 32"
+    study.set_user_attr("settings", old_settings)
     message = (
         r"another default space \(search\.training\.batch_size, search\.training\.layer_decay\).* give another name"
     )
@@ -234,10 +234,10 @@ def test_two_processes_share_one_study(tmp_path: Path) -> None:
 
 def test_machines_share_a_study_by_its_url(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'shared.db'}"
-    one, _ = run_search(tmp_path / "one", trials=2, seeds=0, storage=storage)
-    two, _ = run_search(tmp_path / "two", trials=4, seeds=0, storage=storage)
-    assert [trial.number for trial in two.trials] == [0, 1, 2, 3]
-    assert list(two.trials[:2]) == list(one.trials)
+    first, _ = run_search(tmp_path / "one", trials=2, seeds=0, storage=storage)
+    second, _ = run_search(tmp_path / "two", trials=4, seeds=0, storage=storage)
+    assert [trial.number for trial in second.trials] == [0, 1, 2, 3]
+    assert list(second.trials[:2]) == list(first.trials)
     assert sorted(folder.name for folder in (tmp_path / "two" / "toy" / "search" / "trials").iterdir()) == [
         "0002",
         "0003",
@@ -248,17 +248,17 @@ def test_a_trial_of_a_machine_that_is_gone_is_tried_again(tmp_path: Path) -> Non
     storage = f"sqlite:///{tmp_path / 'shared.db'}"
     run_search(tmp_path / "one", trials=1, seeds=0, storage=storage)
     study = optuna.load_study(study_name="toy", storage=storage)
-    lost = study.ask()
-    lost.suggest_float("training.learning_rate", 1e-5, 1e-3, log=True)
-    lost.suggest_categorical("training.epochs", [2, 3])
-    lost.set_user_attr("folder", "elsewhere")
+    lost_trial = study.ask()
+    lost_trial.suggest_float("training.learning_rate", 1e-5, 1e-3, log=True)
+    lost_trial.suggest_categorical("training.epochs", [2, 3])
+    lost_trial.set_user_attr("folder", "elsewhere")
     backend = study._storage._backend
-    backend.record_heartbeat(lost._trial_id)
+    backend.record_heartbeat(lost_trial._trial_id)
     with backend.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'")
     result, _ = run_search(tmp_path / "two", trials=2, seeds=0, storage=storage)
     assert [trial.number for trial in result.trials] == [0, 2]
-    assert result.trials[1].parameters == lost.params
+    assert result.trials[1].parameters == lost_trial.params
 
 
 def test_a_trial_that_others_took_for_dead_ends_without_a_value(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_settings_that_leave_nothing_to_search_are_told(tmp_path: Path) -> None:
     assert read_search_space(pairs, task_settings()["embedding"])
     ranking = parse_experiment({**values, "task": "ranking", "search": {}})
     # The section is empty, so the task proposes: with the output layer alone, how texts are pooled.
-    assert [one.name for one in read_search_space(ranking, task_settings()["ranking"])] == ["model.pooling"]
+    assert [dimension.name for dimension in read_search_space(ranking, task_settings()["ranking"])] == ["model.pooling"]
 
 
 def test_a_data_file_is_searched_by_the_settings_that_suit_it(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_trials_are_trained_and_the_winner_is_a_run(settings: Path, tmp_path: Pa
     assert not (folder / "shared").exists()
 
     # The same call, as a notebook would make it: nothing is trained again.
-    again = tfapp.search(settings, trials=3, seeds=2, runs=runs, quiet=True)
-    assert again.path == winner.path
-    assert f"{again.best.score:.3f}" in again._repr_html_()
+    resumed_search = tfapp.search(settings, trials=3, seeds=2, runs=runs, quiet=True)
+    assert resumed_search.path == winner.path
+    assert f"{resumed_search.best.score:.3f}" in resumed_search._repr_html_()
 
 
 def test_a_search_refuses_what_it_cannot_do(settings: Path, tmp_path: Path) -> None:
