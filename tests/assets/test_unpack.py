@@ -18,9 +18,9 @@ def pack(request, tmp_path, pack_zip, pack_tar):
     """Writes members as an archive of either kind."""
 
     def write(members):
-        made = pack_zip(members) if request.param == "zip" else pack_tar(members)
+        content = pack_zip(members) if request.param == "zip" else pack_tar(members)
         file = tmp_path / ("a.whl" if request.param == "zip" else "a.tar.gz")
-        file.write_bytes(made)
+        file.write_bytes(content)
         return file
 
     return write

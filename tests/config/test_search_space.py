@@ -22,7 +22,7 @@ def experiment(toml: str = "", *, task: str = "classification", **sections: dict
 
 def space(toml: str = "", **options: Any) -> dict[str, SearchDimension]:
     settings = experiment(toml, **options)
-    return {one.name: one for one in read_search_space(settings, task_settings()[settings.task])}
+    return {dimension.name: dimension for dimension in read_search_space(settings, task_settings()[settings.task])}
 
 
 def test_ranges_lists_and_sections_are_read() -> None:
@@ -142,8 +142,8 @@ def test_the_proposed_space_leaves_out_what_the_settings_decide() -> None:
 
 def test_a_training_takes_a_file_with_a_space_and_writes_it_again() -> None:
     settings = experiment("[search]\nlearning_rate = { low = 2e-5, high = 5e-4 }")
-    again = parse_experiment(tomllib.loads(dump_toml(settings)))
-    assert again == settings
+    copy = parse_experiment(tomllib.loads(dump_toml(settings)))
+    assert copy == settings
     assert "search" not in dump_toml(settings, without={"search"})
     assert "search" not in dump_toml(experiment())
 

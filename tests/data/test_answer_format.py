@@ -37,17 +37,17 @@ def test_all_outputs_are_written_where_a_task_says_nothing() -> None:
 
 
 def test_a_score_has_a_bar_unless_it_has_a_unit() -> None:
-    written = ScoreAnswerFormat()
+    answer_format = ScoreAnswerFormat()
     texts = {"query": ["hot", "hot"], "candidate": ["a hot day", "snow"]}
-    objects = written.objects({"score": np.array([1, 0.25], np.float32)}, texts)
+    objects = answer_format.objects({"score": np.array([1, 0.25], np.float32)}, texts)
     assert objects == [
         {"query": "hot", "candidate": "a hot day", "score": 1.0},
         {"query": "hot", "candidate": "snow", "score": 0.25},
     ]
     expected = [["hot", "hot"], ["a hot day", "snow"], ["1.000", "0.250"]]
-    assert _cells(written.table(objects, tuple(texts))) == [*expected, ["█" * 20, "█" * 5]]
+    assert _cells(answer_format.table(objects, tuple(texts))) == [*expected, ["█" * 20, "█" * 5]]
     objects[0]["score"] = 7.0
-    assert len(written.table(objects, tuple(texts)).columns) == 3
+    assert len(answer_format.table(objects, tuple(texts)).columns) == 3
 
 
 def test_classes_are_columns_and_those_of_wanted_labels() -> None:

@@ -23,9 +23,9 @@ def test_every_text_counts_once_an_epoch(lengths: np.ndarray, batch_size: int, s
     assert rows.min() >= 0
     assert rows.max() < len(lengths)
     assert (weights.sum(axis=1) > 0).all()
-    again = epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)
-    assert np.array_equal(again[0], rows)
-    assert np.array_equal(again[1], weights)
+    repeat = epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)
+    assert np.array_equal(repeat[0], rows)
+    assert np.array_equal(repeat[1], weights)
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
@@ -34,8 +34,8 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert len(orders) == 16
     # Not the same batches in another order only: a text's neighbours differ.
     first, second = (epoch_batches(lengths, 8, seed=0, epoch=epoch)[0] for epoch in (0, 1))
-    together = [{frozenset(batch.tolist()) for batch in one} for one in (first, second)]
-    assert len(together[0] & together[1]) < len(together[0]) // 2
+    batch_sets = [{frozenset(batch.tolist()) for batch in epoch} for epoch in (first, second)]
+    assert len(batch_sets[0] & batch_sets[1]) < len(batch_sets[0]) // 2
 
 
 def test_long_and_short_batches_come_in_turn() -> None:
@@ -51,9 +51,9 @@ def test_long_and_short_batches_come_in_turn() -> None:
 def test_padding_stays_under_a_tenth_of_the_tokens(count: int, scale: int, seed: int) -> None:
     lengths, batch_size = _realistic(scale * count, seed), scale * 16
     rows, weights = epoch_batches(lengths, batch_size, seed=seed, epoch=0)
-    padded = (lengths[rows].max(axis=1) * batch_size).sum()
+    token_count = (lengths[rows].max(axis=1) * batch_size).sum()
     # What tops a batch up is work for nothing as well.
-    assert 1 - (lengths[rows] * weights).sum() / padded < 0.1
+    assert 1 - (lengths[rows] * weights).sum() / token_count < 0.1
     batches = inference_batches(lengths, batch_size)
     assert 1 - lengths.sum() / sum(len(batch) * lengths[batch].max() for batch in batches) < 0.1
 
@@ -69,11 +69,11 @@ def test_inference_answers_every_text_once(lengths: np.ndarray, batch_size: int)
 @given(st.lists(st.lists(st.integers(0, 9), max_size=5), min_size=1, max_size=8), st.data())
 def test_some_texts_are_taken_in_the_order_asked_for(rows: list[list[int]], data: st.DataObject) -> None:
     splits = np.cumsum([0, *map(len, rows)])
-    all_texts = TokenizedTexts(np.array([one for row in rows for one in row], np.int32), splits)
-    wanted = data.draw(st.lists(st.integers(0, len(rows) - 1)))
-    taken = all_texts.take(np.array(wanted, np.int64))
-    assert [part.tolist() for part in np.split(taken.ids, taken.splits[1:-1])][: len(wanted)] == [
-        rows[number] for number in wanted
+    all_texts = TokenizedTexts(np.array([token for row in rows for token in row], np.int32), splits)
+    order = data.draw(st.lists(st.integers(0, len(rows) - 1)))
+    selection = all_texts.take(np.array(order, np.int64))
+    assert [part.tolist() for part in np.split(selection.ids, selection.splits[1:-1])][: len(order)] == [
+        rows[number] for number in order
     ]
 
 
@@ -89,17 +89,17 @@ def test_a_training_pipeline_gathers_texts_and_targets(texts: TokenizedTexts) ->
     targets = np.array([10, 11, 12, 13, 14], np.int32)
     elements = list(training_dataset(texts, targets, rows, weights))
     assert len(elements) == 3
-    for (ids, wanted, weight), numbers, expected in zip(elements, rows, weights, strict=True):
+    for (ids, row_targets, weight), numbers, expected in zip(elements, rows, weights, strict=True):
         assert ids.to_list() == [texts.ids[texts.splits[n] : texts.splits[n + 1]].tolist() for n in numbers]
-        assert wanted.numpy().tolist() == (numbers + 10).tolist()
+        assert row_targets.numpy().tolist() == (numbers + 10).tolist()
         assert np.array_equal(weight, expected)
 
 
 def test_an_inference_pipeline_gathers_texts(texts: TokenizedTexts) -> None:
     batches = inference_batches(texts.lengths, 2)
-    found = [text for ids in inference_dataset(texts, batches) for text in ids.to_list()]
+    rows = [text for ids in inference_dataset(texts, batches) for text in ids.to_list()]
     order = np.concatenate(batches)
-    assert found == [texts.ids[texts.splits[n] : texts.splits[n + 1]].tolist() for n in order]
+    assert rows == [texts.ids[texts.splits[n] : texts.splits[n + 1]].tolist() for n in order]
 
 
 def test_no_pipeline_has_a_tuner_whose_sleep_its_end_would_wait_for(texts: TokenizedTexts) -> None:

@@ -19,11 +19,11 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
 def _rows(pairs: list[tuple[str, object]]) -> Rows:
     texts, labels = [text for text, _ in pairs], [label for _, label in pairs]
-    many = any(isinstance(label, list) for label in labels)
+    is_multi_label = any(isinstance(label, list) for label in labels)
     table = pa.table(
         {
             "text": pa.chunked_array([texts], pa.string()),
-            "label": pa.chunked_array([labels], pa.list_(pa.string()) if many else pa.string()),
+            "label": pa.chunked_array([labels], pa.list_(pa.string()) if is_multi_label else pa.string()),
             "row": np.arange(1, len(pairs) + 1),
         }
     )
@@ -34,9 +34,9 @@ def _keys(*texts: str) -> np.ndarray:
     return text_keys(pa.chunked_array([list(texts)], pa.string()))
 
 
-@pytest.mark.parametrize("same", ["ﬁne  café", "fine cafe\u0301", " fine\u00a0café\n", "fine\u3000café"])
-def test_keys_ignore_unicode_forms_and_white_space(same: str) -> None:
-    assert _keys(same)[0] == _keys("fine café")[0]
+@pytest.mark.parametrize("spelling", ["ﬁne  café", "fine cafe\u0301", " fine\u00a0café\n", "fine\u3000café"])
+def test_keys_ignore_unicode_forms_and_white_space(spelling: str) -> None:
+    assert _keys(spelling)[0] == _keys("fine café")[0]
 
 
 def test_keys_keep_case_and_accents_apart() -> None:
@@ -72,13 +72,13 @@ def test_unassigned_characters_count_as_visible() -> None:
 
 def test_duplicates_keep_the_first_and_conflicts_are_their_own_finding() -> None:
     rows = _rows([("a", "x"), ("b", "x"), ("a ", "x"), ("a", "y"), ("b", None), ("c", "x")])
-    kept, findings = drop_duplicates(rows)
-    assert kept.table["row"].to_pylist() == [1, 2, 6]
+    rest, findings = drop_duplicates(rows)
+    assert rest.table["row"].to_pylist() == [1, 2, 6]
     assert [(finding.kind, finding.count, finding.rows) for finding in findings] == [
         ("duplicate", 1, (3,)),
         ("conflicting_duplicate", 2, (4, 5)),
     ]
-    assert len(kept.keys) == 3
+    assert len(rest.keys) == 3
 
 
 def test_duplicates_with_lists_compare_the_lists() -> None:
@@ -91,8 +91,8 @@ def test_duplicates_with_lists_compare_the_lists() -> None:
 
 @given(st.lists(TEXTS, max_size=30))
 def test_no_two_kept_rows_have_the_same_normal_text(texts: list[str]) -> None:
-    kept, _ = drop_duplicates(_rows([(text, "x") for text in texts]))
-    normal = [normalize_text(text) for text in kept.table["text"].to_pylist()]
+    rest, _ = drop_duplicates(_rows([(text, "x") for text in texts]))
+    normal = [normalize_text(text) for text in rest.table["text"].to_pylist()]
     assert normal == list(dict.fromkeys(normalize_text(text) for text in texts))
 
 
@@ -103,11 +103,11 @@ def test_first_ten_rows_are_named() -> None:
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=20), st.lists(TEXTS, max_size=20), st.integers())
-def test_a_split_number_depends_on_text_and_seed_alone(some: list[str], more: list[str], seed: int) -> None:
-    alone = split_numbers(_keys(*some), seed)
-    together = split_numbers(_keys(*more, *some), seed)[len(more) :]
-    assert alone.tolist() == together.tolist()
-    assert ((alone >= 0) & (alone < 1)).all()
+def test_a_split_number_depends_on_text_and_seed_alone(texts: list[str], more_texts: list[str], seed: int) -> None:
+    numbers = split_numbers(_keys(*texts), seed)
+    numbers_among_more = split_numbers(_keys(*more_texts, *texts), seed)[len(more_texts) :]
+    assert numbers.tolist() == numbers_among_more.tolist()
+    assert ((numbers >= 0) & (numbers < 1)).all()
 
 
 def test_split_numbers_are_uniform_and_seeds_differ() -> None:

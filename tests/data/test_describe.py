@@ -39,10 +39,10 @@ def test_counts_lengths_and_problems(tmp_path: Path) -> None:
         ("w", "a"),
     ]
     name = _save(tmp_path / "a.jsonl", rows)
-    found = describe(name, count_tokens=_count_words, max_length=4)
-    assert found.rows == 9
-    assert dict(found.labels) == {"a": 4, "b": 3, "rare": 1}
-    assert {finding.kind: finding.rows for finding in found.findings} == {
+    description = describe(name, count_tokens=_count_words, max_length=4)
+    assert description.rows == 9
+    assert dict(description.labels) == {"a": 4, "b": 3, "rare": 1}
+    assert {finding.kind: finding.rows for finding in description.findings} == {
         "empty_text": (5,),
         "missing_label": (6,),
         "duplicate": (3,),
@@ -50,13 +50,13 @@ def test_counts_lengths_and_problems(tmp_path: Path) -> None:
         "single_label": (7,),
         "few_rows": (1, 2, 8, 9),
     }
-    assert {finding.action for finding in found.findings} == {"kept"}
-    assert found.count("duplicate") == 1
-    assert found.characters.max == 13
-    assert found.tokens is not None
-    assert (found.tokens.max, found.tokens.over_limit) == (5, pytest.approx(1 / 9))
-    assert json.loads(json.dumps(found.to_dict()))["labels"]["a"] == {"rows": 4, "share": 4 / 9}
-    assert "<td>rare</td>" in found._repr_html_()
+    assert {finding.action for finding in description.findings} == {"kept"}
+    assert description.count("duplicate") == 1
+    assert description.characters.max == 13
+    assert description.tokens is not None
+    assert (description.tokens.max, description.tokens.over_limit) == (5, pytest.approx(1 / 9))
+    assert json.loads(json.dumps(description.to_dict()))["labels"]["a"] == {"rows": 4, "share": 4 / 9}
+    assert "<td>rare</td>" in description._repr_html_()
 
 
 def test_without_a_token_counter(tmp_path: Path) -> None:
@@ -81,17 +81,19 @@ def test_length_stats() -> None:
 
 def test_pairs_are_described_as_one(tmp_path: Path) -> None:
     rows = [("one two", "three", 1), ("one two", "three", 0), ("one", " ", 0), ("four", "five", 0.5)]
-    lines = (json.dumps({"query": one, "candidate": two, "label": grade}) + "\n" for one, two, grade in rows)
+    lines = (
+        json.dumps({"query": query, "candidate": candidate, "label": grade}) + "\n" for query, candidate, grade in rows
+    )
     (tmp_path / "a.jsonl").write_text("".join(lines))
-    found = describe(
+    description = describe(
         str(tmp_path / "a.jsonl"), schema=find_task("ranking").schema, count_tokens=_count_words, max_length=5
     )
-    assert dict(found.labels) == {"0": 2, "0.5": 1, "1": 1}
-    assert {finding.kind: finding.rows for finding in found.findings} == {
+    assert dict(description.labels) == {"0": 2, "0.5": 1, "1": 1}
+    assert {finding.kind: finding.rows for finding in description.findings} == {
         "empty_text": (3,),
         "conflicting_duplicate": (2,),
     }
-    assert found.characters.max == 12
+    assert description.characters.max == 12
     # Both texts with [CLS], [SEP] and [SEP].
-    assert found.tokens is not None
-    assert (found.tokens.max, found.tokens.over_limit) == (6, 0.5)
+    assert description.tokens is not None
+    assert (description.tokens.max, description.tokens.over_limit) == (6, 0.5)

@@ -44,26 +44,26 @@ def test_a_seed_makes_one_text_and_none_is_empty(
     kind: PerturbationKind, text: str, seed: int, word_share: float
 ) -> None:
     perturb = make_perturbation(kind, word_share=word_share, neighbours=NEIGHBOURS)
-    changed = perturb(text, rng(seed))
-    assert perturb(text, rng(seed)) == changed
-    assert bool(changed.strip()) == bool(text.strip())
+    perturbation = perturb(text, rng(seed))
+    assert perturb(text, rng(seed)) == perturbation
+    assert bool(perturbation.strip()) == bool(text.strip())
 
 
 @given(sentences, seeds, st.floats(0.01, 1))
 def test_typos_are_one_step_from_the_word_and_only_in_words_with_letters(
     text: str, seed: int, word_share: float
 ) -> None:
-    changed = add_typos(text, rng(seed), word_share=word_share)
-    assert any(map(str.isalpha, text)) == (changed != text)
-    assert [c for c in changed if c.isspace()] == [c for c in text if c.isspace()]
-    assert sorted(c for c in changed if not c.isalpha()) == sorted(c for c in text if not c.isalpha())
+    typos = add_typos(text, rng(seed), word_share=word_share)
+    assert any(map(str.isalpha, text)) == (typos != text)
+    assert [c for c in typos if c.isspace()] == [c for c in text if c.isspace()]
+    assert sorted(c for c in typos if not c.isalpha()) == sorted(c for c in text if not c.isalpha())
 
 
 @pytest.mark.parametrize("share", [0.01, 0.25, 1.0])
 def test_a_share_of_the_words_is_misspelt_and_one_at_least(share: float) -> None:
     words = [f"word{letter}" for letter in "abcdefghijklmnopqrst"]
-    changed = add_typos(" ".join(words), rng(3), word_share=share).split()
-    different = sum(one != other for one, other in zip(words, changed, strict=True))
+    misspellings = add_typos(" ".join(words), rng(3), word_share=share).split()
+    different = sum(word != misspelling for word, misspelling in zip(words, misspellings, strict=True))
     assert different == max(1, round(share * len(words)))
 
 
@@ -73,41 +73,41 @@ def test_every_kind_of_typo_is_made() -> None:
     keys = forms - {"hsip", "sihp", "shpi", "hip", "sip", "shp", "shi", "sship", "shhip", "shiip", "shipp"}
     assert keys
     for form in keys:
-        ((one, other),) = [(a, b) for a, b in zip("ship", form, strict=True) if a != b]
-        assert other in _KEYS[one]
+        ((letter, typo),) = [(a, b) for a, b in zip("ship", form, strict=True) if a != b]
+        assert typo in _KEYS[letter]
     assert {add_typos("HA", rng(seed))[0] for seed in range(60)} <= set("HAGJYUNB")
 
 
 def test_neighbouring_keys_touch_each_other() -> None:
     assert set(_KEYS["s"]) == set("adwezx")
     assert set(_KEYS["q"]) == set("wa")
-    assert all(one in _KEYS[other] for one, others in _KEYS.items() for other in others)
+    assert all(key in _KEYS[neighbour] for key, neighbours in _KEYS.items() for neighbour in neighbours)
 
 
 @given(sentences, seeds)
 def test_case_changes_nothing_but_case(text: str, seed: int) -> None:
-    changed = change_case(text, rng(seed))
-    assert changed in {text.upper(), text.lower(), text.title(), text.swapcase()} | {text}
-    assert (changed == text) == (text.upper() == text.lower() == text.title())
+    recased = change_case(text, rng(seed))
+    assert recased in {text.upper(), text.lower(), text.title(), text.swapcase()} | {text}
+    assert (recased == text) == (text.upper() == text.lower() == text.title())
 
 
 @given(sentences)
 def test_full_width_forms_read_as_the_text(text: str) -> None:
-    changed = to_full_width(text, rng(0))
-    assert len(changed) == len(text)
-    assert not any("!" <= character <= "~" for character in changed)
-    assert unicodedata.normalize("NFKC", changed) == unicodedata.normalize("NFKC", text)
+    full_width = to_full_width(text, rng(0))
+    assert len(full_width) == len(text)
+    assert not any("!" <= character <= "~" for character in full_width)
+    assert unicodedata.normalize("NFKC", full_width) == unicodedata.normalize("NFKC", text)
 
 
 @given(sentences, seeds, st.floats(0.01, 1))
 def test_what_is_left_of_dropped_words_is_in_order(text: str, seed: int, word_share: float) -> None:
-    before = _WORD.findall(text)
-    after = _WORD.findall(remove_words(text, rng(seed), word_share=word_share))
-    assert len(after) == (
-        len(before) if len(before) < 2 else max(1, len(before) - max(1, round(word_share * len(before))))
+    words = _WORD.findall(text)
+    remaining_words = _WORD.findall(remove_words(text, rng(seed), word_share=word_share))
+    assert len(remaining_words) == (
+        len(words) if len(words) < 2 else max(1, len(words) - max(1, round(word_share * len(words))))
     )
-    rest = iter(before)
-    assert all(word in rest for word in after)
+    rest = iter(words)
+    assert all(word in rest for word in remaining_words)
 
 
 def test_dropped_words_leave_no_second_space() -> None:
@@ -120,8 +120,8 @@ def test_dropped_words_leave_no_second_space() -> None:
 
 def test_neighbours_take_the_place_and_the_capitals_of_a_word() -> None:
     forms = {replace_by_neighbours("Good GOOD old days", rng(seed), neighbours=NEIGHBOURS) for seed in range(60)}
-    assert forms == {f"{one} GOOD old days" for one in ("Fine", "Nice")} | {
-        f"Good {one} old days" for one in ("FINE", "NICE")
+    assert forms == {f"{word} GOOD old days" for word in ("Fine", "Nice")} | {
+        f"Good {word} old days" for word in ("FINE", "NICE")
     }
     assert replace_by_neighbours("nothing known", rng(1), neighbours=NEIGHBOURS) == "nothing known"
     with pytest.raises(ValueError, match="needs words"):

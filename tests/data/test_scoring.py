@@ -26,10 +26,10 @@ LABELS = ("even", "odd")
 
 def predict(texts: Sequence[str]) -> dict[str, np.ndarray]:
     """Labels a text by the parity of its length."""
-    odd = np.array([len(text) % 2 for text in texts])
+    is_odd = np.array([len(text) % 2 for text in texts])
     scores = np.array([1 / (3 + len(text)) for text in texts], np.float32)
-    table = np.where(odd[:, None] == [0, 1], 1 - scores[:, None], scores[:, None])
-    return {"label": np.array(LABELS, object)[odd], "score": table.max(axis=1), "probabilities": table}
+    table = np.where(is_odd[:, None] == [0, 1], 1 - scores[:, None], scores[:, None])
+    return {"label": np.array(LABELS, object)[is_odd], "score": table.max(axis=1), "probabilities": table}
 
 
 class _Killed(BaseException):
@@ -109,15 +109,15 @@ def test_every_row_is_answered_in_place(tmp_path: Path, suffix_in: str, suffix_o
 @pytest.mark.parametrize("call", [0, 1, 2, 3])
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, suffix: str, call: int) -> None:
     source = _source(tmp_path, suffix)
-    whole, target = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
-    _score(source, whole)
+    reference, target = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
+    _score(source, reference)
     answer, _ = _killed_at(call)
     with pytest.raises(_Killed):
         _score(source, target, answer)
     assert not target.exists()
-    again, sizes = _killed_at(99)
-    assert _score(source, target, again) == 10
-    assert target.read_bytes() == whole.read_bytes()
+    second_scorer, sizes = _killed_at(99)
+    assert _score(source, target, second_scorer) == 10
+    assert target.read_bytes() == reference.read_bytes()
     assert sum(sizes) == 10 - 3 * call
 
 
@@ -140,8 +140,8 @@ def test_another_model_or_setting_starts_over(tmp_path: Path, options: dict[str,
     answer, _ = _killed_at(2)
     with pytest.raises(_Killed):
         _score(source, target, answer)
-    again, sizes = _killed_at(99)
-    _score(source, target, again, **options)
+    second_scorer, sizes = _killed_at(99)
+    _score(source, target, second_scorer, **options)
     assert sum(sizes) == 10
 
 
@@ -153,8 +153,8 @@ def test_a_changed_input_starts_over(tmp_path: Path) -> None:
     state = source.stat()
     source.write_bytes(source.read_bytes().replace(b'te"', b'ta"'))
     os.utime(source, ns=(state.st_atime_ns, state.st_mtime_ns))
-    again, sizes = _killed_at(99)
-    _score(source, target, again)
+    second_scorer, sizes = _killed_at(99)
+    _score(source, target, second_scorer)
     assert sum(sizes) == 10
     assert "ta" in _read(target)[1]["text"]
 
@@ -169,10 +169,10 @@ def test_jsonl_objects_stay_as_they_are(tmp_path: Path) -> None:
     source.write_text("\n".join(lines), encoding="utf-8")
     _score(source, tmp_path / "out.jsonl", batch_rows=2, labels=())
     answers = {"predicted_label", "predicted_score"}
-    kept = [
+    objects = [
         {name: value for name, value in row.items() if name not in answers} for row in _read(tmp_path / "out.jsonl")
     ]
-    assert kept == [json.loads(line) for line in lines]
+    assert objects == [json.loads(line) for line in lines]
 
 
 def test_parquet_types_are_kept(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_parquet_types_are_kept(tmp_path: Path) -> None:
     )
     pq.write_table(table, source)
     _score(source, target, labels=())
-    scored = pq.read_table(target)
-    assert scored.select(table.column_names).equals(table)
-    assert str(scored.schema.field("predicted_score").type) == "float"
+    scored_table = pq.read_table(target)
+    assert scored_table.select(table.column_names).equals(table)
+    assert str(scored_table.schema.field("predicted_score").type) == "float"
     _score(source, tmp_path / "out.jsonl", labels=())
     assert _read(tmp_path / "out.jsonl")[0]["time"] == "1970-01-01 00:00:00.000000001"
 
@@ -269,8 +269,10 @@ def test_a_folder_in_the_way_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_progress_ends_at_all_rows(tmp_path: Path) -> None:
-    seen: list[tuple[int, int | None]] = []
+    progress: list[tuple[int, int | None]] = []
     _score(
-        _source(tmp_path, ".parquet"), tmp_path / "o.csv", on_progress=lambda done, total: seen.append((done, total))
+        _source(tmp_path, ".parquet"),
+        tmp_path / "o.csv",
+        on_progress=lambda count, total: progress.append((count, total)),
     )
-    assert seen == [(3, 10), (6, 10), (9, 10), (10, 10)]
+    assert progress == [(3, 10), (6, 10), (9, 10), (10, 10)]

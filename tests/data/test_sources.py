@@ -23,16 +23,16 @@ def settings_of(name: str, settings: DataSettings) -> DataSettings:
 @pytest.mark.parametrize("changes", [{}, {"rating": {"neutral_within": 0.3}}, {"label": "product"}], ids=str)
 def test_a_run_reads_its_data_as_it_was_trained_on(name: str, changes: dict[str, object]) -> None:
     experiment = parse_experiment({"name": "x", "data": {"train": name, **changes}})
-    kept = parse_experiment(tomllib.loads(dump_toml(experiment)))
-    assert settings_of(name, kept.data) == settings_of(name, experiment.data)
+    copy = parse_experiment(tomllib.loads(dump_toml(experiment)))
+    assert settings_of(name, copy.data) == settings_of(name, experiment.data)
 
 
 def test_a_data_set_brings_its_rating_and_the_user_changes_it() -> None:
     def read(**changes: object) -> DataSettings:
         return settings_of("tweets", DataSettings.model_validate({"train": "tweets", **changes}))
 
-    own = read().rating
-    assert own is not None
-    changed = read(rating={"neutral_within": 0.3}).rating
-    assert changed == own.model_copy(update={"neutral_within": 0.3})
+    own_rating = read().rating
+    assert own_rating is not None
+    rating = read(rating={"neutral_within": 0.3}).rating
+    assert rating == own_rating.model_copy(update={"neutral_within": 0.3})
     assert read(label="source").rating is None

@@ -40,9 +40,9 @@ def test_a_group_that_is_enough_is_moved_whole_and_told() -> None:
     findings = fill_splits(sides, sides, SETTINGS, has_odd)
     assert findings == []
     (finding,) = fill_splits(sides, {"train": sides["train"]}, SETTINGS, has_odd)
-    moved = {"c": [5, 6, 8], "d": [7, 8]}["c" if finding.count == 2 else "d"]
-    assert numbers(sides["test"]) == moved
-    assert numbers(sides["train"]) == [number for number in (2, 4, 5, 6, 7) if number not in moved]
+    group = {"c": [5, 6, 8], "d": [7, 8]}["c" if finding.count == 2 else "d"]
+    assert numbers(sides["test"]) == group
+    assert numbers(sides["train"]) == [number for number in (2, 4, 5, 6, 7) if number not in group]
     assert numbers(sides["dev"]) == [1]
     assert (finding.kind, finding.action) == ("empty_split", "moved")
     assert finding.message.startswith(f"a.csv: {finding.count} row")
@@ -60,40 +60,40 @@ def test_train_comes_first_and_takes_several_groups_where_one_is_not_enough() ->
 
 def test_where_none_has_rows_to_give_all_stays() -> None:
     sides = {"train": make({1: "a", 2: "b"}), "dev": make({4: "c"}), "test": make({})}
-    before = dict(sides)
+    copy = dict(sides)
     assert fill_splits(sides, {"train": sides["train"]}, SETTINGS, has_odd) == []
-    assert sides == before
+    assert sides == copy
     # A side of no share needs no row.
-    unshared = SETTINGS.model_copy(update={"dev_share": 0.0, "test_share": 0.0})
-    assert fill_splits(sides, {"train": sides["train"]}, unshared, has_odd) == []
+    settings = SETTINGS.model_copy(update={"dev_share": 0.0, "test_share": 0.0})
+    assert fill_splits(sides, {"train": sides["train"]}, settings, has_odd) == []
 
 
 @given(st.dictionaries(st.integers(0, 60), st.tuples(st.sampled_from("abcdef"), st.sampled_from(["train", "dev"]))))
-def test_no_row_is_lost_and_no_group_is_parted(drawn: dict[int, tuple[str, str]]) -> None:
-    side_of = dict(drawn.values())
+def test_no_row_is_lost_and_no_group_is_parted(rows_by_number: dict[int, tuple[str, str]]) -> None:
+    side_of = dict(rows_by_number.values())
     parts = {
-        side: make({number: group for number, (group, _) in sorted(drawn.items()) if side_of[group] == side})
+        side: make({number: group for number, (group, _) in sorted(rows_by_number.items()) if side_of[group] == side})
         for side in ("train", "dev", "test")
     }
     enough = {side: has_odd(side, rows) for side, rows in parts.items()}
     sides = dict(parts)
     fill_splits(sides, {"train": sides["train"]}, SETTINGS, has_odd)
-    assert sorted(number for rows in sides.values() for number in numbers(rows)) == sorted(drawn)
+    assert sorted(number for rows in sides.values() for number in numbers(rows)) == sorted(rows_by_number)
     groups = [set(rows.table["group"].to_pylist()) for rows in sides.values()]
     assert sum(map(len, groups)) == len(set().union(*groups))
     # What sufficed still does.
     assert all(has_odd(side, sides[side]) for side in sides if enough[side])
-    odd = {group for number, (group, _) in drawn.items() if number % 2}
-    if len(odd) >= 3:
+    odd_groups = {group for number, (group, _) in rows_by_number.items() if number % 2}
+    if len(odd_groups) >= 3:
         assert all(has_odd(side, rows) for side, rows in sides.items())
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_moved_depends_on_texts_and_seed_alone(seed: int) -> None:
     settings = SETTINGS.model_copy(update={"split_seed": seed})
-    moved = []
+    splits = []
     for order in (range(1, 20), range(19, 0, -1)):
         sides = {"train": make({number: f"g{number}" for number in order}), "dev": make({}), "test": make({})}
         fill_splits(sides, {"train": sides["train"]}, settings, has_odd)
-        moved.append((numbers(sides["dev"]), numbers(sides["test"])))
-    assert moved[0] == moved[1]
+        splits.append((numbers(sides["dev"]), numbers(sides["test"])))
+    assert splits[0] == splits[1]

@@ -52,28 +52,30 @@ def test_splits_cover_all_rows_once_and_report_shares(tmp_path: Path) -> None:
 
 
 def test_adding_rows_moves_no_old_row(tmp_path: Path) -> None:
-    before = _sides(load(DataSettings(train=_save(tmp_path / "a.jsonl", _many()))))
-    after = _sides(load(DataSettings(train=_save(tmp_path / "a.jsonl", _many(100, 500) + _many()))))
-    assert {text: after[text] for text in before} == before
-    other = _sides(load(DataSettings(train=str(tmp_path / "a.jsonl"), split_seed=1)))
-    assert any(other[text] != side for text, side in after.items())
+    sides = _sides(load(DataSettings(train=_save(tmp_path / "a.jsonl", _many()))))
+    new_sides = _sides(load(DataSettings(train=_save(tmp_path / "a.jsonl", _many(100, 500) + _many()))))
+    assert {text: new_sides[text] for text in sides} == sides
+    sides_by_seed = _sides(load(DataSettings(train=str(tmp_path / "a.jsonl"), split_seed=1)))
+    assert any(sides_by_seed[text] != side for text, side in new_sides.items())
 
 
 def test_share_of_dev_does_not_move_test(tmp_path: Path) -> None:
     name = _save(tmp_path / "a.jsonl", _many())
-    one, other = (_sides(load(DataSettings(train=name, dev_share=share))) for share in (0.1, 0.3))
-    assert [t for t, side in one.items() if side == "test"] == [t for t, side in other.items() if side == "test"]
+    sides_of_10, sides_of_30 = (_sides(load(DataSettings(train=name, dev_share=share))) for share in (0.1, 0.3))
+    assert [t for t, side in sides_of_10.items() if side == "test"] == [
+        t for t, side in sides_of_30.items() if side == "test"
+    ]
 
 
 def test_problems_are_dropped_and_named(tmp_path: Path) -> None:
-    bad: list[Row] = [
+    bad_rows: list[Row] = [
         ("\u200b ", "a"),
         ("no label", None),
         ("once", "rare"),
         ("text  number 0", "a"),
         ("text number 1", "a"),
     ]
-    splits = load(DataSettings(train=_save(tmp_path / "a.jsonl", _many() + bad)))
+    splits = load(DataSettings(train=_save(tmp_path / "a.jsonl", _many() + bad_rows)))
     assert _kinds(splits) == {
         "empty_text": 1,
         "missing_label": 1,
@@ -124,10 +126,10 @@ def test_a_file_of_test_stays_as_it_is_and_its_overlap_is_found(tmp_path: Path) 
     assert masks.left_out.tolist() == [False, False, False, True, False]
     assert not masks.learnt.any()
     assert not masks.chosen.any()
-    kept = load(DataSettings(train=train, test=test, on_overlap="keep", dev_share=0))
-    assert kept.report.rows == {"train": 100, "dev": 0, "test": 5}
-    assert find_overlap(kept.test, kept).learnt.tolist() == [False, False, False, True, False]
-    assert not find_overlap(kept.test, kept).left_out.any()
+    unchanged_splits = load(DataSettings(train=train, test=test, on_overlap="keep", dev_share=0))
+    assert unchanged_splits.report.rows == {"train": 100, "dev": 0, "test": 5}
+    assert find_overlap(unchanged_splits.test, unchanged_splits).learnt.tolist() == [False, False, False, True, False]
+    assert not find_overlap(unchanged_splits.test, unchanged_splits).left_out.any()
 
 
 def test_the_dev_split_overlaps_others_but_not_itself(tmp_path: Path) -> None:
@@ -151,35 +153,35 @@ def test_unseen_label_fails_or_is_dropped(tmp_path: Path) -> None:
 
 def test_the_rows_of_a_label_that_all_fell_on_dev_or_test_are_learnt_from(tmp_path: Path) -> None:
     name = _save(tmp_path / "a.jsonl", [*_many(), ("p", "rare"), ("q", "rare")])
-    before = _sides(load(DataSettings(train=_save(tmp_path / "b.jsonl", _many()))))
-    moved = load(DataSettings(train=name, split_seed=0))
-    sides = _sides(moved)
-    assert (sides["p"], sides["q"], moved.labels) == ("train", "train", ("a", "b", "rare"))
-    assert {text: sides[text] for text in before} == before
-    assert moved.train["row"].to_pylist() == sorted(moved.train["row"].to_pylist())
-    assert [finding.message for finding in moved.report.findings if finding.kind == "rare_label"] == [
+    plain_sides = _sides(load(DataSettings(train=_save(tmp_path / "b.jsonl", _many()))))
+    result = load(DataSettings(train=name, split_seed=0))
+    sides = _sides(result)
+    assert (sides["p"], sides["q"], result.labels) == ("train", "train", ("a", "b", "rare"))
+    assert {text: sides[text] for text in plain_sides} == plain_sides
+    assert result.train["row"].to_pylist() == sorted(result.train["row"].to_pylist())
+    assert [finding.message for finding in result.report.findings if finding.kind == "rare_label"] == [
         f'{name}: 2 rows moved from dev to train, which had no other with the label: "rare" (lines 201, 202)'
     ]
     splits = load(DataSettings(train=name, split_seed=4))
     assert [finding.message for finding in splits.report.findings] == [
         f'{name}: dev lacks 1 of train\'s labels: "rare"'
     ]
-    held = _save(tmp_path / "held.jsonl", [("r", "a"), ("s", "b")])
-    assert load(DataSettings(train=name, dev=held, test=held)).labels == ("a", "b", "rare")
+    held_out = _save(tmp_path / "held.jsonl", [("r", "a"), ("s", "b")])
+    assert load(DataSettings(train=name, dev=held_out, test=held_out)).labels == ("a", "b", "rare")
 
 
 def test_any_few_rows_of_two_labels_are_split(tmp_path: Path) -> None:
-    few = _save(tmp_path / "few.jsonl", [("p", "a"), ("q", "a"), ("r", "b"), ("s", "b")])
+    file = _save(tmp_path / "few.jsonl", [("p", "a"), ("q", "a"), ("r", "b"), ("s", "b")])
     for seed in range(20):
-        splits = load(DataSettings(train=few, split_seed=seed))
+        splits = load(DataSettings(train=file, split_seed=seed))
         assert splits.labels == ("a", "b")
         assert min(splits.report.rows.values()) >= 1
         assert sum(splits.report.rows.values()) == 4
-    two = _save(tmp_path / "two.jsonl", [("p", "a"), ("r", "b"), ("q", "a")])
-    held = DataSettings(train=two, test=few, on_overlap="keep", on_single_label="drop")
-    assert load(held).report.rows == {"train": 2, "dev": 1, "test": 4}
+    smaller_file = _save(tmp_path / "two.jsonl", [("p", "a"), ("r", "b"), ("q", "a")])
+    overlap_settings = DataSettings(train=smaller_file, test=file, on_overlap="keep", on_single_label="drop")
+    assert load(overlap_settings).report.rows == {"train": 2, "dev": 1, "test": 4}
     with pytest.raises(DataError, match=r"no row fell on dev; add rows, or give a file with data\.dev"):
-        load(held.model_copy(update={"train": _save(tmp_path / "one.jsonl", [("p", "a"), ("r", "b")])}))
+        load(overlap_settings.model_copy(update={"train": _save(tmp_path / "one.jsonl", [("p", "a"), ("r", "b")])}))
 
 
 def test_pairs_of_a_query_stay_together_where_rows_are_moved(tmp_path: Path) -> None:
@@ -201,16 +203,16 @@ SPELLINGS = [("p 1", "Billing"), ("p 2", "Billing"), ("p 3", "billing"), ("p 4",
 
 def test_spellings_of_a_label_are_told_and_merged_by_setting(tmp_path: Path) -> None:
     name = _save(tmp_path / "a.jsonl", [*_many(), *SPELLINGS, ("p 6", "Ffee")])
-    plain = load(DataSettings(train=name, dev_share=0, test_share=0, on_single_label="drop"))
-    told = next(finding.message for finding in plain.report.findings if finding.kind == "label_variant")
-    assert told.endswith(
+    plain_splits = load(DataSettings(train=name, dev_share=0, test_share=0, on_single_label="drop"))
+    message = next(finding.message for finding in plain_splits.report.findings if finding.kind == "label_variant")
+    assert message.endswith(
         '"billing" for "Billing", "ﬀee" for "Ffee"; data.merge_labels = true makes them one (lines 203, 205)'
     )
-    assert plain.labels == ("Billing", "a", "b")
+    assert plain_splits.labels == ("Billing", "a", "b")
     splits = load(DataSettings(train=name, merge_labels=True, dev_share=0, test_share=0))
     assert splits.report.label_counts["train"] == {"Billing": 3, "Ffee": 2, "a": 100, "b": 100}
-    (described,) = (one.message for one in describe(name).findings if one.kind == "label_variant")
-    assert described == told
+    (description,) = (finding.message for finding in describe(name).findings if finding.kind == "label_variant")
+    assert description == message
 
 
 def test_a_file_of_dev_or_test_and_one_that_is_evaluated_get_the_spelling_of_train(tmp_path: Path) -> None:
@@ -230,10 +232,10 @@ def test_spellings_are_merged_in_lists_too(tmp_path: Path) -> None:
 
 
 def test_a_label_for_none_of_these_is_told(tmp_path: Path) -> None:
-    for label, known in (("Out-of-Scope", True), ("nonesuch", False)):
+    for label, expected in (("Out-of-Scope", True), ("nonesuch", False)):
         name = _save(tmp_path / "a.jsonl", [*_many(), *[(f"n {index}", label) for index in range(9)]])
-        told = [finding.message for finding in describe(name).findings if finding.kind == "unknown_label"]
-        assert [f'set data.unknown_label = "{label}"' in message for message in told] == [True] * known
+        messages = [finding.message for finding in describe(name).findings if finding.kind == "unknown_label"]
+        assert [f'set data.unknown_label = "{label}"' in message for message in messages] == [True] * expected
         assert not describe(name, DataSettings(train=name, unknown_label=label)).count("unknown_label")
 
 
@@ -267,14 +269,14 @@ def test_multi_label_splits(tmp_path: Path) -> None:
 
 def test_fingerprint_is_of_the_rows_not_the_place(tmp_path: Path) -> None:
     name = _save(tmp_path / "a.jsonl", _many())
-    moved = tmp_path / "elsewhere.jsonl"
-    shutil.copy(name, moved)
+    copy = tmp_path / "elsewhere.jsonl"
+    shutil.copy(name, copy)
     first = load(DataSettings(train=name))
     assert len(first.fingerprint) == 64
-    assert load(DataSettings(train=str(moved))).fingerprint == first.fingerprint
+    assert load(DataSettings(train=str(copy))).fingerprint == first.fingerprint
     assert load(DataSettings(train=name, split_seed=7)).fingerprint != first.fingerprint
     assert (
-        load(DataSettings(train=_save(moved, [*_many()[:-1], ("text number 199", "a")]))).fingerprint
+        load(DataSettings(train=_save(copy, [*_many()[:-1], ("text number 199", "a")]))).fingerprint
         != first.fingerprint
     )
 
@@ -331,6 +333,8 @@ def test_a_path_wins_over_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_progress_counts_rows(tmp_path: Path) -> None:
-    seen: list[int] = []
-    load(DataSettings(train=_save(tmp_path / "a.jsonl", _many())), on_progress=lambda *counts: seen.append(counts[0]))
-    assert seen == [200]
+    progress: list[int] = []
+    load(
+        DataSettings(train=_save(tmp_path / "a.jsonl", _many())), on_progress=lambda *counts: progress.append(counts[0])
+    )
+    assert progress == [200]

@@ -28,20 +28,20 @@ def test_of_many_rows_it_is_the_plain_count(seed: int, decisions: int) -> None:
     random = np.random.default_rng(seed)
     confidence = random.uniform(0.01, 1, (3000, decisions))
     correct = random.random((3000, decisions)) < confidence**3
-    found = expected_calibration_error(confidence, correct)
-    assert found.value == pytest.approx(counted_error(confidence, correct), abs=0.01)
-    assert found.interval[0] < found.value < found.interval[1]
+    error = expected_calibration_error(confidence, correct)
+    assert error.value == pytest.approx(counted_error(confidence, correct), abs=0.01)
+    assert error.interval[0] < error.value < error.interval[1]
 
 
 def test_what_chance_adds_is_taken_off() -> None:
     random = np.random.default_rng(0)
-    plain, found = [], []
+    plain_errors, errors = [], []
     for _ in range(40):
         confidence = random.uniform(0.5, 1, (200, 1))
         correct = random.random((200, 1)) < confidence
-        plain.append(counted_error(confidence, correct))
-        found.append(expected_calibration_error(confidence, correct).value)
-    assert np.mean(found) < 0.7 * np.mean(plain)
+        plain_errors.append(counted_error(confidence, correct))
+        errors.append(expected_calibration_error(confidence, correct).value)
+    assert np.mean(errors) < 0.7 * np.mean(plain_errors)
 
 
 def test_the_interval_holds_the_error() -> None:
@@ -60,15 +60,15 @@ def test_of_no_rows_nothing_is_known() -> None:
 
 
 def test_a_report_gives_numbers_or_the_reason() -> None:
-    after, before = (Reliability(Measure("ECE", value, (0.0, 0.2)), 0.5) for value in (0.01234567, 0.1))
-    fitted = CalibrationReport((1.4321,), 300, "", after, before)
-    assert fitted.temperature == "1.43"
-    assert fitted.metadata()["calibration_error"] == 0.0123
-    assert fitted.metadata()["uncalibrated_calibration_error"] == 0.1
-    assert [name for name, _ in fitted.reliabilities] == ["Before (temperature 1)", "After"]
-    assert fitted.without_reliability().reliabilities == []
-    assert fitted.without_reliability().metadata() == {"temperature": 1.4321, "held_out_rows": 300}
-    plain = CalibrationReport((1.0,), 0, "too few", after)
-    assert plain.metadata()["not_calibrated"] == "too few"
-    assert [name for name, _ in plain.reliabilities] == ["Temperature 1"]
+    calibrated, uncalibrated = (Reliability(Measure("ECE", value, (0.0, 0.2)), 0.5) for value in (0.01234567, 0.1))
+    report = CalibrationReport((1.4321,), 300, "", calibrated, uncalibrated)
+    assert report.temperature == "1.43"
+    assert report.metadata()["calibration_error"] == 0.0123
+    assert report.metadata()["uncalibrated_calibration_error"] == 0.1
+    assert [name for name, _ in report.reliabilities] == ["Before (temperature 1)", "After"]
+    assert report.without_reliability().reliabilities == []
+    assert report.without_reliability().metadata() == {"temperature": 1.4321, "held_out_rows": 300}
+    plain_report = CalibrationReport((1.0,), 0, "too few", calibrated)
+    assert plain_report.metadata()["not_calibrated"] == "too few"
+    assert [name for name, _ in plain_report.reliabilities] == ["Temperature 1"]
     assert CalibrationReport((0.5, 1.5), 300, "").temperature == "0.50 to 1.50 by label"

@@ -32,39 +32,39 @@ def _classes(count: int = 200, size: int = 4, seed: int = 0) -> tuple[np.ndarray
 def _same_as_report(evaluation: Evaluation, report: dict) -> None:
     for row in evaluation.classes:
         expected = report[row.name]
-        found = {"precision": row.precision, "recall": row.recall, "f1-score": row.f1, "support": row.support}
-        assert found == pytest.approx(expected)
+        scores = {"precision": row.precision, "recall": row.recall, "f1-score": row.f1, "support": row.support}
+        assert scores == pytest.approx(expected)
     weighted = evaluation.weighted
     expected = report["weighted avg"]
-    found = {"precision": weighted.precision, "recall": weighted.recall, "f1-score": weighted.f1}
-    assert found | {"support": weighted.support} == pytest.approx(expected)
+    scores = {"precision": weighted.precision, "recall": weighted.recall, "f1-score": weighted.f1}
+    assert scores | {"support": weighted.support} == pytest.approx(expected)
 
 
-def _macro(evaluation: Evaluation, truth: np.ndarray, predicted: np.ndarray) -> None:
+def _macro(evaluation: Evaluation, truth: np.ndarray, predictions: np.ndarray) -> None:
     """The macro means are scikit-learn's over the classes that the truth has."""
     present = np.unique(truth) if truth.ndim == 1 else np.flatnonzero(truth.any(axis=0))
     for score, value in ((precision_score, "precision"), (recall_score, "recall"), (f1_score, "f1")):
-        expected = score(truth, predicted, labels=present, average="macro", zero_division=0)
+        expected = score(truth, predictions, labels=present, average="macro", zero_division=0)
         assert getattr(evaluation.macro, value) == pytest.approx(expected)
 
 
 def test_single_label_scores_are_sklearns():
     targets, probabilities = _classes()
-    predicted = probabilities.argmax(axis=1)
+    predictions = probabilities.argmax(axis=1)
 
     evaluation = evaluate_classes(LABELS, targets, probabilities, texts=["x"] * 200)
 
     _same_as_report(
         evaluation,
         classification_report(
-            targets, predicted, labels=range(4), target_names=LABELS, output_dict=True, zero_division=0
+            targets, predictions, labels=range(4), target_names=LABELS, output_dict=True, zero_division=0
         ),
     )
-    _macro(evaluation, targets, predicted)
+    _macro(evaluation, targets, predictions)
     assert evaluation.details()["Macro F1"].endswith(" (over 3 of 4 classes, as these texts have none of the others)")
     of_before = replace(evaluation.macro, f1=evaluation.macro.f1 * 3 / 4)
     assert replace(evaluation, macro=of_before).details()["Macro F1"] == f"{of_before.f1:.3f}"
-    assert evaluation.accuracy == pytest.approx(accuracy_score(targets, predicted))
+    assert evaluation.accuracy == pytest.approx(accuracy_score(targets, predictions))
     assert evaluation.micro.f1 == pytest.approx(evaluation.accuracy)
     assert evaluation.main_score == evaluation.accuracy
     assert evaluation.main_interval == evaluation.accuracy_interval
@@ -80,15 +80,15 @@ def test_multi_label_scores_are_sklearns():
 
     evaluation = evaluate_multi_label(LABELS, targets, probabilities, thresholds, texts=["x"] * 150)
 
-    chosen = probabilities >= thresholds
-    report = classification_report(targets, chosen, target_names=LABELS, output_dict=True, zero_division=0)
+    choices = probabilities >= thresholds
+    report = classification_report(targets, choices, target_names=LABELS, output_dict=True, zero_division=0)
     _same_as_report(evaluation, report)
-    _macro(evaluation, targets, chosen)
+    _macro(evaluation, targets, choices)
     assert evaluation.details()["Macro F1"] == f"{evaluation.macro.f1:.3f}"
     assert evaluation.micro.f1 == pytest.approx(report["micro avg"]["f1-score"])
     assert evaluation.main_score == evaluation.micro.f1
     assert evaluation.main_interval[0] < evaluation.main_score < evaluation.main_interval[1]
-    assert evaluation.accuracy == pytest.approx(accuracy_score(targets, chosen))
+    assert evaluation.accuracy == pytest.approx(accuracy_score(targets, choices))
     assert evaluation.confusion is None
     assert evaluation.confusions() == []
     assert evaluation.thresholds == (0.3, 0.5, 0.6, 0.4)
@@ -103,7 +103,7 @@ def test_worst_mistakes_are_the_surest_first():
     )
 
     assert evaluation.mistake_count == 3
-    assert [one.row for one in evaluation.mistakes] == [11, 13, 12]
+    assert [mistake.row for mistake in evaluation.mistakes] == [11, 13, 12]
     first, second, _ = evaluation.mistakes
     assert (first.text, first.truth, first.predicted, first.label) == ("b b", ("no",), ("yes",), "yes")
     assert first.probability == pytest.approx(0.8)
@@ -143,12 +143,12 @@ def test_small_and_empty_splits_are_scored_without_warnings(size, count):
     texts = ["x"] * count
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        one = evaluate_classes(labels, targets, probabilities, texts=texts)
-        many = evaluate_multi_label(
+        single = evaluate_classes(labels, targets, probabilities, texts=texts)
+        multiple = evaluate_multi_label(
             labels, targets[:, None] == np.arange(size), probabilities, np.full(size, 0.5), texts=texts
         )
 
-    for evaluation in (one, many):
+    for evaluation in (single, multiple):
         assert len(evaluation.classes) == size
         assert evaluation.count == count
         assert 0 <= evaluation.main_score <= 1
@@ -187,17 +187,17 @@ def test_an_evaluation_survives_json(labels, texts, data, multi):
         targets = data.draw(hnp.arrays(np.int64, shape[:1], elements=st.integers(0, shape[1] - 1)))
         evaluation = evaluate_classes(labels, targets, probabilities, texts=texts, rows=rows)
 
-    written = json.dumps(evaluation.to_dict(), allow_nan=False)
+    content = json.dumps(evaluation.to_dict(), allow_nan=False)
 
-    assert Evaluation.from_dict(json.loads(written)) == evaluation
-    assert json.loads(written)["main_score"] == evaluation.main_score
+    assert Evaluation.from_dict(json.loads(content)) == evaluation
+    assert json.loads(content)["main_score"] == evaluation.main_score
 
 
 def test_values_of_something_else_are_refused_in_one_line():
-    with pytest.raises(ModelError, match=r"not an evaluation: .*Field required; evaluate the run again") as raised:
+    with pytest.raises(ModelError, match=r"not an evaluation: .*Field required; evaluate the run again") as excinfo:
         Evaluation.from_dict({"accuracy": 1.0})
 
-    assert "\n" not in str(raised.value)
+    assert "\n" not in str(excinfo.value)
 
 
 def test_table_prints_labels_as_they_are():
@@ -207,9 +207,9 @@ def test_table_prints_labels_as_they_are():
     evaluation = evaluate_classes(("[red]a", "b", "c", "d"), targets, probabilities, texts=["x"] * 200)
     console.print(evaluation.table())
 
-    shown = console.export_text()
-    assert "[red]a" in shown
-    assert "weighted" in shown
+    output = console.export_text()
+    assert "[red]a" in output
+    assert "weighted" in output
     assert evaluation.headline().endswith("200 texts")
 
 

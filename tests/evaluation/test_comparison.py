@@ -31,8 +31,8 @@ def test_the_fewest_texts_that_tell(gains: int, better: str) -> None:
 
 
 def test_the_same_mistakes() -> None:
-    one = replace(FIRST, wrong=frozenset({1}))
-    assert compare_scores(one, replace(one, model="version 2")).endswith("both are wrong about the same ones")
+    first = replace(FIRST, wrong=frozenset({1}))
+    assert compare_scores(first, replace(first, model="version 2")).endswith("both are wrong about the same ones")
 
 
 def test_without_the_rows_the_intervals_tell() -> None:
@@ -40,8 +40,8 @@ def test_without_the_rows_the_intervals_tell() -> None:
     assert f"differ by 3 of 103 texts{overlap}" in compare_scores(FIRST, SECOND)
     assert "do not overlap: the difference is real" in compare_scores(FIRST, replace(SECOND, interval=(0.8, 0.9)))
     assert compare_scores(FIRST, replace(SECOND, interval=None)).endswith("differ by 3 of 103 texts")
-    other = [replace(one, name="ndcg@10") for one in (FIRST, SECOND)]
-    assert f"0.942 of version 2, on 103 texts{overlap}" in compare_scores(*other)
+    scores = [replace(score, name="ndcg@10") for score in (FIRST, SECOND)]
+    assert f"0.942 of version 2, on 103 texts{overlap}" in compare_scores(*scores)
 
 
 def test_other_rows_and_other_scores_are_not_compared() -> None:

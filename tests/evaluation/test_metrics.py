@@ -29,12 +29,12 @@ def test_accuracy_interval_matches_the_normal_approximation_for_many_rows():
 def test_accuracy_interval_is_the_bootstrap_of_drawn_rows():
     rng = np.random.default_rng(1)
     correct = rng.random(60) < 0.8
-    drawn = correct[rng.integers(0, 60, (20_000, 60))].mean(axis=1)
+    means = correct[rng.integers(0, 60, (20_000, 60))].mean(axis=1)
 
     low, high = metrics.accuracy_interval(correct, resamples=20_000)
 
     # A resampled accuracy is a multiple of 1/60.
-    assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=1.01 / 60)
+    assert (low, high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=1.01 / 60)
 
 
 def test_interval_widens_with_its_level_and_repeats_with_its_seed():
@@ -86,9 +86,9 @@ def test_thresholds_prefer_the_middle():
     rising = np.array([0.2, 0.4, 0.6, 0.8])
     truths = np.array([[0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0]], bool).T
 
-    fitted = metrics.fit_thresholds(truths, np.stack([separable, rising, rising], axis=1))
+    thresholds = metrics.fit_thresholds(truths, np.stack([separable, rising, rising], axis=1))
 
-    assert fitted == pytest.approx([0.5, 0.1, 0.5])
+    assert thresholds == pytest.approx([0.5, 0.1, 0.5])
 
 
 def test_threshold_ties_go_to_the_one_nearest_a_half():
@@ -103,12 +103,12 @@ def test_calibration_by_hand():
     confidence = np.array([0.5, 0.45, 0.95, 1.0, 0.0])
     correct = np.array([True, False, True, True, False])
 
-    found = metrics.calibrate(confidence, correct, bins=10)
+    bins = metrics.calibrate(confidence, correct, bins=10)
 
-    assert found.counts == (1, 0, 0, 0, 2, 0, 0, 0, 0, 2)
-    assert found.confidence[4] == pytest.approx(0.475)
-    assert found.accuracy[4] == pytest.approx(0.5)
-    assert found.error == pytest.approx((2 * 0.025 + 2 * 0.025 + 0) / 5)
+    assert bins.counts == (1, 0, 0, 0, 2, 0, 0, 0, 0, 2)
+    assert bins.confidence[4] == pytest.approx(0.475)
+    assert bins.accuracy[4] == pytest.approx(0.5)
+    assert bins.error == pytest.approx((2 * 0.025 + 2 * 0.025 + 0) / 5)
 
 
 def test_calibration_of_nothing_is_empty():
@@ -123,27 +123,27 @@ def test_calibration_of_nothing_is_empty():
     st.integers(6, 9),
 )
 def test_confusion_matrix_is_sklearns(pairs, size):
-    truth, predicted = np.array(pairs, np.int64).reshape(-1, 2).T
+    truth, predictions = np.array(pairs, np.int64).reshape(-1, 2).T
     if not pairs:
-        assert metrics.confusion_matrix(truth, predicted, size).sum() == 0
+        assert metrics.confusion_matrix(truth, predictions, size).sum() == 0
         return
 
-    expected = oracle.confusion_matrix(truth, predicted, labels=range(size))
+    expected = oracle.confusion_matrix(truth, predictions, labels=range(size))
 
-    np.testing.assert_array_equal(metrics.confusion_matrix(truth, predicted, size), expected)
+    np.testing.assert_array_equal(metrics.confusion_matrix(truth, predictions, size), expected)
 
 
 def test_cross_entropies_are_sklearns():
     rng = np.random.default_rng(5)
     probabilities = rng.dirichlet(np.ones(4), 50)
     targets = rng.integers(0, 4, 50)
-    many = rng.random((50, 4)) < 0.3
+    label_sets = rng.random((50, 4)) < 0.3
 
     assert metrics.cross_entropy(targets, probabilities) == pytest.approx(
         oracle.log_loss(targets, probabilities, labels=range(4))
     )
-    by_label = [oracle.log_loss(many[:, k], probabilities[:, k], labels=[False, True]) for k in range(4)]
-    assert metrics.binary_cross_entropy(many, probabilities) == pytest.approx(np.mean(by_label))
+    by_label = [oracle.log_loss(label_sets[:, k], probabilities[:, k], labels=[False, True]) for k in range(4)]
+    assert metrics.binary_cross_entropy(label_sets, probabilities) == pytest.approx(np.mean(by_label))
 
 
 def test_loss_of_a_wrong_certainty_is_finite():

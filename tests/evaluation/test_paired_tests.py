@@ -25,8 +25,8 @@ def accuracies(random: np.random.Generator, gap: float) -> PairedTest:
     """Two classifiers of 400 texts that agree on most of them."""
     hard = random.random(400) < 0.3
     right = [~hard | (random.random(400) < share) for share in (0.6, 0.6 + gap / 0.3)]
-    wrong = [set(np.flatnonzero(~one).tolist()) for one in right]
-    return mcnemar(wrong[0], wrong[1], 400)
+    wrong_rows = [set(np.flatnonzero(~flags).tolist()) for flags in right]
+    return mcnemar(wrong_rows[0], wrong_rows[1], 400)
 
 
 def f1_scores(random: np.random.Generator, gap: float) -> PairedTest:
@@ -50,24 +50,24 @@ def ndcgs(random: np.random.Generator, gap: float) -> PairedTest:
     second = random.choice(
         values, 200, p=[0.5 + 3 * gap, 0.2 - 1.5 * gap, 0.1 - 0.75 * gap, 0.1 - 0.75 * gap, 0.05, 0.05]
     )
-    return paired_bootstrap(*(np.stack([one, np.ones(200)], axis=1) for one in (first, second)), resamples=199)
+    return paired_bootstrap(*(np.stack([scores, np.ones(200)], axis=1) for scores in (first, second)), resamples=199)
 
 
 def areas(random: np.random.Generator, gap: float) -> PairedTest:
     """Two rankers of 200 pairs, a third of them relevant, by the AUC."""
     relevant = np.arange(200) % 3 == 0
-    shared = random.normal(size=200)
-    scores = [relevant * (1 + more) + shared + random.normal(size=200) for more in (0.0, 10 * gap)]
+    noise = random.normal(size=200)
+    scores = [relevant * (1 + gain) + noise + random.normal(size=200) for gain in (0.0, 10 * gap)]
     return paired_bootstrap(
-        *(np.stack([auc_shares(relevant, one), np.ones(200)], axis=1) for one in scores), resamples=199
+        *(np.stack([auc_shares(relevant, ranking), np.ones(200)], axis=1) for ranking in scores), resamples=199
     )
 
 
 def errors(random: np.random.Generator, gap: float) -> PairedTest:
     """Two regressions of 150 numbers, by the RMSE; a planted gap makes the second one's lower."""
-    shared = random.normal(size=150)
-    squares = [(shared + random.normal(0, sigma, 150)) ** 2 for sigma in (1.0, 1.0 - 5 * gap)]
-    terms = (np.stack([one, np.ones(150)], axis=1) for one in squares)
+    noise = random.normal(size=150)
+    squares = [(noise + random.normal(0, sigma, 150)) ** 2 for sigma in (1.0, 1.0 - 5 * gap)]
+    terms = (np.stack([square, np.ones(150)], axis=1) for square in squares)
     return paired_bootstrap(*terms, square_root=True, resamples=199)
 
 
@@ -77,7 +77,7 @@ def macro_f1_scores(random: np.random.Generator, gap: float) -> PairedTest:
     terms = []
     for share in (0.7, 0.7 + 1.8 * gap):
         guesses = np.where(random.random(300) < share, truth, random.integers(0, 8, 300))
-        shares = macro_f1_shares(*(one[:, None] == np.arange(8) for one in (truth, guesses)))
+        shares = macro_f1_shares(*(classes[:, None] == np.arange(8) for classes in (truth, guesses)))
         terms.append(np.stack([shares, np.ones(300)], axis=1))
     return paired_bootstrap(*terms, resamples=199)
 
@@ -133,8 +133,8 @@ def test_the_bootstrap_is_that_of_drawn_rows() -> None:
     first, second = (np.stack([random.random(80) * 2, np.full(80, 2.0)], axis=1) for _ in range(2))
     result = paired_bootstrap(first, second)
     rows = random.integers(0, 80, (4000, 80))
-    drawn = [one[rows, 0].sum(axis=1) / one[rows, 1].sum(axis=1) for one in (first, second)]
-    radius = np.quantile(np.abs(drawn[1] - drawn[0] - result.difference), 0.95)
+    scores = [terms[rows, 0].sum(axis=1) / terms[rows, 1].sum(axis=1) for terms in (first, second)]
+    radius = np.quantile(np.abs(scores[1] - scores[0] - result.difference), 0.95)
     assert result.interval[1] - result.difference == pytest.approx(radius, rel=0.1)
 
 

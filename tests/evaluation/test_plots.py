@@ -75,13 +75,13 @@ def test_counts_are_printed_where_they_fit():
 
 def test_empty_cells_are_not_painted():
     diagonal = plots.to_rgb(plots.draw_confusion(["a", "b"], [[4, 0], [0, 4]])).astype(int)
-    wrong = plots.to_rgb(plots.draw_confusion(["a", "b"], [[4, 4], [0, 4]])).astype(int)
+    pixels = plots.to_rgb(plots.draw_confusion(["a", "b"], [[4, 4], [0, 4]])).astype(int)
 
     def orange(image: np.ndarray) -> int:
         return int((image[..., 0] - image[..., 2] > 30).sum())
 
     assert orange(diagonal) == 0
-    assert orange(wrong) > 500
+    assert orange(pixels) > 500
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_svg_is_well_formed_stable_and_keeps_to_itself(figure):
     assert "<style" not in svg
     assert "DejaVu" not in svg
     assert 'aria-label="A drawing"' in svg
-    referred = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
-    assert set(re.findall(r' id="([^"]+)"', svg)) == referred
+    references = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+    assert set(re.findall(r' id="([^"]+)"', svg)) == references
 
 
 def test_names_are_text_not_markup_or_mathematics():

@@ -20,9 +20,9 @@ def test_precision_recall_curve_agrees_with_sklearn(pair):
     curve = precision_recall("a", truth, probability)
 
     for threshold, precision, recall in zip(curve.thresholds, curve.precision, curve.recall, strict=True):
-        chosen = probability >= threshold
-        assert recall == pytest.approx(oracle.recall_score(truth, chosen, zero_division=0))
-        assert precision == pytest.approx(oracle.precision_score(truth, chosen, zero_division=1))
+        choices = probability >= threshold
+        assert recall == pytest.approx(oracle.recall_score(truth, choices, zero_division=0))
+        assert precision == pytest.approx(oracle.precision_score(truth, choices, zero_division=1))
     if truth.any():
         assert curve.average_precision == pytest.approx(oracle.average_precision_score(truth, probability))
     else:
@@ -37,9 +37,9 @@ def test_counts_on_the_grid_are_exact(pair):
 
     hits, extra = precision_recall("a", truth, probability).counts_on_grid(101)
 
-    chosen = probability[:, None] >= np.linspace(0, 1, 101)
-    np.testing.assert_array_equal(hits, (chosen & truth[:, None]).sum(axis=0))
-    np.testing.assert_array_equal(extra, (chosen & ~truth[:, None]).sum(axis=0))
+    choices = probability[:, None] >= np.linspace(0, 1, 101)
+    np.testing.assert_array_equal(hits, (choices & truth[:, None]).sum(axis=0))
+    np.testing.assert_array_equal(extra, (choices & ~truth[:, None]).sum(axis=0))
 
 
 def test_curve_of_many_rows_stays_small_and_resolves_confident_models():

@@ -106,9 +106,9 @@ def test_report_shows_texts_of_the_classes_that_are_mixed_up():
 def test_report_needs_nothing_else(tmp_path):
     page = render_report(_evaluation(), title="t", metadata={})
 
-    found = _parse(page)
-    assert not {"script", "link", "iframe", "img"} & set(found.tags)
-    links = [value for name, value in found.attributes if name in ("src", "href", "xlink:href")]
+    document = _parse(page)
+    assert not {"script", "link", "iframe", "img"} & set(document.tags)
+    links = [value for name, value in document.attributes if name in ("src", "href", "xlink:href")]
     assert all(value.startswith("#") for value in links)
     assert not re.search(r"url\((?!#)|@import", page)
 
@@ -118,9 +118,9 @@ def test_an_attack_stays_text():
 
     page = render_report(evaluation, title=ATTACK, metadata={ATTACK: ATTACK})
 
-    found = _parse(page)
-    assert not {"script", "img"} & set(found.tags)
-    assert not [name for name, _ in found.attributes if name.startswith("on")]
+    document = _parse(page)
+    assert not {"script", "img"} & set(document.tags)
+    assert not [name for name, _ in document.attributes if name.startswith("on")]
     assert "<script" not in page
     assert "<script" not in evaluation._repr_html_()
 
@@ -140,12 +140,12 @@ def test_no_text_adds_a_tag(plain_page, text):
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_almost_nothing_can_be_reported(count):
-    one = evaluate_classes(["a"], np.zeros(count, int), np.ones((count, 1)), texts=["x"] * count)
-    many = evaluate_multi_label(
+    single = evaluate_classes(["a"], np.zeros(count, int), np.ones((count, 1)), texts=["x"] * count)
+    multiple = evaluate_multi_label(
         ["a", "b"], np.zeros((count, 2), bool), np.ones((count, 2)), [0.5, 0.5], texts=["x"] * count
     )
 
-    for evaluation in (one, many):
+    for evaluation in (single, multiple):
         page = render_report(evaluation, title="t", metadata={})
         assert ("No texts were evaluated" in page) == (count == 0)
 

@@ -43,8 +43,8 @@ def test_a_slice_has_ticks_that_can_be_read(values: list[Any], log: bool, ticks:
 @pytest.mark.parametrize(("lower", "line"), [(False, [0.8, 0.82, 0.83, 0.83]), (True, [0.8, 0.8, 0.8, 0.8])])
 def test_the_line_of_the_history_is_the_best_complete_trial_by_then(lower: bool, line: list[float]) -> None:
     figure = draw_history(points([1, 2, 3, 4]), "error", lower_is_better=lower)
-    (drawn,) = figure.axes[0].lines
-    assert list(drawn.get_ydata()) == pytest.approx(line)
+    (plot_line,) = figure.axes[0].lines
+    assert list(plot_line.get_ydata()) == pytest.approx(line)
 
 
 def test_names_and_shares_of_importances_are_in_the_drawing() -> None:

@@ -35,12 +35,12 @@ def test_balls_are_where_the_loss_is_least() -> None:
 
 def test_a_text_is_open_outside_of_every_ball() -> None:
     centroids, radii = learn_boundaries(LOGITS, TARGETS)
-    others = np.random.default_rng(2).normal(size=(200, 4)).astype(np.float32)
-    distances = cdist(others / np.linalg.norm(others, axis=1, keepdims=True), centroids)
-    found = boundary_distance(others, centroids, radii).numpy()
-    np.testing.assert_array_equal(found > 0, (distances > radii).all(axis=1))
-    np.testing.assert_allclose(found, (distances - radii).min(axis=1), atol=1e-5)
-    assert 0 < np.mean(found > 0) < 1
+    vectors = np.random.default_rng(2).normal(size=(200, 4)).astype(np.float32)
+    distances = cdist(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), centroids)
+    margins = boundary_distance(vectors, centroids, radii).numpy()
+    np.testing.assert_array_equal(margins > 0, (distances > radii).all(axis=1))
+    np.testing.assert_allclose(margins, (distances - radii).min(axis=1), atol=1e-5)
+    assert 0 < np.mean(margins > 0) < 1
 
 
 def test_a_class_of_one_text_has_a_ball_of_nearly_no_size() -> None:

@@ -20,12 +20,12 @@ def preset(toy_preset: Path) -> Preset:
 
 def test_depth_rises_from_the_embeddings_to_the_pooler(preset: Preset) -> None:
     backbone = preset.backbone()
-    found = {variable.path: depth_of(backbone, variable) for variable in backbone.trainable_variables}
-    for path, depth in found.items():
+    depths = {variable.path: depth_of(backbone, variable) for variable in backbone.trainable_variables}
+    for path, depth in depths.items():
         first = path.split("/")[0]
         expected = {"transformer_layer_0": 1, "transformer_layer_1": 2, "pooled_dense": 3}.get(first, 0)
         assert depth == expected, path
-    assert {path.split("/")[0] for path, depth in found.items() if depth == 0} == {
+    assert {path.split("/")[0] for path, depth in depths.items() if depth == 0} == {
         "token_embedding",
         "position_embedding",
         "segment_embedding",
@@ -37,12 +37,12 @@ def test_every_dense_layer_is_found_with_its_matrix(preset: Preset) -> None:
     backbone = preset.backbone()
     kernels = kernels_by_layer(backbone.trainable_variables)
     assert set(kernels) == ATTENTION | FEEDFORWARD | {"pooled_dense"}
-    assert all(len(found) == 2 for name, found in kernels.items() if name != "pooled_dense")
+    assert all(len(places) == 2 for name, places in kernels.items() if name != "pooled_dense")
     assert [variable.path.split("/")[0] for variable in kernels["query"]] == [
         "transformer_layer_0",
         "transformer_layer_1",
     ]
-    rows = {name: rows_of(backbone, found[0]) for name, found in kernels.items()}
+    rows = {name: rows_of(backbone, places[0]) for name, places in kernels.items()}
     # 32 wide, 64 inside the feed-forward layer; attention's kernels have the 2 heads as an axis of their own.
     assert rows == {name: 64 if name == "feedforward_output_dense" else 32 for name in kernels}
     assert tuple(kernels["attention_output"][0].shape) == (2, 16, 32)

@@ -50,17 +50,17 @@ def model(request: pytest.FixtureRequest, shallow_preset: Path) -> TaskModel:
 
 
 def test_padding_changes_nothing(model: TaskModel) -> None:
-    together = logits_of(model, TEXTS)
-    alone = np.concatenate([logits_of(model, [text]) for text in TEXTS])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-    assert together.dtype == np.float32
+    batch_logits = logits_of(model, TEXTS)
+    rows = np.concatenate([logits_of(model, [text]) for text in TEXTS])
+    np.testing.assert_allclose(batch_logits, rows, atol=1e-5)
+    assert batch_logits.dtype == np.float32
 
 
 def test_saving_keeps_the_answers(model: TaskModel, tmp_path: Path) -> None:
     model.save(tmp_path)
-    again = load_model(tmp_path)
-    np.testing.assert_array_equal(logits_of(again, TEXTS), logits_of(model, TEXTS))
-    assert again.labels == tuple(LABELS)
+    loaded_model = load_model(tmp_path)
+    np.testing.assert_array_equal(logits_of(loaded_model, TEXTS), logits_of(model, TEXTS))
+    assert loaded_model.labels == tuple(LABELS)
     assert not list(tmp_path.glob(".*"))
 
 
@@ -82,28 +82,28 @@ def test_no_texts_give_no_answers(model: TaskModel) -> None:
 
 
 @pytest.fixture(scope="module")
-def plain(shallow_preset: Path) -> TaskModel:
+def plain_model(shallow_preset: Path) -> TaskModel:
     """Builds a model that tests only read."""
     return build(shallow_preset)
 
 
-def test_single_label_loss_is_keras_cross_entropy(plain: TaskModel) -> None:
+def test_single_label_loss_is_keras_cross_entropy(plain_model: TaskModel) -> None:
     logits = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
-    targets = plain.encode_targets(["tech", "money", "sport", "tech"])
+    targets = plain_model.encode_targets(["tech", "money", "sport", "tech"])
     assert targets.tolist() == [2, 0, 1, 2]
     expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")(targets, logits)
-    np.testing.assert_allclose(plain.loss(targets, logits), expected, rtol=1e-5)
+    np.testing.assert_allclose(plain_model.loss(targets, logits), expected, rtol=1e-5)
 
 
 def test_rare_labels_count_more_in_the_loss(shallow_preset: Path) -> None:
     logits = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
     targets = np.array([0] * 6 + [1] * 3 + [2], np.int32)
-    plain = build(shallow_preset).loss(targets, logits).numpy()
+    plain_losses = build(shallow_preset).loss(targets, logits).numpy()
 
     def factors(balance: float) -> np.ndarray:
         model = build(shallow_preset, class_balance=balance)
         model.prepare(targets)
-        factors: np.ndarray = model.loss(targets, logits).numpy() / plain
+        factors: np.ndarray = model.loss(targets, logits).numpy() / plain_losses
         return factors
 
     # At 1 as scikit-learn's "balanced", which counts each label alike.
@@ -132,8 +132,8 @@ def test_multi_label_loss_and_choice(shallow_preset: Path) -> None:
     expected = keras.losses.BinaryCrossentropy(from_logits=True, reduction="none")(targets, logits)
     np.testing.assert_allclose(model.loss(targets, logits), expected, rtol=1e-5)
     model.thresholds = (0.5, 0.2, 0.9)  # type: ignore[attr-defined]
-    chosen = model.answers(tf.constant(logits))["chosen"].numpy().tolist()
-    assert chosen == [[True, True, False], [False, True, False]]
+    choices = model.answers(tf.constant(logits))["chosen"].numpy().tolist()
+    assert choices == [[True, True, False], [False, True, False]]
 
 
 @pytest.mark.parametrize(("multi_label", "labels"), [(False, ["tech", "sprot"]), (True, [["tech"], ["sprot"]])])
@@ -142,18 +142,18 @@ def test_a_label_of_others_is_named(shallow_preset: Path, multi_label: bool, lab
         build(shallow_preset, multi_label=multi_label).encode_targets(labels)
 
 
-def test_the_head_is_keras_hubs(plain: TaskModel) -> None:
+def test_the_head_is_keras_hubs(plain_model: TaskModel) -> None:
     """With the same weights, KerasHub's own BertTextClassifier gives the same logits."""
-    assert isinstance(plain, TextClassifier)
-    theirs = keras_hub.models.BertTextClassifier(backbone=plain.backbone, num_classes=3)
-    head = plain.network.get_layer("logits")
-    theirs.get_layer("logits").set_weights(head.get_weights())
-    inputs = plain.preprocessor.pad(plain.preprocessor(tf.constant(TEXTS)))
-    np.testing.assert_allclose(theirs(inputs), plain.network(inputs), atol=1e-5)
+    assert isinstance(plain_model, TextClassifier)
+    classifier = keras_hub.models.BertTextClassifier(backbone=plain_model.backbone, num_classes=3)
+    head = plain_model.network.get_layer("logits")
+    classifier.get_layer("logits").set_weights(head.get_weights())
+    inputs = plain_model.preprocessor.pad(plain_model.preprocessor(tf.constant(TEXTS)))
+    np.testing.assert_allclose(classifier(inputs), plain_model.network(inputs), atol=1e-5)
 
 
-def test_unused_weights_are_not_trained(plain: TaskModel, shallow_preset: Path) -> None:
-    assert build(shallow_preset, pooling="mean").trainable_weights() < plain.trainable_weights()
+def test_unused_weights_are_not_trained(plain_model: TaskModel, shallow_preset: Path) -> None:
+    assert build(shallow_preset, pooling="mean").trainable_weights() < plain_model.trainable_weights()
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
@@ -166,11 +166,11 @@ def test_half_precision_inside_gives_full_precision_logits(shallow_preset: Path,
     """What a GPU trains in mixed_bfloat16 is exported and served in float32, from the same weights."""
     keras.utils.set_random_seed(3)
     settings = ModelSettings(preset=str(shallow_preset), max_length=16, pooling=pooling)  # type: ignore[arg-type]
-    mixed = build_model("classification", settings, LABELS, dtype="mixed_bfloat16")
-    logits = logits_of(mixed, TEXTS)
+    half_precision = build_model("classification", settings, LABELS, dtype="mixed_bfloat16")
+    logits = logits_of(half_precision, TEXTS)
     assert logits.dtype == np.float32
-    assert {weight.dtype for weight in mixed.network.weights} == {"float32"}
-    mixed.save(tmp_path)
+    assert {weight.dtype for weight in half_precision.network.weights} == {"float32"}
+    half_precision.save(tmp_path)
     np.testing.assert_allclose(logits_of(load_model(tmp_path), TEXTS), logits, atol=0.05)
 
 
@@ -195,8 +195,8 @@ def test_saving_keeps_what_distances_are_measured_to(shallow_preset: Path, tmp_p
     radii = np.arange(5, dtype=np.float32) / 4 if by == "boundary" else None
     model = unknowing(shallow_preset, by=by, limit=0.5, scale=0.5, references=references, radii=radii)
     model.save(tmp_path)
-    again = load_model(tmp_path)
-    assert again.unknown == model.unknown
+    loaded_model = load_model(tmp_path)
+    assert loaded_model.unknown == model.unknown
     logits = tf.constant(logits_of(model, TEXTS))
-    np.testing.assert_array_equal(again.answers(logits)["unknown_score"], model.answers(logits)["unknown_score"])
-    assert len(set(again.answers(logits)["unknown_score"].numpy())) == len(TEXTS)
+    np.testing.assert_array_equal(loaded_model.answers(logits)["unknown_score"], model.answers(logits)["unknown_score"])
+    assert len(set(loaded_model.answers(logits)["unknown_score"].numpy())) == len(TEXTS)

@@ -14,21 +14,21 @@ from tfapp.models.contrast import class_losses, pair_losses
 
 
 def unit_vectors(seed: int, *shape: int) -> np.ndarray:
-    drawn = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-    return drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)
+    normals = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
 
 
 def pair_loss(vectors: np.ndarray, codes: list[list[int]], row: int, temperature: float) -> float:
     """Minus the logarithm of the share of the row's own candidate among all texts that do not fit its query."""
     query = codes[row][0]
     fitting = {code[1] for code in codes if code[0] == query}
-    own = vectors[row, 0] @ vectors[row, 1] / temperature
-    others = [
+    own_logit = vectors[row, 0] @ vectors[row, 1] / temperature
+    other_logits = [
         vectors[row, 0] @ vectors[at, place] / temperature
         for at, place in product(range(len(codes)), range(1, vectors.shape[1]))
         if codes[at][place] >= 0 and codes[at][place] not in fitting
     ]
-    return float(np.logaddexp.reduce([own, *others]) - own)
+    return float(np.logaddexp.reduce([own_logit, *other_logits]) - own_logit)
 
 
 CODES = st.lists(
@@ -41,9 +41,9 @@ CODES = st.lists(
 def test_a_query_is_told_what_does_not_fit_it(codes: list[list[int]], places: int, seed: int) -> None:
     codes = [row[:places] for row in codes]
     vectors = unit_vectors(seed, len(codes), places, 4)
-    found = pair_losses(vectors, np.array(codes, np.int32), 0.5, symmetric=False)
+    losses = pair_losses(vectors, np.array(codes, np.int32), 0.5, symmetric=False)
     expected = [pair_loss(vectors, codes, row, 0.5) for row in range(len(codes))]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-5)
 
 
 @settings(max_examples=20)
@@ -51,36 +51,36 @@ def test_a_query_is_told_what_does_not_fit_it(codes: list[list[int]], places: in
 def test_symmetric_is_the_mean_of_both_ways(codes: list[list[int]], seed: int) -> None:
     pairs = np.array([row[:2] for row in codes], np.int32)
     vectors = unit_vectors(seed, len(codes), 2, 4)
-    forth, back = (
+    forward_losses, backward_losses = (
         pair_losses(vectors[:, order], pairs[:, order], 0.5, symmetric=False).numpy() for order in ([0, 1], [1, 0])
     )
-    both = pair_losses(vectors, pairs, 0.5, symmetric=True)
-    np.testing.assert_allclose(both, (forth + back) / 2, rtol=1e-4, atol=1e-5)
+    symmetric_losses = pair_losses(vectors, pairs, 0.5, symmetric=True)
+    np.testing.assert_allclose(symmetric_losses, (forward_losses + backward_losses) / 2, rtol=1e-4, atol=1e-5)
 
 
 def test_a_negative_is_one_for_every_query_but_not_for_its_candidate() -> None:
     """By symmetry a candidate looks for its query among queries alone."""
     vectors = unit_vectors(0, 3, 3, 4)
     codes = np.array([[0, 3, 6], [1, 4, 7], [2, 5, 8]], np.int32)
-    plain = pair_losses(vectors[:, :2], codes[:, :2], 0.5, symmetric=True).numpy()
+    plain_losses = pair_losses(vectors[:, :2], codes[:, :2], 0.5, symmetric=True).numpy()
     hard = pair_losses(vectors, codes, 0.5, symmetric=True).numpy()
     one_way = [pair_losses(vectors[:, :n], codes[:, :n], 0.5, symmetric=False).numpy() for n in (2, 3)]
     assert (one_way[1] > one_way[0]).all()
-    np.testing.assert_allclose(hard - plain, (one_way[1] - one_way[0]) / 2, atol=1e-5)
+    np.testing.assert_allclose(hard - plain_losses, (one_way[1] - one_way[0]) / 2, atol=1e-5)
 
 
 @pytest.mark.parametrize("places", [1, 2])
 def test_texts_of_a_class_find_each_other(places: int) -> None:
     classes = np.array([0, 1, 0, -1, 1, -1, 2], np.int32)
     vectors = unit_vectors(1, len(classes), places, 4)
-    flat, own = vectors.reshape(-1, 4), np.repeat(classes, places)
+    flat, row_classes = vectors.reshape(-1, 4), np.repeat(classes, places)
     losses: list[Any] = []
-    for at in range(len(own)):
-        others = [other for other in range(len(own)) if other != at]
-        scores = {other: float(flat[at] @ flat[other]) / 0.3 for other in others}
-        same = [other for other in others if own[other] == own[at] >= 0]
+    for at in range(len(row_classes)):
+        other_rows = [other for other in range(len(row_classes)) if other != at]
+        scores = {other: float(flat[at] @ flat[other]) / 0.3 for other in other_rows}
+        positives = [other for other in other_rows if row_classes[other] == row_classes[at] >= 0]
         total = np.logaddexp.reduce(list(scores.values()))
-        losses.append(np.mean([total - scores[other] for other in same]) if same else 0.0)
+        losses.append(np.mean([total - scores[other] for other in positives]) if positives else 0.0)
     expected = np.mean(np.reshape(losses, (-1, places)), axis=1)
     np.testing.assert_allclose(class_losses(vectors, classes, 0.3), expected, rtol=1e-4, atol=1e-5)
 

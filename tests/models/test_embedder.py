@@ -32,16 +32,16 @@ def model(shallow_preset: Path) -> Embedder:
 
 
 def vectors(model: Embedder, texts: list[str]) -> np.ndarray:
-    found: np.ndarray = model.predict_text({"text": tf.constant(texts, tf.string)})["embedding"].numpy()
-    return found
+    embeddings: np.ndarray = model.predict_text({"text": tf.constant(texts, tf.string)})["embedding"].numpy()
+    return embeddings
 
 
 def test_a_text_has_one_vector_in_any_company(model: Embedder) -> None:
-    together = vectors(model, TEXTS)
-    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-6)
-    alone = np.concatenate([vectors(model, [text]) for text in TEXTS])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-    assert np.abs(together[0] - together[2]).max() > 0.01
+    batch_vectors = vectors(model, TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(batch_vectors, axis=1), 1.0, atol=1e-6)
+    rows = np.concatenate([vectors(model, [text]) for text in TEXTS])
+    np.testing.assert_allclose(batch_vectors, rows, atol=1e-5)
+    assert np.abs(batch_vectors[0] - batch_vectors[2]).max() > 0.01
     assert vectors(model, []).shape == (0, 32)
 
 
@@ -65,9 +65,9 @@ def test_mean_is_what_pools_unless_it_is_said_otherwise(model: Embedder) -> None
 def test_a_row_s_vectors_are_those_of_its_texts(model: Embedder, negatives: list[str] | None) -> None:
     columns = {"query": TEXTS[:3], "candidate": TEXTS[3:]} | ({"negative": negatives} if negatives else {})
     ids, splits, codes, _ = model.encode(columns)
-    found = model.logits(tf.RaggedTensor.from_row_splits(ids, splits)).numpy()
+    logits = model.logits(tf.RaggedTensor.from_row_splits(ids, splits)).numpy()
     expected = np.stack([vectors(model, texts) for texts in columns.values()], axis=1)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
     assert codes.dtype == np.int32
     # "the ball" is the first query and the last candidate, "a goal" a candidate and a negative.
     assert codes[0, 0] == codes[2, 1] != codes[0, 1]
@@ -89,10 +89,10 @@ def test_it_is_saved_with_its_settings(shallow_preset: Path, tmp_path: Path) -> 
     assert not model.is_saved(tmp_path)
     model.save(tmp_path)
     assert model.is_saved(tmp_path)
-    loaded = load_model(tmp_path)
-    assert isinstance(loaded, Embedder)
-    assert (loaded.pooling, loaded.temperature, loaded.symmetric) == ("max", 0.1, True)
-    np.testing.assert_allclose(vectors(loaded, TEXTS), vectors(model, TEXTS), atol=1e-6)
+    loaded_model = load_model(tmp_path)
+    assert isinstance(loaded_model, Embedder)
+    assert (loaded_model.pooling, loaded_model.temperature, loaded_model.symmetric) == ("max", 0.1, True)
+    np.testing.assert_allclose(vectors(loaded_model, TEXTS), vectors(model, TEXTS), atol=1e-6)
 
 
 def test_more_tokens_than_positions_are_refused(shallow_preset: Path, model: Embedder) -> None:
@@ -116,7 +116,7 @@ def test_a_classifier_s_embedder_shares_its_weights_and_reads_as_its_head_does(
     features = classifier.features(classifier.preprocessor(tf.constant(TEXTS[:2]))).numpy()
     expected = features / np.linalg.norm(features, axis=1, keepdims=True)
     np.testing.assert_allclose(vectors(embedder, TEXTS[:2]), expected, atol=1e-5)
-    own = {id(weight) for weight in classifier.network.trainable_weights}
-    assert {id(weight) for weight in embedder.network.trainable_weights} < own
+    weights = {id(weight) for weight in classifier.network.trainable_weights}
+    assert {id(weight) for weight in embedder.network.trainable_weights} < weights
     # A text in windows is cut behind the first.
     assert embedder.preprocessor.max_length == 8

@@ -19,7 +19,7 @@ blocks = st.lists(st.lists(st.integers(0, len(VOCABULARY) - 1), min_size=1, max_
 
 
 def flat(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([one for row in rows for one in row], np.int32), np.cumsum([0, *map(len, rows)])
+    return np.array([token for row in rows for token in row], np.int32), np.cumsum([0, *map(len, rows)])
 
 
 def rows(ids: np.ndarray, splits: np.ndarray) -> list[list[int]]:
@@ -31,21 +31,21 @@ def cut(given_texts: list[list[int]], *, pack: bool, max_length: int = 8) -> lis
 
 
 @given(texts, st.booleans(), st.integers(4, 16))
-def test_blocks_hold_all_pieces_in_their_order_and_fit(given_texts: list[list[int]], pack: bool, most: int) -> None:
-    made = cut(given_texts, pack=pack, max_length=most)
-    assert all(block[0] == CLS and block[-1] == SEP and 3 <= len(block) <= most for block in made)
-    inner = [token for block in made for token in block[1:-1] if token != SEP]
+def test_blocks_hold_all_pieces_in_their_order_and_fit(given_texts: list[list[int]], pack: bool, limit: int) -> None:
+    blocks = cut(given_texts, pack=pack, max_length=limit)
+    assert all(block[0] == CLS and block[-1] == SEP and 3 <= len(block) <= limit for block in blocks)
+    inner = [token for block in blocks for token in block[1:-1] if token != SEP]
     assert inner == [token for text in given_texts for token in text]
 
 
 def test_packed_texts_fill_blocks() -> None:
-    made = cut([[5, 6], [], [7, 8, 9], [10, 11]], pack=True)
-    assert made == [[CLS, 5, 6, SEP, 7, 8, 9, SEP], [CLS, SEP, 10, 11, SEP]]
+    blocks = cut([[5, 6], [], [7, 8, 9], [10, 11]], pack=True)
+    assert blocks == [[CLS, 5, 6, SEP, 7, 8, 9, SEP], [CLS, SEP, 10, 11, SEP]]
 
 
 def test_a_long_text_for_itself_becomes_about_equal_blocks() -> None:
-    made = cut([[5] * 7, [6]], pack=False)
-    assert made == [[CLS, 5, 5, 5, 5, SEP], [CLS, 5, 5, 5, SEP], [CLS, 6, SEP]]
+    blocks = cut([[5] * 7, [6]], pack=False)
+    assert blocks == [[CLS, 5, 5, 5, 5, SEP], [CLS, 5, 5, 5, SEP], [CLS, 6, SEP]]
 
 
 def test_nothing_makes_no_block() -> None:
@@ -56,7 +56,7 @@ def test_nothing_makes_no_block() -> None:
 @given(texts)
 def test_dense_rows_are_the_ragged_ones(given_texts: list[list[int]]) -> None:
     dense = to_dense(*flat(given_texts), -1)
-    assert [[one for one in row if one >= 0] for row in dense.tolist()] == given_texts
+    assert [[token for token in row if token >= 0] for row in dense.tolist()] == given_texts
 
 
 @given(blocks, st.booleans(), st.integers(0, 2**32 - 1))
@@ -66,22 +66,22 @@ def test_what_is_hidden_can_be_found_again_and_is_no_special_token(
 ) -> None:
     ids, splits = flat(given_blocks)
     masker = Masker(VOCABULARY, share=0.15, whole_words=whole_words)
-    shown, hidden = masker.hide(ids, splits, np.random.default_rng(seed))
-    np.testing.assert_array_equal(np.where(hidden < 0, shown, hidden), ids)
-    assert not np.isin(hidden, range(SPECIAL)).any()
-    assert not np.isin(shown[hidden >= 0], [0, 1, 2, 3]).any()
-    for block, guessed in zip(given_blocks, rows(hidden, splits), strict=True):
-        assert any(token >= 0 for token in guessed) == any(token >= SPECIAL for token in block)
+    inputs, targets = masker.hide(ids, splits, np.random.default_rng(seed))
+    np.testing.assert_array_equal(np.where(targets < 0, inputs, targets), ids)
+    assert not np.isin(targets, range(SPECIAL)).any()
+    assert not np.isin(inputs[targets >= 0], [0, 1, 2, 3]).any()
+    for block, block_targets in zip(given_blocks, rows(targets, splits), strict=True):
+        assert any(token >= 0 for token in block_targets) == any(token >= SPECIAL for token in block)
 
 
 @given(blocks, st.integers(0, 2**32 - 1))
 def test_whole_words_are_hidden_or_none_of_their_pieces(given_blocks: list[list[int]], seed: int) -> None:
     ids, splits = flat(given_blocks)
-    _, hidden = Masker(VOCABULARY, share=0.3, whole_words=True).hide(ids, splits, np.random.default_rng(seed))
-    for block, guessed in zip(given_blocks, rows(hidden, splits), strict=True):
-        for place, (before, token) in enumerate(pairwise(block), start=1):
-            if VOCABULARY[token].startswith("##") and before >= SPECIAL:
-                assert (guessed[place] >= 0) == (guessed[place - 1] >= 0)
+    _, targets = Masker(VOCABULARY, share=0.3, whole_words=True).hide(ids, splits, np.random.default_rng(seed))
+    for block, block_targets in zip(given_blocks, rows(targets, splits), strict=True):
+        for place, (previous, token) in enumerate(pairwise(block), start=1):
+            if VOCABULARY[token].startswith("##") and previous >= SPECIAL:
+                assert (block_targets[place] >= 0) == (block_targets[place - 1] >= 0)
 
 
 def test_the_shares_are_those_of_the_paper() -> None:
@@ -91,30 +91,30 @@ def test_the_shares_are_those_of_the_paper() -> None:
     for whole_words in (True, False):
         ids, splits = flat(given_blocks)
         masker = Masker(VOCABULARY, share=0.15, whole_words=whole_words)
-        shown, hidden = masker.hide(ids, splits, np.random.default_rng(2))
-        chosen = hidden >= 0
-        assert abs(chosen.sum() / lengths.sum() - 0.15) < 0.005
-        assert abs((shown[chosen] == MASK).mean() - 0.8) < 0.02
+        inputs, targets = masker.hide(ids, splits, np.random.default_rng(2))
+        is_hidden = targets >= 0
+        assert abs(is_hidden.sum() / lengths.sum() - 0.15) < 0.005
+        assert abs((inputs[is_hidden] == MASK).mean() - 0.8) < 0.02
         # One in eight of the random tokens is the token itself.
-        assert abs((shown[chosen] == ids[chosen]).mean() - 0.1 - 0.1 / 8) < 0.02
+        assert abs((inputs[is_hidden] == ids[is_hidden]).mean() - 0.1 - 0.1 / 8) < 0.02
 
 
 def test_draws_repeat_by_their_seed_alone() -> None:
     ids, splits = flat([[CLS, *range(SPECIAL, 13), SEP]] * 20)
     masker = Masker(VOCABULARY, share=0.15, whole_words=True)
-    one, again, other = (masker.hide(ids, splits, np.random.default_rng(seed))[1] for seed in (7, 7, 8))
-    np.testing.assert_array_equal(one, again)
-    assert (one != other).any()
+    targets, repeat, other_targets = (masker.hide(ids, splits, np.random.default_rng(seed))[1] for seed in (7, 7, 8))
+    np.testing.assert_array_equal(targets, repeat)
+    assert (targets != other_targets).any()
 
 
 @given(st.lists(st.integers(0, 3 * len(VOCABULARY) - 1)), st.integers(0, 99))
 def test_dropped_words_are_hidden_and_what_is_joined_to_them_stays(numbers: list[int], seed: int) -> None:
     ids = np.array(numbers, np.int32)
-    shown = drop_words(ids, VOCABULARY, 0.5, np.random.default_rng(seed))
-    np.testing.assert_array_equal(shown // len(VOCABULARY), ids // len(VOCABULARY))
-    changed = shown != ids
-    assert set(shown[changed] % len(VOCABULARY)) <= {MASK}
-    assert all(number % len(VOCABULARY) >= SPECIAL for number in ids[changed])
+    remaining = drop_words(ids, VOCABULARY, 0.5, np.random.default_rng(seed))
+    np.testing.assert_array_equal(remaining // len(VOCABULARY), ids // len(VOCABULARY))
+    is_hidden = remaining != ids
+    assert set(remaining[is_hidden] % len(VOCABULARY)) <= {MASK}
+    assert all(number % len(VOCABULARY) >= SPECIAL for number in ids[is_hidden])
 
 
 def test_each_word_is_dropped_with_the_share_s_chance() -> None:

@@ -21,11 +21,11 @@ REFERENCE = json.loads((Path(__file__).parent / "reference" / "minilm-l6.json").
 
 def test_its_vectors_are_upstream_s() -> None:
     model = build_model("embedding", ModelSettings(max_length=256), ())
-    found = model.predict_text({"text": tf.constant(REFERENCE["texts"])})["embedding"].numpy()
+    vectors = model.predict_text({"text": tf.constant(REFERENCE["texts"])})["embedding"].numpy()
     expected = np.array(REFERENCE["vectors"])
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
     # 0.999998 and more: KerasHub computes GELU by its approximation.
-    cosines = (found * expected).sum(axis=1)
+    cosines = (vectors * expected).sum(axis=1)
     assert cosines.min() > 0.9999
 
 
@@ -33,5 +33,5 @@ def test_it_is_served_without_a_training(tmp_path: Path) -> None:
     version = export_preset("minilm-l6", tmp_path, overrides=["model.max_length=256"], quiet=True)
     assert version == tmp_path / "minilm-l6" / "1"
     with tfapp.serve(tmp_path) as server:
-        served = server.client.embed("minilm-l6", REFERENCE["texts"])
-    np.testing.assert_allclose(served, REFERENCE["vectors"], atol=1e-3)
+        embeddings = server.client.embed("minilm-l6", REFERENCE["texts"])
+    np.testing.assert_allclose(embeddings, REFERENCE["vectors"], atol=1e-3)

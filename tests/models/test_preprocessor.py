@@ -122,8 +122,8 @@ def test_chunks_do_not_show() -> None:
 
 
 def test_it_survives_saving(tmp_path: Path) -> None:
-    again = Preprocessor.load(tmp_path, UNCASED.save(tmp_path))
-    assert [ids_of(again, text) for text in TEXTS] == [ids_of(UNCASED, text) for text in TEXTS]
+    loaded_preprocessor = Preprocessor.load(tmp_path, UNCASED.save(tmp_path))
+    assert [ids_of(loaded_preprocessor, text) for text in TEXTS] == [ids_of(UNCASED, text) for text in TEXTS]
 
 
 def test_a_vocabulary_without_special_tokens_is_named() -> None:
@@ -160,11 +160,11 @@ def test_pairs_are_tokenized_and_cut_as_the_reference_does(pairs: list[tuple[str
     preprocessor, tokenizer = LIMITS[length]
     firsts, seconds = (list(texts) for texts in zip(*pairs, strict=True))
     ids = preprocessor(tf.constant(firsts), tf.constant(seconds))
-    expected = [tokenizer.encode(one, two) for one, two in pairs]
-    assert ids.to_list() == [found.ids for found in expected]
+    expected = [tokenizer.encode(query, candidate) for query, candidate in pairs]
+    assert ids.to_list() == [encoding.ids for encoding in expected]
     segments = preprocessor.pad(ids, preprocessor.segments(ids))["segment_ids"].numpy()
-    for row, found in zip(segments.tolist(), expected, strict=True):
-        assert row == found.type_ids + [0] * (len(row) - len(found.type_ids))
+    for row, encoding in zip(segments.tolist(), expected, strict=True):
+        assert row == encoding.type_ids + [0] * (len(row) - len(encoding.type_ids))
     flat, splits = preprocessor.tokenize(firsts, seconds, chunk=3)
     assert flat.tolist() == ids.values.numpy().tolist()
     assert splits.tolist() == ids.row_splits.numpy().tolist()

@@ -85,9 +85,9 @@ def test_a_keras_hub_folder(toy_preset: Path) -> None:
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, message: str) -> None:
-    with pytest.raises(ModelError, match=message) as caught:
+    with pytest.raises(ModelError, match=message) as excinfo:
         load_preset(name)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
 
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_a_broken_checkpoint_is_one_line(tmp_path: Path) -> None:
     folder = write_hugging_face_bert(tmp_path / "bert")
     (folder / "model.safetensors").write_bytes(b"nothing")
     preset = load_preset(str(folder))
-    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+    with pytest.raises(ModelError, match="cannot be loaded") as excinfo:
         preset.backbone()
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
 
 
 def test_more_tokens_than_positions_is_named(toy_preset: Path) -> None:

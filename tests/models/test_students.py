@@ -40,11 +40,11 @@ def test_layers_are_spread_evenly(large: int, small: int, layers: tuple[int, ...
 @given(st.integers(1, 24), st.integers(1, 24))
 def test_any_number_of_layers_is_rising_and_ends_with_the_last(large: int, small: int) -> None:
     small = min(large, small)
-    chosen = chosen_layers(large, small)
-    assert len(set(chosen)) == small
-    assert list(chosen) == sorted(chosen)
-    assert chosen[-1] == large - 1
-    assert chosen[0] >= 0
+    layers = chosen_layers(large, small)
+    assert len(set(layers)) == small
+    assert list(layers) == sorted(layers)
+    assert layers[-1] == large - 1
+    assert layers[0] >= 0
 
 
 def test_a_student_starts_with_its_teacher_s_weights(toy_preset: Path) -> None:
@@ -55,18 +55,18 @@ def test_a_student_starts_with_its_teacher_s_weights(toy_preset: Path) -> None:
     assert (small.num_layers, small.hidden_dim, small.num_heads) == (1, large.hidden_dim, large.num_heads)
     pairs = [(small.transformer_layers[0], large.transformer_layers[1])]
     pairs += [(layer, large.get_layer(layer.name)) for layer in small.layers if "transformer" not in layer.name]
-    for one, other in pairs:
-        for mine, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
-    assert len(small.weights) == sum(len(one.weights) for one, _ in pairs)
+    for layer, source in pairs:
+        for weight, expected in zip(layer.get_weights(), source.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, expected)
+    assert len(small.weights) == sum(len(layer.weights) for layer, _ in pairs)
 
 
 @pytest.mark.parametrize(("task", "changes"), [("classification", {"pooling": "mean"}), ("ranking", {})])
 def test_a_trace_has_the_logits_and_what_each_layer_says(toy_preset: Path, task: str, changes: dict[str, str]) -> None:
     model = build(toy_preset, task, **changes)
     ids = model.preprocessor(*[tf.constant(TEXTS)] * len(model.inputs))
-    found, states = model.trace(ids)
-    np.testing.assert_array_equal(found, model.logits(ids))
+    logits, states = model.trace(ids)
+    np.testing.assert_array_equal(logits, model.logits(ids))
     padded = model.pad(ids)
     np.testing.assert_allclose(states[-1], model.backbone(padded)["sequence_output"], atol=1e-6)
     assert len(states) == 2
@@ -75,12 +75,20 @@ def test_a_trace_has_the_logits_and_what_each_layer_says(toy_preset: Path, task:
 
 
 @given(logits, logits, st.floats(0.5, 8))
-def test_soft_losses_are_kullback_and_leibler_s(theirs: list[float], mine: list[float], temperature: float) -> None:
-    one, other = tf.constant([theirs]), tf.constant([mine])
-    wanted, given_ = tf.nn.softmax(one / temperature), tf.nn.softmax(other / temperature)
-    divergence = np.sum(wanted * np.log(wanted / given_), axis=-1) * temperature**2
-    np.testing.assert_allclose(soft_class_loss(one, other, temperature), divergence, atol=1e-3)
-    both = tf.stack([one[0], tf.zeros(3)], axis=1), tf.stack([other[0], tf.zeros(3)], axis=1)
-    binary = soft_class_loss(*both, temperature)
-    np.testing.assert_allclose(soft_binary_loss(one, other, temperature)[0], binary, atol=1e-3)
-    assert float(soft_class_loss(one, one, temperature)[0]) == pytest.approx(0, abs=1e-5)
+def test_soft_losses_are_kullback_and_leibler_s(
+    teacher_row: list[float], student_row: list[float], temperature: float
+) -> None:
+    teacher_logits, student_logits = tf.constant([teacher_row]), tf.constant([student_row])
+    target_probabilities, probabilities = (
+        tf.nn.softmax(teacher_logits / temperature),
+        tf.nn.softmax(student_logits / temperature),
+    )
+    divergence = np.sum(target_probabilities * np.log(target_probabilities / probabilities), axis=-1) * temperature**2
+    np.testing.assert_allclose(soft_class_loss(teacher_logits, student_logits, temperature), divergence, atol=1e-3)
+    binary_logits = (
+        tf.stack([teacher_logits[0], tf.zeros(3)], axis=1),
+        tf.stack([student_logits[0], tf.zeros(3)], axis=1),
+    )
+    binary = soft_class_loss(*binary_logits, temperature)
+    np.testing.assert_allclose(soft_binary_loss(teacher_logits, student_logits, temperature)[0], binary, atol=1e-3)
+    assert float(soft_class_loss(teacher_logits, teacher_logits, temperature)[0]) == pytest.approx(0, abs=1e-5)

@@ -31,30 +31,32 @@ def build(preset: Path, **changes: Any) -> ClassificationModel:
 
 
 @pytest.fixture(scope="module")
-def single(shallow_preset: Path) -> ClassificationModel:
+def single_label_model(shallow_preset: Path) -> ClassificationModel:
     return build(shallow_preset)
 
 
 @pytest.fixture(scope="module")
-def several(shallow_preset: Path) -> ClassificationModel:
+def multi_label_model(shallow_preset: Path) -> ClassificationModel:
     return build(shallow_preset, multi_label=True)
 
 
-def test_the_logits_are_divided_before_the_softmax(single: ClassificationModel) -> None:
-    before = single.answers(tf.constant(LOGITS))
-    single.calibrate(TemperatureScaling((2.5,), 200, ""))
-    after = single.answers(tf.constant(LOGITS))
-    np.testing.assert_allclose(after["probabilities"], softmax(LOGITS / 2.5, axis=1), rtol=1e-5)
-    np.testing.assert_array_equal(after["score"], after["probabilities"].numpy().max(axis=1))
-    assert after["label"].numpy().tolist() == before["label"].numpy().tolist()
-    single.calibrate(TemperatureScaling())
-    np.testing.assert_array_equal(single.answers(tf.constant(LOGITS))["probabilities"], tf.nn.softmax(LOGITS))
+def test_the_logits_are_divided_before_the_softmax(single_label_model: ClassificationModel) -> None:
+    answers = single_label_model.answers(tf.constant(LOGITS))
+    single_label_model.calibrate(TemperatureScaling((2.5,), 200, ""))
+    calibrated_answers = single_label_model.answers(tf.constant(LOGITS))
+    np.testing.assert_allclose(calibrated_answers["probabilities"], softmax(LOGITS / 2.5, axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(calibrated_answers["score"], calibrated_answers["probabilities"].numpy().max(axis=1))
+    assert calibrated_answers["label"].numpy().tolist() == answers["label"].numpy().tolist()
+    single_label_model.calibrate(TemperatureScaling())
+    np.testing.assert_array_equal(
+        single_label_model.answers(tf.constant(LOGITS))["probabilities"], tf.nn.softmax(LOGITS)
+    )
 
 
-def test_each_label_of_several_has_its_own(several: ClassificationModel) -> None:
-    several.calibrate(TemperatureScaling((0.5, 1.0, 4.0), 200, ""))
+def test_each_label_of_several_has_its_own(multi_label_model: ClassificationModel) -> None:
+    multi_label_model.calibrate(TemperatureScaling((0.5, 1.0, 4.0), 200, ""))
     expected = expit(LOGITS / np.array([0.5, 1.0, 4.0], np.float32))
-    np.testing.assert_allclose(several.probabilities(tf.constant(LOGITS)), expected, rtol=1e-5)
+    np.testing.assert_allclose(multi_label_model.probabilities(tf.constant(LOGITS)), expected, rtol=1e-5)
 
 
 @given(
@@ -63,29 +65,32 @@ def test_each_label_of_several_has_its_own(several: ClassificationModel) -> None
     st.tuples(*[st.floats(0.5, 5)] * 3),
 )
 def test_no_text_gets_other_labels(
-    several: ClassificationModel, logits: np.ndarray, thresholds: tuple[float, ...], temperatures: tuple[float, ...]
+    multi_label_model: ClassificationModel,
+    logits: np.ndarray,
+    thresholds: tuple[float, ...],
+    temperatures: tuple[float, ...],
 ) -> None:
-    several.calibrate(TemperatureScaling())
-    several.thresholds = thresholds
+    multi_label_model.calibrate(TemperatureScaling())
+    multi_label_model.thresholds = thresholds
     near = np.abs(logits - np.log(np.array(thresholds) / (1 - np.array(thresholds)))) < 1e-3
-    before = several.answers(tf.constant(logits))["chosen"].numpy()
+    choices = multi_label_model.answers(tf.constant(logits))["chosen"].numpy()
     for scaling in (TemperatureScaling(temperatures, 200, ""), TemperatureScaling()):
-        several.calibrate(scaling)
-        after = several.answers(tf.constant(logits))["chosen"].numpy()
-        np.testing.assert_array_equal(after | near, before | near)
+        multi_label_model.calibrate(scaling)
+        calibrated_choices = multi_label_model.answers(tf.constant(logits))["chosen"].numpy()
+        np.testing.assert_array_equal(calibrated_choices | near, choices | near)
     # Back at temperature 1, the thresholds are what they were.
-    assert several.thresholds == pytest.approx(thresholds)
+    assert multi_label_model.thresholds == pytest.approx(thresholds)
 
 
 def test_what_belongs_to_no_label_is_found_as_before(shallow_preset: Path) -> None:
     model = build(shallow_preset)
     model.unknown = replace(Unknown("other"), limit=-2.0, scale=0.5)
-    before = model.answers(tf.constant(LOGITS))
+    answers = model.answers(tf.constant(LOGITS))
     model.calibrate(TemperatureScaling((3.0,), 200, ""))
-    after = model.answers(tf.constant(LOGITS))
-    np.testing.assert_array_equal(after["unknown_score"], before["unknown_score"])
-    assert after["label"].numpy().tolist() == before["label"].numpy().tolist()
-    assert b"other" in after["label"].numpy()
+    calibrated_answers = model.answers(tf.constant(LOGITS))
+    np.testing.assert_array_equal(calibrated_answers["unknown_score"], answers["unknown_score"])
+    assert calibrated_answers["label"].numpy().tolist() == answers["label"].numpy().tolist()
+    assert b"other" in calibrated_answers["label"].numpy()
 
 
 @pytest.mark.parametrize("changes", [{}, {"multi_label": True}, {"kind": "lstm"}], ids=str)
@@ -94,11 +99,11 @@ def test_they_are_saved_with_the_model(shallow_preset: Path, tmp_path: Path, cha
     temperatures = (0.5, 1.5, 2.5) if changes.get("multi_label") else (1.5,)
     model.calibrate(TemperatureScaling(temperatures, 321, ""))
     model.save(tmp_path)
-    loaded = load_model(tmp_path)
-    assert loaded.calibration == TemperatureScaling(temperatures, 321, "")
+    loaded_model = load_model(tmp_path)
+    assert loaded_model.calibration == TemperatureScaling(temperatures, 321, "")
     rows = tf.constant(["the ball", "bank price"])
     np.testing.assert_allclose(
-        loaded.predict_text({"text": rows})["probabilities"], model.predict_text({"text": rows})["probabilities"]
+        loaded_model.predict_text({"text": rows})["probabilities"], model.predict_text({"text": rows})["probabilities"]
     )
 
 

@@ -26,8 +26,8 @@ TEXTS = st.lists(st.sampled_from(["ball", "goal", "[SEP]", "[CLS]", "zzz", ","])
 def test_the_texts_of_pairs_are_those_that_are_tokenized_alone(pairs: list[tuple[str, str]]) -> None:
     ids = PREPROCESSOR(*(tf.constant([pair[place] for pair in pairs], tf.string) for place in range(2)))
     split = PREPROCESSOR.split_pairs(ids)
-    alone = PREPROCESSOR(tf.constant([text for pair in pairs for text in pair], tf.string))
-    assert split.to_list() == alone.to_list()
+    single_texts = PREPROCESSOR(tf.constant([text for pair in pairs for text in pair], tf.string))
+    assert split.to_list() == single_texts.to_list()
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -25,10 +25,10 @@ def test_every_token_is_in_one_window(lengths: list[int], window: int) -> None:
     windows, owners = split_windows(tf.ragged.constant(texts, tf.int32, ragged_rank=1), window)
     rows = rows_of(windows)
     for number, text in enumerate(texts):
-        mine = [row for row, owner in zip(rows, owners.numpy(), strict=True) if owner == number]
-        assert [token for row in mine for token in row[1:-1]] == text[1:-1]
-        assert len(mine) == max(1, math.ceil((len(text) - 2) / (window - 2)))
-        assert max(map(len, mine)) - min(map(len, mine)) <= 1
+        text_rows = [row for row, owner in zip(rows, owners.numpy(), strict=True) if owner == number]
+        assert [token for row in text_rows for token in row[1:-1]] == text[1:-1]
+        assert len(text_rows) == max(1, math.ceil((len(text) - 2) / (window - 2)))
+        assert max(map(len, text_rows)) - min(map(len, text_rows)) <= 1
     assert all(len(row) <= window and (row[0], row[-1]) == (CLS, SEP) for row in rows)
 
 

@@ -30,9 +30,9 @@ def test_versions_appear_in_order(tmp_path: Path) -> None:
 
 def test_nothing_is_visible_while_it_is_written_or_after_it_failed(tmp_path: Path) -> None:
     def fail_halfway() -> None:
-        with atomic_publish.staging_folder(tmp_path, "news") as staged:
-            (staged / "1").mkdir()
-            assert staged.parent == tmp_path
+        with atomic_publish.staging_folder(tmp_path, "news") as folder:
+            (folder / "1").mkdir()
+            assert folder.parent == tmp_path
             assert registry.models(tmp_path) == []
             raise ZeroDivisionError
 
@@ -64,20 +64,20 @@ def test_a_killed_publisher_leaves_nothing_that_counts(tmp_path: Path) -> None:
         "with atomic_publish.staging_folder(sys.argv[1], 'news') as staged:\n"
         "    (staged / 'half').touch(); print(staged, flush=True); time.sleep(600)\n"
     )
-    with atomic_publish.staging_folder(tmp_path, "news") as held:
-        (held / "mine").touch()
+    with atomic_publish.staging_folder(tmp_path, "news") as staging:
+        (staging / "mine").touch()
         writer = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
         assert writer.stdout is not None
-        left = Path(writer.stdout.readline().strip())
+        draft = Path(writer.stdout.readline().strip())
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()
-        assert (left / "half").exists()
+        assert (draft / "half").exists()
         assert registry.models(tmp_path) == []
         # The next one sweeps what the dead left, and what no living process holds only.
         assert _publish(tmp_path, "a").name == "1"
-        assert not left.exists()
-        assert (held / "mine").exists()
+        assert not draft.exists()
+        assert (staging / "mine").exists()
 
 
 def test_publish_refuses_what_is_not_finished(tmp_path: Path) -> None:
@@ -123,13 +123,13 @@ def test_a_models_folder_that_is_a_file(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("taken", ["9223372036854775807", "9223372036854775806"])
-def test_after_the_highest_number_nothing_is_published_and_all_is_read(tmp_path: Path, taken: str) -> None:
-    (tmp_path / "news" / taken).mkdir(parents=True)
+@pytest.mark.parametrize("name", ["9223372036854775807", "9223372036854775806"])
+def test_after_the_highest_number_nothing_is_published_and_all_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "news" / name).mkdir(parents=True)
     # A file has a number, too, which no version can take.
     if not (highest := tmp_path / "news" / "9223372036854775807").exists():
         highest.touch()
     with pytest.raises(RegistryError, match=r"model news has version 9223372036854775807, the highest .*another name"):
         _publish(tmp_path, "a")
-    assert registry.latest(tmp_path, "news") == int(taken)
+    assert registry.latest(tmp_path, "news") == int(name)
     assert [path.name for path in tmp_path.iterdir()] == ["news"]

@@ -13,15 +13,15 @@ from tfapp.registry.history import Change
 
 def _moves(*steps: tuple[str, int | None]) -> list[Change]:
     changes: list[Change] = []
-    before = None
-    for action, after in steps:
-        changes.append(Change("news", action, "stable", before, after))
-        before = after
+    version = None
+    for action, new_version in steps:
+        changes.append(Change("news", action, "stable", version, new_version))
+        version = new_version
     return changes
 
 
 @pytest.mark.parametrize(
-    ("steps", "back"),
+    ("steps", "versions"),
     [
         ([], []),
         ([("promote", 1)], []),
@@ -38,9 +38,9 @@ def _moves(*steps: tuple[str, int | None]) -> list[Change]:
         ([("promote", 1), ("promote", 2), ("promote", 1), ("promote", 2)], [1]),
     ],
 )
-def test_where_a_label_can_go_back_to(steps: list[tuple[str, int | None]], back: list[int]) -> None:
-    others = [Change("mail", "promote", "stable", 8, 9), Change("news", "promote", "canary", 8, 9)]
-    assert history.earlier([*others, *_moves(*steps), *others], "news", "stable") == back
+def test_where_a_label_can_go_back_to(steps: list[tuple[str, int | None]], versions: list[int]) -> None:
+    other_changes = [Change("mail", "promote", "stable", 8, 9), Change("news", "promote", "canary", 8, 9)]
+    assert history.earlier([*other_changes, *_moves(*steps), *other_changes], "news", "stable") == versions
 
 
 def test_a_history_that_begins_late_knows_where_the_label_was() -> None:

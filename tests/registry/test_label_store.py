@@ -113,9 +113,9 @@ def test_settling_after_a_rollback_lets_go_what_was_rolled_back_from(store: Labe
     _promote(store, 3, "canary")
     _promote(store, 4, "canary")
     assert store.stage_version("news", "canary", 3, expected=4).label_version == 4
-    moved = store.set_label("news", "canary", 3, "rollback", expected=4, unload_unlabelled=False)
+    change = store.set_label("news", "canary", 3, "rollback", expected=4, unload_unlabelled=False)
     assert _listed(store) == [3, 4]
-    assert store.unload_unlabelled("news", moved) == [4]
+    assert store.unload_unlabelled("news", change) == [4]
     assert _listed(store) == [3]
 
 
@@ -141,16 +141,16 @@ def test_a_policy_that_serves_all_stays(store: LabelStore) -> None:
 
 
 def test_a_stable_without_a_policy_is_unsettled_and_settling_keeps_the_rest_of_the_file(store: LabelStore) -> None:
-    before = (
+    content = (
         'model_config_list { config { name: "news" base_path: "/elsewhere" model_platform: "tensorflow"\n'
         '  version_labels { key: "stable" value: 2 } # ours\n  logging_config { } } }'
     )
-    store.config.write_text(before)
+    store.config.write_text(content)
     assert (store.unsettled_stable("news"), store.served_versions("news")) == (2, {4})
     store.set_label("news", "stable", 2, "settle", expected=2, note="why")
     assert (store.unsettled_stable("news"), store.served_versions("news")) == (None, {2})
     text = store.config.read_text()
-    assert re.sub(r"\s*model_version_policy \{ specific \{ versions: 2 \} \}", "", text) == before
+    assert re.sub(r"\s*model_version_policy \{ specific \{ versions: 2 \} \}", "", text) == content
     assert [(c.action, c.before, c.after) for c in store.changes()][-1] == ("settle", 2, 2)
     assert store.previous_version("news", "stable") is None
 
@@ -213,20 +213,20 @@ def test_staging_takes_back_a_label_that_servers_have_refused(store: LabelStore)
 
 def test_a_label_that_moved_meanwhile_is_not_moved(store: LabelStore) -> None:
     _promote(store, 1)
-    before = store.config.read_bytes()
+    content = store.config.read_bytes()
     with pytest.raises(RegistryError, match=r"moved to version 1 meanwhile \(it was at None\)"):
         store.set_label("news", "stable", 2, "promote", expected=None)
     with pytest.raises(RegistryError, match="has no version 9; it has: 1, 2, 3, 4"):
         store.set_label("news", "stable", 9, "promote", expected=1)
-    assert store.config.read_bytes() == before
+    assert store.config.read_bytes() == content
 
 
 def test_labels_of_many_at_once_all_arrive(store: LabelStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: _promote(store, n % 4 + 1, f"label-{n}"), range(24)))
-    wanted = {f"label-{n}": n % 4 + 1 for n in range(24)}
-    assert dict(store.model("news").labels) == wanted
-    assert labels_after(store.changes(), "news") == wanted
+    labels = {f"label-{n}": n % 4 + 1 for n in range(24)}
+    assert dict(store.model("news").labels) == labels
+    assert labels_after(store.changes(), "news") == labels
     assert len(store.changes()) == 24
 
 
@@ -239,9 +239,9 @@ def test_of_two_who_move_one_label_at_once_one_is_told(store: LabelStore) -> Non
         return ""
 
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(move, [1, 2, 3, 4]))
-    assert sorted(map(bool, told)) == [False, True, True, True]
-    assert store.model("news").labels == {"stable": told.index("") + 1}
+        messages = list(pool.map(move, [1, 2, 3, 4]))
+    assert sorted(map(bool, messages)) == [False, True, True, True]
+    assert store.model("news").labels == {"stable": messages.index("") + 1}
 
 
 def test_what_was_edited_by_hand_is_in_the_history(store: LabelStore) -> None:
@@ -295,9 +295,9 @@ for n in itertools.count():
 
 def test_whenever_a_command_is_killed_file_and_history_agree(store: LabelStore) -> None:
     for _ in range(4):
-        known = len(store.changes())
+        count = len(store.changes())
         process = subprocess.Popen([sys.executable, "-c", _MOVES, str(store.models)], stderr=subprocess.PIPE)
-        wait_for(lambda known=known: len(store.changes()) > known + 3, process)
+        wait_for(lambda count=count: len(store.changes()) > count + 3, process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         changes = store.changes()
@@ -313,8 +313,8 @@ def test_mode_and_link_of_the_file_stay(store: LabelStore, tmp_path: Path) -> No
     store.config.chmod(0o640)
     link = tmp_path / "link.config"
     link.symlink_to(store.config)
-    linked = LabelStore.open(store.models, link)
-    _promote(linked, 2)
+    link_store = LabelStore.open(store.models, link)
+    _promote(link_store, 2)
     assert link.is_symlink()
     assert store.config.stat().st_mode & 0o777 == 0o640
     assert store.model("news").labels == {"stable": 2}
@@ -335,9 +335,9 @@ def test_a_damaged_note_is_one_line_and_gone_when_it_is_removed(store: LabelStor
     file = store.config.with_name(f".{store.config.name}.pending")
     file.write_bytes(note)
     for look in (store.changes, lambda: _promote(store, 3)):
-        with pytest.raises(RegistryError, match=r"pending: is no note of a change, .*; remove it: ") as caught:
+        with pytest.raises(RegistryError, match=r"pending: is no note of a change, .*; remove it: ") as excinfo:
             look()
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(excinfo.value)
     file.unlink()
     _promote(store, 3)
     assert store.served_versions("news") >= {3}
@@ -359,13 +359,13 @@ def test_the_drafts_of_killed_commands_are_swept_by_the_next_change_and_no_other
     _promote(store, 1)
     _promote(store, 2)
     folder = store.config.parent
-    before = set(folder.iterdir())
+    files = set(folder.iterdir())
     died = subprocess.run([sys.executable, "-c", _DIES, str(store.config)], check=False)
     assert died.returncode == -signal.SIGKILL
-    left = {folder / f".12.{name}" for name in ("models.config.history.jsonl", ".models.config.pending")}
-    others = {folder / ".13.other.config", folder / ".mine.models.config"}
-    for draft in left | others:
+    drafts = {folder / f".12.{name}" for name in ("models.config.history.jsonl", ".models.config.pending")}
+    other_drafts = {folder / ".13.other.config", folder / ".mine.models.config"}
+    for draft in drafts | other_drafts:
         draft.touch()
-    assert len(set(folder.iterdir()) - before - left - others) == 1
+    assert len(set(folder.iterdir()) - files - drafts - other_drafts) == 1
     _promote(store, 1)
-    assert set(folder.iterdir()) == before | others
+    assert set(folder.iterdir()) == files | other_drafts

@@ -58,8 +58,8 @@ def test_only_what_changes_is_touched() -> None:
 
 def test_a_label_comes_and_goes_with_its_line() -> None:
     with_old = edit_model(_OPERATORS, "news", _BASE, versions=None, labels={"stable": 1, "canary": 2, "old": 1})
-    added = '    version_labels { key: "canary" value: 2 }  # what we try\n    version_labels { key: "old" value: 1 }\n'
-    assert added in with_old
+    lines = '    version_labels { key: "canary" value: 2 }  # what we try\n    version_labels { key: "old" value: 1 }\n'
+    assert lines in with_old
     assert edit_model(with_old, "news", _BASE, versions=None, labels={"stable": 1, "canary": 2}) == _OPERATORS
     bare = edit_model(_OPERATORS, "news", _BASE, versions=None, labels={})
     assert dict(_entry(bare).version_labels) == {}
@@ -68,15 +68,15 @@ def test_a_label_comes_and_goes_with_its_line() -> None:
 
 
 def test_a_model_is_added_at_the_end_and_the_file_is_made() -> None:
-    made = edit_model(NEW_FILE, "news", _BASE, versions=[3], labels={"stable": 3})
-    assert made.startswith(NEW_FILE)
-    item = _entry(made)
+    content = edit_model(NEW_FILE, "news", _BASE, versions=[3], labels={"stable": 3})
+    assert content.startswith(NEW_FILE)
+    item = _entry(content)
     assert (item.base_path, item.model_platform) == ("/models/news", "tensorflow")
     assert list(item.model_version_policy.specific.versions) == [3]
-    both = edit_model(made, "mail", Path("/models/mail"), versions=[1], labels={})
-    assert both.startswith(made.removesuffix("}\n"))
-    assert [item.name for item in parsed(both).model_config_list.config] == ["news", "mail"]
-    assert edit_model("", "news", _BASE, versions=[3], labels={"stable": 3}) == made.removeprefix(NEW_FILE)
+    both_models = edit_model(content, "mail", Path("/models/mail"), versions=[1], labels={})
+    assert both_models.startswith(content.removesuffix("}\n"))
+    assert [item.name for item in parsed(both_models).model_config_list.config] == ["news", "mail"]
+    assert edit_model("", "news", _BASE, versions=[3], labels={"stable": 3}) == content.removeprefix(NEW_FILE)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_labels_leave_a_list() -> None:
 
 
 def test_what_cannot_be_changed_in_place_is_told_and_not_guessed() -> None:
-    with pytest.raises(RegistryError, match="cannot be changed in place; write it as config") as caught:
+    with pytest.raises(RegistryError, match="cannot be changed in place; write it as config") as excinfo:
         edit_model("model_config_list { config {} }", "", _BASE, versions=None, labels={"b": 1})
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
     with pytest.raises(SettingsError, match=r"my\.config, line 1"):
         edit_model("model_config_list {", "news", _BASE, versions=None, labels={}, path="my.config")
 
@@ -153,11 +153,11 @@ def _configs(draw: st.DrawFn) -> tuple[str, str]:
         item.version_labels.update(draw(_labels))
         if draw(st.booleans()):
             item.model_version_policy.specific.versions[:] = draw(_versions)
-    shown = text_format.MessageToString(
+    content = text_format.MessageToString(
         config, as_utf8=draw(st.booleans()), use_short_repeated_primitives=draw(st.booleans())
     )
     notes = draw(st.lists(st.sampled_from(["", "  # } note '", '  # "{ key']), min_size=1, max_size=5))
-    lines = shown.split("\n")[:-1]
+    lines = content.split("\n")[:-1]
     text = "".join(f"{line}{notes[place % len(notes)]}\n" for place, line in enumerate(lines))
     return text, draw(st.sampled_from(names))
 
@@ -167,20 +167,20 @@ def test_what_is_asked_is_what_tensorflow_serving_reads(
     config: tuple[str, str], versions: list[int] | None, labels: dict[str, int]
 ) -> None:
     text, name = config
-    wanted = parsed(text)
-    item = next(item for item in wanted.model_config_list.config if item.name == name)
+    old_request = parsed(text)
+    item = next(item for item in old_request.model_config_list.config if item.name == name)
     item.version_labels.clear()
     item.version_labels.update(labels)
     if versions is not None:
         item.model_version_policy.specific.versions[:] = sorted(versions)
     new = edit_model(text, name, _BASE, versions=versions, labels=labels)
-    read = parsed(new)
+    new_request = parsed(new)
     if versions is not None:
         numbers = next(
-            i for i in read.model_config_list.config if i.name == name
+            i for i in new_request.model_config_list.config if i.name == name
         ).model_version_policy.specific.versions
         numbers.sort()
-    assert read == wanted
+    assert new_request == old_request
     # What is asked again changes nothing.
     assert edit_model(new, name, _BASE, versions=versions, labels=labels) == new
 
@@ -188,8 +188,8 @@ def test_what_is_asked_is_what_tensorflow_serving_reads(
 @given(_configs(), _labels)
 def test_there_and_back(config: tuple[str, str], labels: dict[str, int]) -> None:
     text, name = config
-    before = dict(next(i for i in parsed(text).model_config_list.config if i.name == name).version_labels)
-    there = edit_model(text, name, _BASE, versions=None, labels=before | labels)
-    back = edit_model(there, name, _BASE, versions=None, labels=before)
-    assert parsed(back) == parsed(text)
-    assert _comments(back) == _comments(text)
+    labels_before = dict(next(i for i in parsed(text).model_config_list.config if i.name == name).version_labels)
+    relabelled = edit_model(text, name, _BASE, versions=None, labels=labels_before | labels)
+    restored = edit_model(relabelled, name, _BASE, versions=None, labels=labels_before)
+    assert parsed(restored) == parsed(text)
+    assert _comments(restored) == _comments(text)

@@ -53,9 +53,9 @@ def test_the_newest_that_is_served_stays(store: LabelStore) -> None:
 
 
 def test_a_version_is_labelled_while_it_is_to_be_pruned(store: LabelStore) -> None:
-    found = registry.prunable(store, "news", 1)
+    versions = registry.prunable(store, "news", 1)
     _promote(store, 2)
-    with store.pruning("news", found) as free:
+    with store.pruning("news", versions) as free:
         assert free == [1, 3, 4, 5]
 
 
@@ -77,10 +77,10 @@ def test_mistakes_are_told(store: LabelStore) -> None:
 
 def test_a_version_that_is_a_link_is_unlinked_and_what_it_points_at_stays(store: LabelStore, tmp_path: Path) -> None:
     elsewhere = add_versions(tmp_path / "elsewhere", "news", 2) / "news" / "2"
-    before = sorted(elsewhere.rglob("*"))
+    paths = sorted(elsewhere.rglob("*"))
     shutil.rmtree(store.models / "news" / "2")
     (store.models / "news" / "2").symlink_to(elsewhere)
     assert registry.prune(store, "news", 4) == [1, 2]
     assert registry.versions(store.models, "news") == [3, 4, 5, 6]
     assert list(store.models.glob(".pruned-*")) == []
-    assert sorted(elsewhere.rglob("*")) == before != []
+    assert sorted(elsewhere.rglob("*")) == paths != []

@@ -48,8 +48,8 @@ def test_who_gets_the_newest_though_there_is_a_stable_is_told_with_the_way_out(
     models: Path, policy: str, why: str
 ) -> None:
     command = f"tfapp models promote news 2 --models {models}"
-    told = "news: callers without a label get version 3 (the newest), though stable names version 2; "
-    assert _warnings(models, policy) == told + why.format(command)
+    message = "news: callers without a label get version 3 (the newest), though stable names version 2; "
+    assert _warnings(models, policy) == message + why.format(command)
 
 
 def test_nothing_is_told_where_callers_without_a_label_get_what_a_label_names(models: Path) -> None:
@@ -61,16 +61,16 @@ def test_nothing_is_told_where_callers_without_a_label_get_what_a_label_names(mo
 def test_the_way_out_fits_the_file(models: Path, tmp_path: Path) -> None:
     config = tmp_path / "our own.config"
     # A file elsewhere is named, and quoted for the shell.
-    told = _warnings(models, "", config=config)
-    assert f"`tfapp models promote news 2 --models {models} --config '{config}'` has servers" in told
+    warning = _warnings(models, "", config=config)
+    assert f"`tfapp models promote news 2 --models {models} --config '{config}'` has servers" in warning
     # A stable that is gone cannot be promoted, what is there can.
-    told = _warnings(models, "", stable=9)
-    assert "though stable names version 9, which is not there; " in told
-    assert "`tfapp models promote news 3 --models" in told
+    warning = _warnings(models, "", stable=9)
+    assert "though stable names version 9, which is not there; " in warning
+    assert "`tfapp models promote news 3 --models" in warning
     # `tfapp models` finds no model whose folder has another name.
     add_versions(models, "other", 2, 3)
-    told = _warnings(models, "", base="other")
-    assert told.endswith(
+    warning = _warnings(models, "", base="other")
+    assert warning.endswith(
         "write model_version_policy { specific { versions: 2 } } there to serve what labels name alone"
     )
     assert promote_command("news", 2, "models") == "tfapp models promote news 2"

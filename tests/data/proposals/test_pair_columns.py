@@ -36,8 +36,8 @@ def test_a_pair_is_told_in_one_line_with_the_way_out(tmp_path: Path, query: str,
     (note,) = [note for note in proposal.notes if note.startswith("pairs: ")]
     assert f'"{query}" and "{candidate}"' in note
     assert "--column text=NAME" in note
-    alone = propose_for_pairs(tmp_path, columns, hints={"text": candidate})
-    assert (alone.task, alone.data["text"]) == ("classification", candidate)
+    single_proposal = propose_for_pairs(tmp_path, columns, hints={"text": candidate})
+    assert (single_proposal.task, single_proposal.data["text"]) == ("classification", candidate)
 
 
 def cleaned(values: list[str]) -> list[str]:
@@ -63,11 +63,19 @@ def test_parts_copies_and_options_are_no_pair(tmp_path: Path, columns: dict[str,
 
 def test_the_columns_that_the_user_names_are_the_pair(tmp_path: Path) -> None:
     columns = {"title": pair_texts(1, 4), "body": pair_texts(2), "query": pair_texts(3), "label": PAIR_LABELS}
-    named = propose_for_pairs(tmp_path, columns, hints={"query": "title", "candidate": "body"})
-    assert (named.task, named.data["query"], named.data["candidate"]) == ("pair-classification", "title", "body")
-    assert "as named" in named.notes[0]
-    one = propose_for_pairs(tmp_path, columns, hints={"candidate": "body"})
-    assert (one.task, one.data["candidate"], "query" in one.data) == ("pair-classification", "body", False)
+    full_proposal = propose_for_pairs(tmp_path, columns, hints={"query": "title", "candidate": "body"})
+    assert (full_proposal.task, full_proposal.data["query"], full_proposal.data["candidate"]) == (
+        "pair-classification",
+        "title",
+        "body",
+    )
+    assert "as named" in full_proposal.notes[0]
+    proposal = propose_for_pairs(tmp_path, columns, hints={"candidate": "body"})
+    assert (proposal.task, proposal.data["candidate"], "query" in proposal.data) == (
+        "pair-classification",
+        "body",
+        False,
+    )
     with pytest.raises(DataError, match='no column "heading"'):
         propose_for_pairs(tmp_path, columns, hints={"query": "heading", "candidate": "body"})
 

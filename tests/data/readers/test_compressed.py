@@ -41,17 +41,17 @@ TABLE = "text;label\n" + "".join(ROWS)
 @PACKED
 def test_a_packed_file_is_read_like_the_plain_one(tmp_path: Path, suffix: str, pack: Pack) -> None:
     (tmp_path / "a.csv").write_text(TABLE, encoding="cp1252")
-    packed = tmp_path / f"a.csv{suffix}"
-    packed.write_bytes(pack(TABLE.encode("cp1252")))
-    plain, other = (sniff(str(tmp_path / name)) for name in ("a.csv", packed.name))
-    assert {**other.data, "train": ""} == {**plain.data, "train": ""}
-    assert other.data["encoding"] == "cp1252"
-    starter = load_experiment(write_starter(other, tmp_path / "e.toml", tasks=task_settings()))
+    packed_file = tmp_path / f"a.csv{suffix}"
+    packed_file.write_bytes(pack(TABLE.encode("cp1252")))
+    plain_starter, packed_starter = (sniff(str(tmp_path / name)) for name in ("a.csv", packed_file.name))
+    assert {**packed_starter.data, "train": ""} == {**plain_starter.data, "train": ""}
+    assert packed_starter.data["encoding"] == "cp1252"
+    starter = load_experiment(write_starter(packed_starter, tmp_path / "e.toml", tasks=task_settings()))
     assert starter.name == "a"
-    assert load(starter.data).fingerprint == load(DataSettings.model_validate(plain.data)).fingerprint
-    assert estimate_rows(packed, "csv") == 61
-    assert file_to_score([str(packed)]) == packed
-    assert default_output(packed) == tmp_path / "a.predictions.csv"
+    assert load(starter.data).fingerprint == load(DataSettings.model_validate(plain_starter.data)).fingerprint
+    assert estimate_rows(packed_file, "csv") == 61
+    assert file_to_score([str(packed_file)]) == packed_file
+    assert default_output(packed_file) == tmp_path / "a.predictions.csv"
 
 
 @PACKED
@@ -72,14 +72,14 @@ def test_what_is_cut_short_or_is_not_of_its_encoding_is_refused_in_a_line(
 ) -> None:
     file = tmp_path / f"a.csv{suffix}"
     file.write_bytes(pack(TABLE.encode())[:-20])
-    with pytest.raises(DataError, match=rf"a\.csv{suffix}: (not a readable gzip file|cannot be read): ") as caught:
+    with pytest.raises(DataError, match=rf"a\.csv{suffix}: (not a readable gzip file|cannot be read): ") as excinfo:
         list(read_batches(file))
-    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(excinfo.value).splitlines()) == 1
     file.write_bytes(pack(b"text,label\nok,x\nca\xe9,x\n"))
     with pytest.raises(DataError, match=r"line 3: byte 0xe9 at offset 18 is not utf-8"):
         list(read_batches(file))
-    bad = find_bad_byte(file, "utf-8")
-    assert bad is not None
+    bad_byte = find_bad_byte(file, "utf-8")
+    assert bad_byte is not None
 
 
 def test_packed_parquet_is_refused(tmp_path: Path) -> None:

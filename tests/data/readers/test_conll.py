@@ -100,10 +100,10 @@ def test_spans_are_the_words_whatever_they_hold(
 )
 def test_a_broken_line_is_named(tmp_path: Path, text: str, message: str) -> None:
     file = saved(tmp_path, text)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as excinfo:
         read(file)
-    assert str(caught.value).startswith(f"{file}, {message}")
-    assert len(str(caught.value).splitlines()) == 1
+    assert str(excinfo.value).startswith(f"{file}, {message}")
+    assert len(str(excinfo.value).splitlines()) == 1
 
 
 BROKEN = """in O
@@ -129,9 +129,11 @@ def test_tags_that_break_their_scheme_are_repaired_and_told(tmp_path: Path) -> N
         ("the Red Cross", [(0, 7, "org"), (8, 13, "place")]),
         ("Ana", [(0, 3, "person")]),
     ]
-    found = describe(str(file), TaggingDataSettings(train="x", on_bad_tags="fail"), schema=find_task("tagging").schema)
-    (finding,) = found.findings
-    assert (found.rows, finding.kind, finding.count, finding.rows) == (3, "bad_tag", 2, (2, 6))
+    description = describe(
+        str(file), TaggingDataSettings(train="x", on_bad_tags="fail"), schema=find_task("tagging").schema
+    )
+    (finding,) = description.findings
+    assert (description.rows, finding.kind, finding.count, finding.rows) == (3, "bad_tag", 2, (2, 6))
     assert finding.message == (
         f"{file}: 2 words have tags that break the scheme (lines 2, 6): the tag I-place follows O; in IOB2 an entity "
         "begins with B-place; read as conlleval reads them (data.on_bad_tags)"
@@ -168,9 +170,9 @@ def test_a_file_is_known_by_its_suffix_and_settings(tmp_path: Path) -> None:
         table = load_table(str(saved(tmp_path, SAMPLE, name)), settings, labels=ALL, schema=find_task("tagging").schema)
         assert table["text"].to_pylist() == [text for text, _ in EXPECTED]
         assert table["row"].to_pylist() == [3, 10, 12]
-    odd = saved(tmp_path, "B-place\tRome\n", "a.data")
+    file = saved(tmp_path, "B-place\tRome\n", "a.data")
     settings = TaggingDataSettings(train="x", format="conll", word_column=1, tag_column=0)
-    table = load_table(str(odd), settings, labels=ALL, schema=find_task("tagging").schema)
+    table = load_table(str(file), settings, labels=ALL, schema=find_task("tagging").schema)
     assert table["label"].to_pylist() == [[{"start": 0, "end": 4, "label": "place"}]]
 
 

@@ -35,15 +35,15 @@ def save(path: Path, **sheets: list[list[Any]]) -> Path:
 
 
 def rows(path: Path, **values: Any) -> list[dict[str, Any]]:
-    chosen = DataSettings.model_validate({"train": str(path), **values})
-    return read_table(resolve(str(path), chosen, catalogue={})).to_pylist()
+    settings = DataSettings.model_validate({"train": str(path), **values})
+    return read_table(resolve(str(path), settings, catalogue={})).to_pylist()
 
 
 def test_values_are_read_and_rows_told_by_their_number_in_the_sheet(tmp_path: Path) -> None:
     sheet = [["text", "label", None], ["a, b\nc", 1], [], ["d", True], [2.5, "x"], [datetime.date(2024, 5, 1)]]
     sheet.append([datetime.datetime(2024, 5, 1, 12, 30)])
-    found = rows(save(tmp_path / "a.xlsx", one=sheet))
-    assert [(row["text"], row["label"], row["row"]) for row in found] == [
+    table = rows(save(tmp_path / "a.xlsx", one=sheet))
+    assert [(row["text"], row["label"], row["row"]) for row in table] == [
         ("a, b\nc", "1", 2),
         ("d", "true", 4),
         ("2.5", "x", 5),
@@ -76,8 +76,8 @@ def test_a_sheet_is_proposed_and_can_be_learnt_from(tmp_path: Path) -> None:
 
 def test_another_sheet_one_without_names_and_columns_without_names(tmp_path: Path) -> None:
     file = save(tmp_path / "a.xlsx", one=[["text", "label"]], two=[["a", "x"], ["b"]], three=[["n", None, "label"]])
-    found = rows(file, sheet="two", header=False, text="0", label="1")
-    assert [(row["text"], row["label"], row["row"]) for row in found] == [("a", "x", 1), ("b", None, 2)]
+    table = rows(file, sheet="two", header=False, text="0", label="1")
+    assert [(row["text"], row["label"], row["row"]) for row in table] == [("a", "x", 1), ("b", None, 2)]
     (block,) = iter_blocks(file, "xlsx", sheet="three")
     assert list(block.columns) == ["n", "B", "label"]
 
@@ -96,24 +96,24 @@ def test_another_sheet_one_without_names_and_columns_without_names(tmp_path: Pat
 )
 def test_what_is_wrong_in_a_sheet_is_named(tmp_path: Path, sheet: list[list[Any]], message: str) -> None:
     file = save(tmp_path / "a.xlsx", one=sheet)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as excinfo:
         rows(file)
-    assert str(caught.value).startswith(str(file))
-    assert message in str(caught.value)
+    assert str(excinfo.value).startswith(str(file))
+    assert message in str(excinfo.value)
     with pytest.raises(DataError, match=r'no sheet "oen" \(data\.sheet\); sheets: "one"; did you mean "one"\?'):
         rows(file, sheet="oen")
 
 
 def test_what_is_no_excel_file_is_refused_in_one_line(tmp_path: Path) -> None:
     file = save(tmp_path / "a.xlsx", one=[["text", "label"], *[[f"text {index}", "x"] for index in range(500)]])
-    whole = file.read_bytes()
+    workbook = file.read_bytes()
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("a.txt", "no sheet")
-    for content in (b"", b"text,label\n", whole[: len(whole) // 2], (tmp_path / "b.zip").read_bytes()):
+    for content in (b"", b"text,label\n", workbook[: len(workbook) // 2], (tmp_path / "b.zip").read_bytes()):
         file.write_bytes(content)
-        with pytest.raises(DataError, match=r"a\.xlsx: not a readable Excel file") as caught:
+        with pytest.raises(DataError, match=r"a\.xlsx: not a readable Excel file") as excinfo:
             rows(file)
-        assert len(str(caught.value).splitlines()) == 1
+        assert len(str(excinfo.value).splitlines()) == 1
 
 
 def test_a_damaged_cell_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ def test_a_damaged_cell_is_refused_in_one_line(tmp_path: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     # Of shared texts, which the file has none of, the number 99.
-    cell, wrong = b't="inlineStr"><is><t>a text</t></is>', b't="s"><v>99</v>'
+    cell, wrong_cell = b't="inlineStr"><is><t>a text</t></is>', b't="s"><v>99</v>'
     sheet = parts["xl/worksheets/sheet1.xml"]
     assert cell in sheet
-    parts["xl/worksheets/sheet1.xml"] = sheet.replace(cell, wrong)
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(cell, wrong_cell)
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)

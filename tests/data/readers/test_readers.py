@@ -141,11 +141,11 @@ def test_ratings_become_labels(tmp_path: Path, values: Mapping[str, Any], expect
 
 def test_multi_label_in_every_format(tmp_path: Path) -> None:
     lists = [["b", "a"], [], ["a", "a"]]
-    plain = _write(tmp_path / "a.csv", "text,label\nt,b|a\nt,\nt,a| a\n")
+    csv_file = _write(tmp_path / "a.csv", "text,label\nt,b|a\nt,\nt,a| a\n")
     lines = _write(tmp_path / "a.jsonl", "".join(json.dumps({"text": "t", "label": labels}) + "\n" for labels in lists))
     pq.write_table(pa.table({"text": ["t"] * 3, "label": lists}), tmp_path / "a.parquet")
     expected = [["a", "b"], [], ["a"]]
-    assert [row["label"] for row in _read(plain, multi_label=True, label_separator="|")] == expected
+    assert [row["label"] for row in _read(csv_file, multi_label=True, label_separator="|")] == expected
     assert [row["label"] for row in _read(lines, multi_label=True)] == expected
     assert [row["label"] for row in _read(tmp_path / "a.parquet", multi_label=True)] == expected
 
@@ -172,9 +172,9 @@ def test_multi_label_in_every_format(tmp_path: Path) -> None:
 )
 def test_broken_files_name_the_place(tmp_path: Path, name: str, content: str, parts: list[str]) -> None:
     file = _write(tmp_path / name, content)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as excinfo:
         _read(file)
-    message = str(caught.value)
+    message = str(excinfo.value)
     assert name in message
     assert "\n" not in message
     assert [part for part in parts if part not in message] == []
@@ -199,9 +199,9 @@ def test_wrong_encoding_names_file_line_and_byte(tmp_path: Path, name: str) -> N
     separator = "\t" if name == "a.tsv" else ","
     head = f"text{separator}label\nok{separator}x\nca" if name != "a.jsonl" else '{"text": "ok"}\n\n{"text": "ca'
     file = _write(tmp_path / name, head.encode() + b"f\xe9" + b"\n" * 5)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as excinfo:
         _read(file)
-    message = str(caught.value)
+    message = str(excinfo.value)
     for part in (str(file), "line 3", "0xe9", f"offset {len(head) + 1}", "not utf-8", "data.encoding", "latin-1"):
         assert part in message
 
@@ -231,20 +231,22 @@ def test_wrong_encoding_in_a_folder_names_the_file(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=400), st.text(max_size=20))
-def test_bad_byte_is_found_wherever_it_is(tmp_path_factory: pytest.TempPathFactory, before: str, after: str) -> None:
-    head = before.encode("utf-8", "ignore")
-    file = _write(tmp_path_factory.mktemp("bytes") / "a", head + b"\xff" + after.encode("utf-8", "ignore"))
-    bad = find_bad_byte(file, "utf-8")
-    assert bad is not None
-    assert (bad.offset, bad.line, bad.value) == (len(head), head.count(b"\n") + 1, 0xFF)
+def test_bad_byte_is_found_wherever_it_is(
+    tmp_path_factory: pytest.TempPathFactory, head_text: str, tail_text: str
+) -> None:
+    head = head_text.encode("utf-8", "ignore")
+    file = _write(tmp_path_factory.mktemp("bytes") / "a", head + b"\xff" + tail_text.encode("utf-8", "ignore"))
+    bad_byte = find_bad_byte(file, "utf-8")
+    assert bad_byte is not None
+    assert (bad_byte.offset, bad_byte.line, bad_byte.value) == (len(head), head.count(b"\n") + 1, 0xFF)
 
 
 def test_bad_byte_across_the_chunks_of_the_search(tmp_path: Path) -> None:
     head = b"a" * ((1 << 20) - 1)
     file = _write(tmp_path / "a", head + "é".encode() + b"\n\xe2\x82")
-    bad = find_bad_byte(file, "utf-8")
-    assert bad is not None
-    assert (bad.offset, bad.line) == (len(head) + 3, 2)
+    bad_byte = find_bad_byte(file, "utf-8")
+    assert bad_byte is not None
+    assert (bad_byte.offset, bad_byte.line) == (len(head) + 3, 2)
 
 
 def test_missing_file_names_the_nearest(tmp_path: Path) -> None:
@@ -280,12 +282,12 @@ def test_files_without_rows_still_name_their_columns(tmp_path: Path) -> None:
     assert [len(block) for block in iter_blocks(tmp_path / "a.csv", "csv")] == [0]
 
 
-@pytest.mark.parametrize(("word", "damaged"), [(b"plain", b"pl\xedin"), (b"text", b"te\xeet")])
-def test_a_parquet_file_whose_strings_are_none_is_refused(tmp_path: Path, word: bytes, damaged: bytes) -> None:
+@pytest.mark.parametrize(("word", "replacement"), [(b"plain", b"pl\xedin"), (b"text", b"te\xeet")])
+def test_a_parquet_file_whose_strings_are_none_is_refused(tmp_path: Path, word: bytes, replacement: bytes) -> None:
     file = tmp_path / "a.parquet"
     table = pa.table({"text": ["a plain one", "another"], "label": ["x", "y"]})
     pq.write_table(table, file, compression="none", store_schema=False)
-    file.write_bytes(file.read_bytes().replace(word, damaged))
+    file.write_bytes(file.read_bytes().replace(word, replacement))
     with pytest.raises(DataError, match=r"a\.parquet: not a readable parquet file: "):
         _read(file)
 

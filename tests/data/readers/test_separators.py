@@ -105,9 +105,9 @@ def test_a_setting_names_any_other_separator(tmp_path: Path) -> None:
                 load_table(file, settings, labels=["x"])
         else:
             assert load_table(file, settings, labels=["x"])["text"].to_pylist() == [text]
-    for wrong in ("", ";;", '"', "\n"):
+    for bad_separator in ("", ";;", '"', "\n"):
         with pytest.raises(SettingsError, match=r"data\.separator.*must be one character"):
-            parse_experiment({"name": "a", "data": {"train": file, "separator": wrong}})
+            parse_experiment({"name": "a", "data": {"train": file, "separator": bad_separator}})
 
 
 def test_a_proposal_names_the_separator(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def save_dataset(folder: Path, tables: list[pa.Table]) -> Path:
     """Writes what `Dataset.save_to_disk` of datasets 3 writes."""
     folder.mkdir(parents=True)
     names = [f"data-{index:05d}-of-{len(tables):05d}.arrow" for index in range(len(tables))]
-    for name, one in zip(names, tables, strict=True):
-        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_stream(sink, one.schema) as writer:
-            writer.write_table(one, max_chunksize=7)
+    for name, shard in zip(names, tables, strict=True):
+        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_stream(sink, shard.schema) as writer:
+            writer.write_table(shard, max_chunksize=7)
     state = {"_data_files": [{"filename": name} for name in names], "_fingerprint": "0", "_split": None}
     (folder / "state.json").write_text(json.dumps(state))
     (folder / "dataset_info.json").write_text(json.dumps({"features": FEATURES}))
@@ -55,13 +55,13 @@ def save_dict(folder: Path) -> Path:
 
 def save_hub(folder: Path) -> Path:
     (folder / "data").mkdir(parents=True)
-    for name, one in {
+    for name, shard in {
         "train-00000-of-00002": table(0, 30),
         "train-00001-of-00002": table(30, 30),
         "validation-00000-of-00001": table(100, 10),
         "test-00000-of-00001": table(200, 20),
     }.items():
-        pq.write_table(one, folder / "data" / f"{name}.parquet")
+        pq.write_table(shard, folder / "data" / f"{name}.parquet")
     (folder / "README.md").write_text("---\n---\n")
     return folder
 
@@ -89,18 +89,20 @@ def test_the_splits_of_a_folder_become_train_dev_and_test(tmp_path: Path, save: 
     assert estimate_rows(folder / "train", "arrow") == 60
 
 
-@pytest.mark.parametrize("hidden", [pa.int64(), pa.float32()])
-@pytest.mark.parametrize("named", [True, False])
-def test_a_test_split_without_labels_is_told_and_not_used(tmp_path: Path, named: bool, hidden: pa.DataType) -> None:
+@pytest.mark.parametrize("label_type", [pa.int64(), pa.float32()])
+@pytest.mark.parametrize("has_names", [True, False])
+def test_a_test_split_without_labels_is_told_and_not_used(
+    tmp_path: Path, has_names: bool, label_type: pa.DataType
+) -> None:
     folder = save_dict(tmp_path / "glue")
-    unlabelled = table(200, 20).set_column(1, "label", pa.array([-1] * 20, hidden))
-    unlabelled = unlabelled.append_column("idx", pa.array([-1] * 19 + [3]))
+    test_table = table(200, 20).set_column(1, "label", pa.array([-1] * 20, label_type))
+    test_table = test_table.append_column("idx", pa.array([-1] * 19 + [3]))
     shutil.rmtree(folder / "test")
-    save_dataset(folder / "test", [unlabelled.replace_schema_metadata(METADATA if named else None)])
+    save_dataset(folder / "test", [test_table.replace_schema_metadata(METADATA if has_names else None)])
     proposal = sniff(str(folder))
     test = str(folder / "test")
-    told = f"test: {test} is not used, since its labels are hidden (-1); test is cut from train"
-    assert told in proposal.notes
+    note = f"test: {test} is not used, since its labels are hidden (-1); test is cut from train"
+    assert note in proposal.notes
     assert ", test is " not in "\n".join(proposal.notes)
     assert "test" not in proposal.data
     splits = load(load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings())).data)
@@ -159,7 +161,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     assert [row["text"] for row in rows(texts)] == ["a", "b"]
     with pytest.raises(DataError, match="no such file, folder or data set"):
         rows(texts / "sst2")
-    other = save_dict(tmp_path / "dict")
-    (other / "dataset_dict.json").write_text(json.dumps({"splits": ["en", "de"]}))
+    dict_folder = save_dict(tmp_path / "dict")
+    (dict_folder / "dataset_dict.json").write_text(json.dumps({"splits": ["en", "de"]}))
     with pytest.raises(DataError, match='no split "train", but en, de; name one, as '):
-        rows(other)
+        rows(dict_folder)

@@ -25,9 +25,9 @@ def sentences(draw: st.DrawFn) -> tuple[int, list[Entity]]:
 
 
 def write(length: int, entities: list[Entity], scheme: str) -> list[str]:
-    tags, before = ["O"] * length, (-2, -2, "")
+    tags, last_entity = ["O"] * length, (-2, -2, "")
     for first, last, label in entities:
-        follows_own = before[1] == first - 1 and before[2] == label
+        follows_own = last_entity[1] == first - 1 and last_entity[2] == label
         letters = {
             "IOB1": ["B" if follows_own else "I", *"I" * (last - first)],
             "IOB2": ["B", *"I" * (last - first)],
@@ -36,19 +36,19 @@ def write(length: int, entities: list[Entity], scheme: str) -> list[str]:
             "BMES": ["S"] if first == last else ["B", *"M" * (last - first - 1), "E"],
         }[scheme]
         tags[first : last + 1] = [f"{letter}-{label}" for letter in letters]
-        before = (first, last, label)
+        last_entity = (first, last, label)
     return tags
 
 
 @given(st.lists(sentences(), max_size=4), st.sampled_from(["IOB1", "IOB2", "BIOES", "BILOU", "BMES"]))
 def test_what_was_written_is_read(rows: list[tuple[int, list[Entity]]], scheme: str) -> None:
-    written = [[parse_tag(tag) for tag in write(*row, scheme)] for row in rows]
-    found = detect_scheme(written)
-    assert [to_entities(tags) for tags in written] == [entities for _, entities in rows]
-    assert [bad for tags in written for bad in bad_tags(tags, found)] == []
-    entities = [entity for _, some in rows for entity in some]
+    tag_rows = [[parse_tag(tag) for tag in write(*row, scheme)] for row in rows]
+    detection = detect_scheme(tag_rows)
+    assert [to_entities(tags) for tags in tag_rows] == [entities for _, entities in rows]
+    assert [tag for tags in tag_rows for tag in bad_tags(tags, detection)] == []
+    entities = [entity for _, row_entities in rows for entity in row_entities]
     if entities:
-        assert found == {"BILOU": "BIOES", "BMES": "BIOES"}.get(scheme, scheme)
+        assert detection == {"BILOU": "BIOES", "BMES": "BIOES"}.get(scheme, scheme)
 
 
 def test_a_scheme_shows_in_the_whole_file() -> None:
@@ -75,9 +75,9 @@ def test_any_tags_are_read_as_conlleval_reads_them(tags: list[str]) -> None:
 
 @given(st.lists(st.sampled_from(TAGS), max_size=8), st.sampled_from(["IOB1", "IOB2", "BIOES"]))
 def test_tags_are_bad_where_what_was_read_would_be_written_in_others(tags: list[str], scheme: TagScheme) -> None:
-    parsed = [parse_tag(tag) for tag in tags]
-    rewritten = write(len(tags), to_entities(parsed), scheme)
-    assert bool(list(bad_tags(parsed, scheme))) == (rewritten != tags)
+    pairs = [parse_tag(tag) for tag in tags]
+    result = write(len(tags), to_entities(pairs), scheme)
+    assert bool(list(bad_tags(pairs, scheme))) == (result != tags)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_tags_are_bad_where_what_was_read_would_be_written_in_others(tags: list[
     ],
 )
 def test_an_illegal_tag_is_named_with_its_place(tags: str, place: int, message: str) -> None:
-    parsed = [parse_tag(tag) for tag in tags.split()]
-    first = next(bad_tags(parsed, detect_scheme([parsed])))
+    pairs = [parse_tag(tag) for tag in tags.split()]
+    first = next(bad_tags(pairs, detect_scheme([pairs])))
     assert first.position == place
     assert message in first.reason
 

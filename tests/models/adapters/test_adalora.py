@@ -47,15 +47,15 @@ def test_kernel_and_gradients_are_those_of_the_three_factors(shape: tuple[int, .
         tape.watch(factors)
         kernel = tf.reshape(update.initial + 0.5 * p @ tf.linalg.diag(values) @ q, shape)
         loss = tf.reduce_sum(tf.sin(kernel))
-        penalty = sum(tf.norm(tf.transpose(one) @ one - tf.eye(3)) ** 2 for one in (p, tf.transpose(q)))
+        penalty = sum(tf.norm(tf.transpose(factor) @ factor - tf.eye(3)) ** 2 for factor in (p, tf.transpose(q)))
     update.merge()
     np.testing.assert_allclose(update.kernel.numpy(), kernel, rtol=1e-4, atol=1e-5)
     gradients = update.gradients(tape.gradient(loss, kernel))
-    for ours, theirs in zip(gradients, tape.gradient(loss, factors), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    for gradient, expected in zip(gradients, tape.gradient(loss, factors), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(update.penalty(), penalty, rtol=1e-4)
-    for ours, theirs in zip(update.penalty_gradients(), tape.gradient(penalty, (p, q)), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+    for gradient, expected in zip(update.penalty_gradients(), tape.gradient(penalty, (p, q)), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_the_penalty_makes_the_factors_orthogonal() -> None:
@@ -103,13 +103,13 @@ def test_the_budget_falls_as_a_cube_between_the_phases() -> None:
 
 @given(st.integers(1, 300), st.floats(0, 1), st.floats(0, 1), st.integers(1, 40), st.integers(0, 20))
 def test_the_budget_never_rises_and_ends_at_its_target(
-    steps: int, warmup: float, final: float, last: int, more: int
+    steps: int, warmup: float, final: float, last: int, surplus: int
 ) -> None:
     spans = {"warmup": round(warmup * steps), "final": round(min(final, 1 - warmup) * steps)}
-    budgets = [budget_at(step, steps, first=last + more, last=last, **spans) for step in range(steps + 1)]
+    budgets = [budget_at(step, steps, first=last + surplus, last=last, **spans) for step in range(steps + 1)]
     assert budgets == sorted(budgets, reverse=True)
     assert budgets[-1] == last
-    assert set(budgets) <= set(range(last, last + more + 1))
+    assert set(budgets) <= set(range(last, last + surplus + 1))
 
 
 @pytest.mark.parametrize("total_steps", [1, 7, 40])
@@ -129,8 +129,8 @@ def test_the_most_important_values_are_left_and_stay(total_steps: int) -> None:
         patterns.append(np.concatenate([update.weights["singular_values"].numpy() != 0 for update in updates]))
     assert budgets == sorted(budgets, reverse=True)
     assert budgets[-1] == patterns[-1].sum() == 4
-    settled = [pattern for step, pattern in enumerate(patterns, start=1) if step >= total_steps * 0.6]
-    assert all(np.array_equal(pattern, settled[0]) for pattern in settled)
+    last_patterns = [pattern for step, pattern in enumerate(patterns, start=1) if step >= total_steps * 0.6]
+    assert all(np.array_equal(pattern, last_patterns[0]) for pattern in last_patterns)
 
 
 def test_what_is_left_are_the_highest_scores() -> None:

@@ -54,8 +54,8 @@ def test_its_gradients_are_those_with_the_length_detached(shape: tuple[int, ...]
         kernel = tf.reshape(magnitude * direction / tf.stop_gradient(tf.norm(direction, axis=0)), shape)
         loss = tf.reduce_sum(tf.sin(kernel))
     gradients = update.gradients(tape.gradient(loss, kernel))
-    for ours, theirs in zip(gradients, tape.gradient(loss, (a, b, magnitude)), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    for gradient, expected in zip(gradients, tape.gradient(loss, (a, b, magnitude)), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_it_counts_a_magnitude_for_each_column() -> None:

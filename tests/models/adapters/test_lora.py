@@ -39,25 +39,25 @@ def test_its_gradients_are_those_of_the_two_matrices(shape: tuple[int, ...], row
     update, initial = make_update(shape, rows)
     update.weights["b"].assign(np.random.default_rng(2).normal(size=update.weights["b"].shape))
     a, b = (tf.constant(weight.numpy()) for weight in update.weights.values())
-    with tf.GradientTape(persistent=True) as both:
-        both.watch((a, b))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch((a, b))
         kernel = initial + 3.0 * tf.reshape(a @ b, shape)
         loss = tf.reduce_sum(tf.sin(kernel))
-    gradients = update.gradients(both.gradient(loss, kernel))
-    for ours, theirs in zip(gradients, both.gradient(loss, (a, b)), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    gradients = update.gradients(tape.gradient(loss, kernel))
+    for gradient, expected in zip(gradients, tape.gradient(loss, (a, b)), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_seeds_give_other_first_values_and_the_same_one_the_same() -> None:
     kernel = keras.Variable(np.zeros((100, 50), np.float32))
-    one, again, other = (
+    values, repeat, other_seed = (
         LowRankUpdate(kernel, rows=100, rank=4, scale=1.0, seed=seed).weights["a"].numpy() for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(values, repeat)
+    assert not np.array_equal(values, other_seed)
     # Uniform within 1 / sqrt(rows), as in the authors' code.
-    assert np.abs(one).max() == pytest.approx(0.1, rel=0.05)
-    assert np.abs(one).max() <= 0.1
+    assert np.abs(values).max() == pytest.approx(0.1, rel=0.05)
+    assert np.abs(values).max() <= 0.1
 
 
 def test_a_stabilized_update_is_as_large_for_every_rank() -> None:
@@ -66,7 +66,7 @@ def test_a_stabilized_update_is_as_large_for_every_rank() -> None:
     sizes: dict[bool, list[float]] = {False: [], True: []}
     for rank in (4, 64):
         product = random.normal(size=(100, rank)) @ random.normal(size=(rank, 100))
-        for stabilized, seen in sizes.items():
-            seen.append(float(np.std(adapter_scale(8.0, rank, rank_stabilized=stabilized) * product)))
+        for stabilized, deviations in sizes.items():
+            deviations.append(float(np.std(adapter_scale(8.0, rank, rank_stabilized=stabilized) * product)))
     assert sizes[True] == pytest.approx([8.0, 8.0], rel=0.05)
     assert sizes[False] == pytest.approx([4.0, 1.0], rel=0.05)
