@@ -42,13 +42,13 @@ def test_help_names_every_command() -> None:
 def test_help_and_import_load_nothing_heavy() -> None:
     heavy = {"tensorflow", "keras", "keras_hub", "sklearn", "pyarrow", "matplotlib", "pandas", "grpc", "numpy"}
     for code, spared in (("import tfapp", heavy), ("import tfapp.cli.app", heavy - {"numpy"})):
-        found = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"],
             capture_output=True,
             text=True,
             check=True,
         )
-        assert not spared & set(found.stdout.split())
+        assert not spared & set(process.stdout.split())
 
 
 def test_a_wrong_path_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_wrong_column_in_a_process_of_its_own(settings: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("training.epocs=2", 'unknown setting training.epocs; did you mean "epochs"?'),
         ("training.epochs=two", "training.epochs should be a valid integer"),
@@ -78,18 +78,18 @@ def test_a_wrong_column_in_a_process_of_its_own(settings: Path, tmp_path: Path) 
         ("training.strategy=mirrored", "training.strategy is mirrored"),
     ],
 )
-def test_train_refuses_in_one_line(settings: Path, tmp_path: Path, override: str, said: str) -> None:
-    assert said in complaint(call("train", settings, "--runs", tmp_path, "--set", override))
+def test_train_refuses_in_one_line(settings: Path, tmp_path: Path, override: str, message: str) -> None:
+    assert message in complaint(call("train", settings, "--runs", tmp_path, "--set", override))
 
 
 def test_train_refuses_files_it_cannot_read(settings: Path, tmp_path: Path) -> None:
-    broken, latin = tmp_path / "broken.toml", tmp_path / "latin.csv"
-    broken.write_text("name = toy\n[data\n")
-    assert f"{broken}: not valid TOML" in complaint(call("train", broken))
-    latin.write_bytes("text,label\ncafé au lait,sport\n".encode("latin-1"))
-    said = complaint(call("train", settings, "--set", f"data.train={latin}", "--runs", tmp_path))
-    for part in (str(latin), "line 2", "0xe9", "data.encoding"):
-        assert part in said
+    broken_file, latin_file = tmp_path / "broken.toml", tmp_path / "latin.csv"
+    broken_file.write_text("name = toy\n[data\n")
+    assert f"{broken_file}: not valid TOML" in complaint(call("train", broken_file))
+    latin_file.write_bytes("text,label\ncafé au lait,sport\n".encode("latin-1"))
+    message = complaint(call("train", settings, "--set", f"data.train={latin_file}", "--runs", tmp_path))
+    for part in (str(latin_file), "line 2", "0xe9", "data.encoding"):
+        assert part in message
     assert not (tmp_path / "toy").exists()
 
 
@@ -112,16 +112,16 @@ def test_other_commands_refuse_in_one_line(toy_models: Path, toy_run: Run, tmp_p
         (("assets", "pull", "minilm"), 'did you mean "minilm-l6"?'),
         (("assets", "path", "bbc-new"), 'did you mean "bbc-news"?'),
     ]
-    for arguments, said in cases:
-        assert said in complaint(call(*arguments))
+    for arguments, message in cases:
+        assert message in complaint(call(*arguments))
 
 
 def test_a_port_in_use_is_one_line(toy_models: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        said = complaint(call("serve", toy_models, "--port", str(port)))
-    assert f"cannot listen on 127.0.0.1:{port}" in said
-    assert "choose another with --port" in said
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        message = complaint(call("serve", toy_models, "--port", str(port)))
+    assert f"cannot listen on 127.0.0.1:{port}" in message
+    assert "choose another with --port" in message
 
 
 def test_a_defect_of_ours_is_no_line_but_a_stack_trace(settings: Path, tmp_path: Path) -> None:
@@ -131,10 +131,10 @@ def test_a_defect_of_ours_is_no_line_but_a_stack_trace(settings: Path, tmp_path:
         "@program.app.command()\ndef broken(): raise ZeroDivisionError\n"
         "program.main(['broken'])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert found.returncode == 1
-    assert "Traceback" in found.stderr
-    assert "ZeroDivisionError" in found.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert "Traceback" in process.stderr
+    assert "ZeroDivisionError" in process.stderr
 
 
 def test_an_interrupt_is_a_line_and_its_own_status() -> None:
@@ -143,9 +143,9 @@ def test_an_interrupt_is_a_line_and_its_own_status() -> None:
         "@program.app.command()\ndef wait(): raise KeyboardInterrupt\n"
         "program.main(['wait'])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert found.returncode == 130
-    assert "Traceback" not in found.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 130
+    assert "Traceback" not in process.stderr
 
 
 def test_train_prints_lines_where_no_one_looks(settings: Path, tmp_path: Path) -> None:
@@ -161,14 +161,14 @@ def test_train_prints_lines_where_no_one_looks(settings: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_train_shows_a_bar_and_a_table_on_a_terminal(settings: Path, tmp_path: Path) -> None:
-    shown = on_a_terminal("train", settings, "--runs", tmp_path)
+    output = on_a_terminal("train", settings, "--runs", tmp_path)
     for part in ("Training", "steps", "loss", "tokens/s", "precision", "recall", "weighted", "Report", "tfapp export"):
-        assert part in shown
-    assert all(topic in shown for topic in TOPICS)
-    assert '{"event"' not in shown
-    assert "Traceback" not in shown
+        assert part in output
+    assert all(topic in output for topic in TOPICS)
+    assert '{"event"' not in output
+    assert "Traceback" not in output
     for noise in ("oneDNN", "cuda", "rebuild TensorFlow", ".cc:"):
-        assert noise not in shown
+        assert noise not in output
     (folder,) = (tmp_path / "toy").iterdir()
     processors = len(os.sched_getaffinity(0))
     assert json.loads((folder / "environment.json").read_text())["streams"] == min(processors // -(-processors // 4), 4)
@@ -215,17 +215,17 @@ def lines(result: Result) -> list[Mapping[str, Any]]:
 
 def on_a_terminal(*arguments: str | Path) -> str:
     """Returns what `tfapp` shows on a terminal of 160 columns."""
-    ours, theirs = pty.openpty()
+    parent_end, child_end = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "160", "LINES": "50"}
     command = [sys.executable, "-m", "tfapp", *(str(argument) for argument in arguments)]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = b""
+    with subprocess.Popen(command, stdin=child_end, stdout=child_end, stderr=child_end, env=environment) as process:
+        os.close(child_end)
+        output = b""
         try:
-            while part := os.read(ours, 65536):
-                shown += part
+            while part := os.read(parent_end, 65536):
+                output += part
         except OSError:  # Linux's way to say that the other end was closed
             pass
-        os.close(ours)
-    assert process.returncode == 0, shown
-    return shown.decode()
+        os.close(parent_end)
+    assert process.returncode == 0, output
+    return output.decode()

@@ -45,25 +45,25 @@ def test_columns_are_found_and_tables_printed(reviews: Path) -> None:
 
 
 def test_json_is_one_object(reviews: Path) -> None:
-    found = json.loads(_run(str(reviews), "--json", "--text", "review", "--label", "mood").stdout)
-    assert (found["rows"], found["labels"]["neg"]["rows"], found["tokens"]) == (24, 12, None)
-    assert found["notes"][0].startswith('texts: column "review"')
+    description = json.loads(_run(str(reviews), "--json", "--text", "review", "--label", "mood").stdout)
+    assert (description["rows"], description["labels"]["neg"]["rows"], description["tokens"]) == (24, 12, None)
+    assert description["notes"][0].startswith('texts: column "review"')
 
 
 def test_what_is_proposed_is_told_as_init_tells_it(tmp_path: Path) -> None:
     file = tmp_path / "mail.csv"
     lines = [f"A{index:05};mail [b]{index} on it;{'ab'[index % 2]}" for index in range(60)]
     file.write_text("\n".join(["ticket_id;message;topic", *lines]))
-    described = _run(str(file))
-    assert described.exit_code == 0
-    written = call("init", file, "--output", tmp_path / "e.toml").out
+    result = _run(str(file))
+    assert result.exit_code == 0
+    output = call("init", file, "--output", tmp_path / "e.toml").out
     # The last two are the candidate's reason, and that the file was written.
-    notes = written.splitlines()[:-2]
+    notes = output.splitlines()[:-2]
     assert len(notes) > 4
     for start in ("separator: the fields are apart by", "ids: 'ticket_id'"):
         assert any(note.startswith(start) for note in notes)
     for note in notes:
-        assert note in described.stdout.replace("\n", " ") or note in described.stdout
+        assert note in result.stdout.replace("\n", " ") or note in result.stdout
 
 
 def test_a_wrong_column_is_one_line(reviews: Path) -> None:
@@ -83,8 +83,8 @@ def test_given_values_win_over_what_is_found_out(reviews: Path) -> None:
 def test_pairs_are_described_with_their_columns(tmp_path: Path) -> None:
     file = tmp_path / "faq.csv"
     file.write_text("question,candidate,label\nhow,so,1\nhow,not so,0\n")
-    found = json.loads(_run(str(file), "--task", "ranking", "--column", "query=question", "--json").stdout)
-    assert (found["rows"], found["labels"]["1"]["rows"]) == (2, 1)
+    description = json.loads(_run(str(file), "--task", "ranking", "--column", "query=question", "--json").stdout)
+    assert (description["rows"], description["labels"]["1"]["rows"]) == (2, 1)
     assert "--column query: expected NAME=VALUE" in str(_run(str(file), "--column", "query").exception)
     assert 'no column "query"' in str(_run(str(file), "--task", "ranking").exception)
     assert "there is no task 'rank'; did you mean" in str(_run(str(file), "--task", "rank").exception)
@@ -98,9 +98,9 @@ class FullDisk(io.StringIO):
 
 
 def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with contextlib.redirect_stdout(FullDisk()), pytest.raises(SystemExit) as ended:
+    with contextlib.redirect_stdout(FullDisk()), pytest.raises(SystemExit) as excinfo:
         main(["assets", "list", "--json"])
-    assert ended.value.code == 2
+    assert excinfo.value.code == 2
     assert capsys.readouterr().err == "tfapp: the disk: No space left on device; free some space and try again\n"
 
 

@@ -42,12 +42,12 @@ def assert_served(models: Path, run: Run, version: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["saved_model.pb", "variables", "assets.extra/tfapp.json", "README.md"])
 def test_a_killed_export_leaves_the_earlier_version_as_it_was(toy_run: Run, models: Path, name: str) -> None:
-    before = files(models / "toy" / "1")
+    contents = files(models / "toy" / "1")
     kill_when(lambda: any(models.glob(f".staging-*/{name}")), "export", toy_run.path, "--to", models)
     # Killed after the last file was written, it may have been published in the same moment, and whole then.
     newest = registry.latest(models, "toy")
     assert newest == 1 or (newest == 2 and name == "README.md")
-    assert files(models / "toy" / "1") == before
+    assert files(models / "toy" / "1") == contents
     assert registry.models(models) == ["toy"]
     assert_served(models, toy_run, newest)
 
@@ -57,7 +57,7 @@ def test_a_killed_export_leaves_the_earlier_version_as_it_was(toy_run: Run, mode
     callers = {"with_label": {}, "without_label": newest + 1}
     assert json.loads(result.out) == {"model": "toy", "version": newest + 1, "path": str(path), "callers": callers}
     assert staging_folders(models) == []
-    assert set(files(path)) == set(before)
+    assert set(files(path)) == set(contents)
 
 
 @pytest.mark.slow

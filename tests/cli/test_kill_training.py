@@ -36,7 +36,7 @@ def settings(
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def uninterrupted_run(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     # By the command, as those that are killed: it computes parts of a batch side by side.
     runs = tmp_path_factory.mktemp("whole")
     assert run("train", settings, "--runs", runs).code == 0
@@ -57,15 +57,15 @@ def has_file(folder: Path, pattern: str) -> Callable[[], bool]:
     return lambda: any(folder.glob(f"toy/*/{pattern}"))
 
 
-def assert_same(one: Run, two: Run) -> None:
-    assert (one.path / "evaluation.json").read_text() == (two.path / "evaluation.json").read_text()
-    assert one.folder.read("finished") == two.folder.read("finished")
-    weights = [load_model(each.folder.model).network.get_weights() for each in (one, two)]
+def assert_same(run_a: Run, run_b: Run) -> None:
+    assert (run_a.path / "evaluation.json").read_text() == (run_b.path / "evaluation.json").read_text()
+    assert run_a.folder.read("finished") == run_b.folder.read("finished")
+    weights = [load_model(run.folder.model).network.get_weights() for run in (run_a, run_b)]
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
-    assert not [path for path in one.path.rglob(".*") if path.is_file()]
+    assert not [path for path in run_a.path.rglob(".*") if path.is_file()]
 
 
-def test_a_killed_training_resumes_from_its_checkpoint(settings: Path, uninterrupted: Run, tmp_path: Path) -> None:
+def test_a_killed_training_resumes_from_its_checkpoint(settings: Path, uninterrupted_run: Run, tmp_path: Path) -> None:
     kill_when(reaches_step(tmp_path, 7), "train", settings, "--runs", tmp_path)
     (folder,) = (tmp_path / "toy").iterdir()
     assert not (folder / "finished.json").exists()
@@ -81,21 +81,21 @@ def test_a_killed_training_resumes_from_its_checkpoint(settings: Path, uninterru
     assert events[0]["step"] >= 5
     assert events[0]["step"] % 5 == 0
     assert events[-1] == {**events[-1], "event": "end", "run": str(folder)}
-    assert_same(Run(folder), uninterrupted)
+    assert_same(Run(folder), uninterrupted_run)
     steps = [line["step"] for line in history(tmp_path) if line["event"] == "step"]
     assert steps == list(range(1, len(steps) + 1))
 
 
 @pytest.mark.parametrize("settings", [BERT], indirect=True, ids=["bert"])
 def test_a_training_killed_before_its_first_checkpoint_starts_over(
-    settings: Path, uninterrupted: Run, tmp_path: Path
+    settings: Path, uninterrupted_run: Run, tmp_path: Path
 ) -> None:
     kill_when(has_file(tmp_path, "settings.toml"), "train", settings, "--runs", tmp_path)
     (folder,) = (tmp_path / "toy").iterdir()
     result = run("train", settings, "--runs", tmp_path, "--resume")
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out.splitlines()[0])["step"] == 0
-    assert_same(Run(folder), uninterrupted)
+    assert_same(Run(folder), uninterrupted_run)
 
 
 @pytest.mark.usefixtures("graph_optimizer")
@@ -104,13 +104,13 @@ def test_a_training_killed_before_its_first_checkpoint_starts_over(
     "pattern", ["environment.json", "data.json", "checkpoint.npz", "model/model.json", "evaluation.json"]
 )
 def test_whenever_it_is_killed_it_resumes(
-    settings: Path, uninterrupted: Run, tmp_path: Path, pattern: str, monkeypatch: pytest.MonkeyPatch
+    settings: Path, uninterrupted_run: Run, tmp_path: Path, pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Where there is no run yet to go on with, this process begins one.
-    monkeypatch.setattr(threads, "shard_count", lambda: uninterrupted.folder.shards)
+    monkeypatch.setattr(threads, "shard_count", lambda: uninterrupted_run.folder.shards)
     kill_when(has_file(tmp_path, pattern), "train", settings, "--runs", tmp_path)
-    resumed = api.fit(settings, runs=tmp_path, quiet=True, resume=True)
-    assert resumed.experiment == load_experiment(settings)
-    assert_same(resumed, uninterrupted)
+    resumed_run = api.fit(settings, runs=tmp_path, quiet=True, resume=True)
+    assert resumed_run.experiment == load_experiment(settings)
+    assert_same(resumed_run, uninterrupted_run)
     # A folder that was killed before it had settings is no run, and stands in nobody's way.
-    assert api.open_run(tmp_path / "toy").path == resumed.path
+    assert api.open_run(tmp_path / "toy").path == resumed_run.path

@@ -30,32 +30,32 @@ def _lines(*arguments: str | Path) -> list[str]:
 
 
 def test_a_version_goes_out_and_comes_back(models: Path) -> None:
-    there = ("--models", models)
+    options = ("--models", models)
     only = ['callers get version 1 with label="stable", version 1 without a label']
-    assert _lines("promote", "numbers", "1", *there) == ["numbers: stable is at version 1", *only]
-    first = call("models", "promote", "numbers", "2", *there, "--label", "canary")
+    assert _lines("promote", "numbers", "1", *options) == ["numbers: stable is at version 1", *only]
+    first = call("models", "promote", "numbers", "2", *options, "--label", "canary")
     newer = 'version 1 with label="stable", version 2 without a label (canary is newer than stable)'
-    told = f'numbers: canary is at version 2\ncallers get version 2 with label="canary", {newer}\n'
-    assert (first.out, first.err) == (told, "")
-    both = 'callers get version 2 with label="canary", version 2 with label="stable", version 2 without a label'
-    assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2, it was at 1", both]
-    assert _lines("promote", "numbers", "2", *there) == ["numbers: stable is at version 2 already", both]
-    assert _lines("unlabel", "numbers", "canary", *there) == [
+    message = f'numbers: canary is at version 2\ncallers get version 2 with label="canary", {newer}\n'
+    assert (first.out, first.err) == (message, "")
+    callers = 'callers get version 2 with label="canary", version 2 with label="stable", version 2 without a label'
+    assert _lines("promote", "numbers", "2", *options) == ["numbers: stable is at version 2, it was at 1", callers]
+    assert _lines("promote", "numbers", "2", *options) == ["numbers: stable is at version 2 already", callers]
+    assert _lines("unlabel", "numbers", "canary", *options) == [
         "numbers: canary is removed, it was at version 2",
         'callers get version 2 with label="stable", version 2 without a label',
     ]
-    assert _lines("rollback", "numbers", *there) == ["numbers: stable is at version 1, it was at 2", *only]
+    assert _lines("rollback", "numbers", *options) == ["numbers: stable is at version 1, it was at 2", *only]
     (item,) = parsed((models / registry.CONFIG_FILE).read_text()).model_config_list.config
     assert dict(item.version_labels) == {"stable": 1}
-    shown = _lines("history", *there)
-    assert [line.split(" | ")[3:5] for line in shown[1:]] == [
+    history = _lines("history", *options)
+    assert [line.split(" | ")[3:5] for line in history[1:]] == [
         ["promote", "stable - → 1"],
         ["promote", "canary - → 2"],
         ["promote", "stable 1 → 2"],
         ["unlabel", "canary 2 → -"],
         ["rollback", "stable 2 → 1"],
     ]
-    as_json = json.loads(call("models", "history", "numbers", *there, "--json").out)
+    as_json = json.loads(call("models", "history", "numbers", *options, "--json").out)
     assert [(change["label"], change["from"], change["to"]) for change in as_json[:2]] == [
         ("stable", None, 1),
         ("canary", None, 2),
@@ -63,15 +63,15 @@ def test_a_version_goes_out_and_comes_back(models: Path) -> None:
 
 
 def test_what_callers_get_is_in_json_and_told_without_labels(models: Path) -> None:
-    there = ("--models", models)
-    told = json.loads(call("models", "promote", "numbers", "1", *there, "--label", "old", "--json").out)
-    assert told["to"] == 1
-    assert told["callers"] == {"with_label": {"old": 1}, "without_label": 2}
+    options = ("--models", models)
+    promotion = json.loads(call("models", "promote", "numbers", "1", *options, "--label", "old", "--json").out)
+    assert promotion["to"] == 1
+    assert promotion["callers"] == {"with_label": {"old": 1}, "without_label": 2}
     # Without a stable, nobody is switched by a name that goes.
-    assert _lines("unlabel", "numbers", "old", *there)[-1] == "callers get version 2 without a label (the newest)"
+    assert _lines("unlabel", "numbers", "old", *options)[-1] == "callers get version 2 without a label (the newest)"
     write_numbers(models, 3)
-    call("models", "promote", "numbers", "1", *there, "--label", "old")
-    assert _lines("unlabel", "numbers", "old", *there)[-1] == (
+    call("models", "promote", "numbers", "1", *options, "--label", "old")
+    assert _lines("unlabel", "numbers", "old", *options)[-1] == (
         "callers get version 2 without a label (the newest that models.config names)"
     )
 
@@ -104,7 +104,7 @@ def test_a_file_written_by_hand_is_told_as_it_is(models: Path) -> None:
 def test_a_stable_without_a_policy_is_told_and_settled_by_a_refusal(
     models: Path, command: tuple[str, ...], why: str
 ) -> None:
-    there = ("--models", models)
+    options = ("--models", models)
     for version in (1, 2):
         record(models / "numbers" / str(version), task="t", checks_inputs=True, metrics={"accuracy": 1 / version})
         record(models / "news" / str(version), checks_inputs=True)
@@ -117,65 +117,70 @@ def test_a_stable_without_a_policy_is_told_and_settled_by_a_refusal(
         f"no model_version_policy for numbers; `tfapp models promote numbers 1 --models {models}` has servers load "
         "what labels name alone\n"
     )
-    assert call("models", "list", *there).err == warning
-    assert call("models", "show", "numbers", *there).err == warning
-    listed = json.loads(call("models", "list", *there, "--json").out)
-    assert listed[1]["callers"] == {"with_label": {"stable": None}, "without_label": 2}
-    result = call("models", *command, *there)
+    assert call("models", "list", *options).err == warning
+    assert call("models", "show", "numbers", *options).err == warning
+    listing = json.loads(call("models", "list", *options, "--json").out)
+    assert listing[1]["callers"] == {"with_label": {"stable": None}, "without_label": 2}
+    result = call("models", *command, *options)
     assert why in complaint(result)
     assert result.out == (
         "numbers: servers now load only the versions that labels name\n"
         'callers get version 1 with label="stable", version 1 without a label\n'
     )
-    assert call("models", "list", *there).err == ""
+    assert call("models", "list", *options).err == ""
 
 
 @pytest.mark.parametrize("command", [("promote", "numbers", "3"), ("rollback", "numbers")])
 def test_a_label_on_a_version_that_was_not_served_is_remarked(models: Path, command: tuple[str, ...]) -> None:
-    there = ("--models", models)
+    options = ("--models", models)
     write_numbers(models, 3)
     for version in ("3", "2"):
-        call("models", "promote", "numbers", version, *there)
-    result = call("models", *command, *there)
+        call("models", "promote", "numbers", version, *options)
+    result = call("models", *command, *options)
     assert result.out.startswith("numbers: stable is at version 3, it was at 2\n")
     assert result.err.startswith("version 3 was not served so far.")
     assert "give --server" in result.err
 
 
 def test_what_there_is(models: Path) -> None:
-    there = ("--models", models)
-    call("models", "promote", "numbers", "1", *there)
-    assert _lines("list", *there) == [
+    options = ("--models", models)
+    call("models", "promote", "numbers", "1", *options)
+    assert _lines("list", *options) == [
         "model | version | newest | labels | task | metric",
         "news | 2* | 2* | classification | accuracy 0.9500",
         "numbers | 1 | 2 | stable 1",
     ]
-    title, heading, *rows = _lines("show", "news", *there)
+    title, heading, *rows = _lines("show", "news", *options)
     assert title == f"news, classification, in {models}"
     assert heading == "version | labels | served | metric | size | exported"
     assert [row.split(" | ")[:3] for row in rows] == [["2*", "yes", "accuracy 0.9500"], ["1*", "no", "accuracy 0.9000"]]
-    listed = json.loads(call("models", "list", *there, "--json").out)
-    shown = json.loads(call("models", "show", "numbers", *there, "--json").out)
-    assert shown == listed[1]
-    assert (shown["version"], shown["labels"]) == (1, {"stable": 1})
-    assert [(v["version"], v["labels"], v["served"]) for v in shown["versions"]] == [
+    listing = json.loads(call("models", "list", *options, "--json").out)
+    details = json.loads(call("models", "show", "numbers", *options, "--json").out)
+    assert details == listing[1]
+    assert (details["version"], details["labels"]) == (1, {"stable": 1})
+    assert [(v["version"], v["labels"], v["served"]) for v in details["versions"]] == [
         (1, ["stable"], True),
         (2, [], False),
     ]
 
 
 def test_versions_whose_graph_does_not_check_its_inputs_are_marked(models: Path) -> None:
-    there = ("--models", models)
-    remark = call("models", "list", *there).err
+    options = ("--models", models)
+    remark = call("models", "list", *options).err
     assert remark.startswith("* exported before graphs checked the shapes of their inputs: news 1, 2. `tfapp serve`")
     assert "TensorFlow Serving ends at a request of a wrong shape until they are exported again" in remark
-    assert "exported before" in call("models", "show", "news", *there).err
-    listed = json.loads(call("models", "list", *there, "--json").out)
-    assert [version["checks_inputs"] for model in listed for version in model["versions"]] == [False, False, None, None]
+    assert "exported before" in call("models", "show", "news", *options).err
+    listing = json.loads(call("models", "list", *options, "--json").out)
+    assert [version["checks_inputs"] for model in listing for version in model["versions"]] == [
+        False,
+        False,
+        None,
+        None,
+    ]
     for version in (1, 2):
         record(models / "news" / str(version), task="classification", checks_inputs=True)
-    assert call("models", "list", *there).err == ""
-    assert _lines("list", *there)[1].startswith("news | 2 | 2 |")
+    assert call("models", "list", *options).err == ""
+    assert _lines("list", *options)[1].startswith("news | 2 | 2 |")
 
 
 def test_differences(models: Path) -> None:
@@ -195,11 +200,11 @@ def test_differences(models: Path) -> None:
 
 def test_a_difference_says_of_how_many_texts_it_is(models: Path) -> None:
     record = {"rows": "f", "interval": [0.9, 1.0], "unit": "texts"}
-    for version, wrong in ((5, [1, 2, 3]), (6, [1, 4, 5, 6, 7, 8])):
+    for version, wrong_rows in ((5, [1, 2, 3]), (6, [1, 4, 5, 6, 7, 8])):
         folder = write_numbers(models, version, add=1.0) / "assets.extra"
         folder.mkdir(exist_ok=True)
-        metrics = {"evaluated_on": "test split", "texts": 103, "accuracy": 1 - len(wrong) / 103}
-        metadata = {"metrics": metrics, "evaluation": record | {"wrong": wrong}}
+        metrics = {"evaluated_on": "test split", "texts": 103, "accuracy": 1 - len(wrong_rows) / 103}
+        metadata = {"metrics": metrics, "evaluation": record | {"wrong": wrong_rows}}
         (folder / "tfapp.json").write_text(json.dumps(metadata))
     *_, last = _lines("diff", "numbers", "5", "6", "--models", models)
     assert last == (
@@ -211,23 +216,23 @@ def test_a_difference_says_of_how_many_texts_it_is(models: Path) -> None:
 
 
 def test_prune(models: Path) -> None:
-    there = ("--models", models, "--keep", "1")
-    assert _lines("prune", "news", *there, "--dry-run")[0].startswith("news: would remove versions 1 (")
-    assert json.loads(call("models", "prune", "news", *there, "--json").out)["versions"] == [1]
+    options = ("--models", models, "--keep", "1")
+    assert _lines("prune", "news", *options, "--dry-run")[0].startswith("news: would remove versions 1 (")
+    assert json.loads(call("models", "prune", "news", *options, "--json").out)["versions"] == [1]
     assert registry.versions(models, "news") == [2]
-    assert _lines("prune", "news", *there) == ["news: removed no versions (0 bytes)"]
+    assert _lines("prune", "news", *options) == ["news: removed no versions (0 bytes)"]
 
 
 def test_with_a_server(models: Path) -> None:
     with running_server(models, names=["numbers"], port=0) as server:
-        there = ("--models", models, "--server", server.address, "--timeout", "60")
-        assert _lines("promote", "numbers", "1", *there)[0] == "numbers: stable is at version 1"
-        assert _lines("promote", "numbers", "2", *there)[0] == "numbers: stable is at version 2, it was at 1"
-        assert _lines("promote", "numbers", "1", *there, "--label", "old")[0] == "numbers: old is at version 1"
+        options = ("--models", models, "--server", server.address, "--timeout", "60")
+        assert _lines("promote", "numbers", "1", *options)[0] == "numbers: stable is at version 1"
+        assert _lines("promote", "numbers", "2", *options)[0] == "numbers: stable is at version 2, it was at 1"
+        assert _lines("promote", "numbers", "1", *options, "--label", "old")[0] == "numbers: old is at version 1"
         assert server.manager.available() == {"numbers": [1, 2]}
-        assert _lines("unlabel", "numbers", "old", *there)[0] == "numbers: old is removed, it was at version 1"
+        assert _lines("unlabel", "numbers", "old", *options)[0] == "numbers: old is removed, it was at version 1"
         assert server.manager.available() == {"numbers": [2]}
-        assert _lines("rollback", "numbers", *there)[0] == "numbers: stable is at version 1, it was at 2"
+        assert _lines("rollback", "numbers", *options)[0] == "numbers: stable is at version 1, it was at 2"
         with server.manager.use("numbers", label="stable") as servable:
             assert servable.version == 1
 

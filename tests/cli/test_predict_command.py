@@ -19,10 +19,10 @@ from tfapp.workflows.predict import Predictor
 def test_one_existing_file_is_scored_and_texts_are_texts(tmp_path: Path) -> None:
     file = tmp_path / "news.csv"
     file.write_text("text\n")
-    odd = tmp_path / "data.bin"
-    odd.write_text("text\n")
+    unknown_file = tmp_path / "data.bin"
+    unknown_file.write_text("text\n")
     assert file_to_score([str(file)]) == file
-    assert file_to_score([str(odd)]) == odd
+    assert file_to_score([str(unknown_file)]) == unknown_file
     assert file_to_score(["a text"]) is None
     assert file_to_score(["I read news.csv"]) is None
     assert file_to_score(["x" * 5000]) is None
@@ -64,18 +64,18 @@ def test_a_task_of_another_distribution_is_answered_with_all_its_outputs(monkeyp
     monkeypatch.setattr("tfapp.api.load_predictor", lambda _: Predictor(Path("x"), "id", (), _tones))
     app = typer.Typer()
     app.command()(predict)
-    printed = CliRunner().invoke(app, ["model", "hi"]).stdout
-    assert all(word in printed for word in ("weights", "tone", "[dry]", "[0.25, 0.25]"))
-    printed = CliRunner().invoke(app, ["model", "hi", "--json"]).stdout
-    assert json.loads(printed) == {"text": "hi", "weights": [0.25, 0.25], "tone": "[dry]"}
+    output = CliRunner().invoke(app, ["model", "hi"]).stdout
+    assert all(word in output for word in ("weights", "tone", "[dry]", "[0.25, 0.25]"))
+    output = CliRunner().invoke(app, ["model", "hi", "--json"]).stdout
+    assert json.loads(output) == {"text": "hi", "weights": [0.25, 0.25], "tone": "[dry]"}
 
 
 def test_columns_are_the_inputs_names_unless_others_are_given() -> None:
     assert input_columns(("text",), {"text": "body"}, []) == {"text": "body"}
-    found = input_columns(PAIR, {"text": "text"}, ["candidate=answer=x"])
-    assert found == {"query": "query", "candidate": "answer=x"}
-    for wrong in ("candidate", "txt=x", "=x"):
+    columns = input_columns(PAIR, {"text": "text"}, ["candidate=answer=x"])
+    assert columns == {"query": "query", "candidate": "answer=x"}
+    for column in ("candidate", "txt=x", "=x"):
         with pytest.raises(
-            SettingsError, match=f"--column {wrong}: give INPUT=NAME, where INPUT is query or candidate"
+            SettingsError, match=f"--column {column}: give INPUT=NAME, where INPUT is query or candidate"
         ):
-            input_columns(PAIR, {}, [wrong])
+            input_columns(PAIR, {}, [column])

@@ -40,7 +40,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def started(models: Path) -> Iterator[subprocess.Popen[str]]:
+def server_process(models: Path) -> Iterator[subprocess.Popen[str]]:
     """`tfapp serve MODELS` as its users start it."""
     with _running(str(models)) as process:
         yield process
@@ -73,22 +73,22 @@ def _read_until_hint(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serves_until_it_is_told_to_stop(started: subprocess.Popen[str], number: signal.Signals) -> None:
-    text = _read_until_hint(started)
+def test_serves_until_it_is_told_to_stop(server_process: subprocess.Popen[str], number: signal.Signals) -> None:
+    text = _read_until_hint(server_process)
     assert "model news, version 4\n" in text
     assert "model numbers, version 1\n" in text
-    found = re.search(r"serving on (127\.0\.0\.1:\d+) ", text)
-    assert found is not None
-    with Client(found[1]) as client:
+    match = re.search(r"serving on (127\.0\.0\.1:\d+) ", text)
+    assert match is not None
+    with Client(match[1]) as client:
         assert client.classify("news", ["a"])[0].label == "bé"
     # The hint is code that works.
     hint = "\n".join(line.strip() for line in text.splitlines()[-2:])
     values: dict[str, Any] = {}
     exec(hint.replace("print(", "answers = (", 1), values)
     assert values["answers"][0].label
-    started.send_signal(number)
-    _, complaints = started.communicate(timeout=60)
-    assert started.returncode == 0
+    server_process.send_signal(number)
+    _, complaints = server_process.communicate(timeout=60)
+    assert server_process.returncode == 0
     assert "Traceback" not in complaints
     # What TensorFlow says of its own build is no news for who serves a model.
     assert "oneDNN" not in complaints
@@ -108,8 +108,8 @@ def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
         _, complaints = process.communicate(timeout=60)
     assert "model numbers, version 1\nmodel unsettled, version 2\n" in text
     assert text.endswith('.metadata("numbers", label="stable"))\n')
-    told = "unsettled: callers without a label get version 2 (the newest), though stable names version 1; "
-    assert [line.startswith(told) for line in complaints.splitlines() if "without a label" in line] == [True]
+    warning = "unsettled: callers without a label get version 2 (the newest), though stable names version 1; "
+    assert [line.startswith(warning) for line in complaints.splitlines() if "without a label" in line] == [True]
 
 
 def _unsettled(base: Path) -> str:
@@ -135,8 +135,8 @@ def test_a_server_of_a_config_file_tells_whose_stable_is_not_what_callers_get(tm
 
 def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> None:
     config, batching, monitoring = (tmp_path / name for name in ("models", "batching", "monitoring"))
-    one = f'name: "numbers" base_path: "{models / "numbers"}" model_platform: "tensorflow"'
-    config.write_text(f'model_config_list {{ config {{ {one} version_labels {{ key: "stable" value: 1 }} }} }}')
+    config_text = f'name: "numbers" base_path: "{models / "numbers"}" model_platform: "tensorflow"'
+    config.write_text(f'model_config_list {{ config {{ {config_text} version_labels {{ key: "stable" value: 1 }} }} }}')
     batching.write_text("max_batch_size { value: 8 } num_batch_threads { value: 1 }")
     monitoring.write_text("prometheus_config { enable: true }")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -169,10 +169,10 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
         assert 'status="OK"' in ask(rest, "GET", "/monitoring/prometheus/metrics").text
         with Client(f"unix:{tmp_path / 's'}") as client:
             assert client.predict("numbers", {"x": [0.0]}, label="stable")["y"].tolist() == [1.0]
-            two = f'name: "news" base_path: "{models / "news"}" model_platform: "tensorflow"'
-            aside = tmp_path / "aside"
-            aside.write_text(f"model_config_list {{ config {{ {two} }} }}")
-            aside.rename(config)
+            news_config = f'name: "news" base_path: "{models / "news"}" model_platform: "tensorflow"'
+            draft = tmp_path / "aside"
+            draft.write_text(f"model_config_list {{ config {{ {news_config} }} }}")
+            draft.rename(config)
             client.wait_until_ready("news", 60)
         process.send_signal(signal.SIGTERM)
         _, complaints = process.communicate(timeout=60)
@@ -192,23 +192,23 @@ def test_a_prometheus_page_needs_the_rest_port(models: Path, tmp_path: Path) -> 
 
 @pytest.fixture
 def app() -> typer.Typer:
-    made = typer.Typer()
-    serve.register(made)
-    return made
+    commands = typer.Typer()
+    serve.register(commands)
+    return commands
 
 
 def test_mistakes_are_errors_with_a_way_out(app: typer.Typer, models: Path, tmp_path: Path) -> None:
     run = CliRunner().invoke
-    missing = run(app, [str(tmp_path / "nowhere"), "--port", "0"]).exception
-    assert isinstance(missing, RegistryError)
-    assert "no such models folder" in str(missing)
+    first_error = run(app, [str(tmp_path / "nowhere"), "--port", "0"]).exception
+    assert isinstance(first_error, RegistryError)
+    assert "no such models folder" in str(first_error)
     unknown = run(app, [str(models), "--model", "newz", "--port", "0"]).exception
     assert isinstance(unknown, RegistryError)
     assert 'did you mean "news"?' in str(unknown)
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = run(app, [str(models), "--port", str(other.getsockname()[1])]).exception
-    assert isinstance(taken, ServerError)
-    assert "choose another with --port" in str(taken)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        error = run(app, [str(models), "--port", str(listener.getsockname()[1])]).exception
+    assert isinstance(error, ServerError)
+    assert "choose another with --port" in str(error)
     assert run(app, [str(models), "--port", "70000"]).exit_code == 2
 
 
@@ -226,8 +226,8 @@ def test_mistakes_are_errors_with_a_way_out(app: typer.Typer, models: Path, tmp_
     ],
 )
 def test_mistakes_in_flags_and_files(app: typer.Typer, models: Path, arguments: list[str], rule: str) -> None:
-    given = [str(models) if argument == "MODELS" else argument for argument in arguments]
-    error = CliRunner().invoke(app, given).exception
+    argv = [str(models) if argument == "MODELS" else argument for argument in arguments]
+    error = CliRunner().invoke(app, argv).exception
     assert isinstance(error, SettingsError)
     assert rule in str(error)
     assert "\n" not in str(error)

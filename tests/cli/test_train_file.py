@@ -38,7 +38,7 @@ def test_a_file_is_trained_and_published_and_told_as_json_lines(
 def test_what_train_cannot_use_is_one_line(toy_data: Path, tmp_path: Path) -> None:
     settings = tmp_path / "a.toml"
     settings.write_text("")
-    for arguments, said in (
+    for arguments, message in (
         ((settings, "--minutes", "3"), "--minutes is for a data file"),
         ((settings, "--quality", "best"), "--quality is for a data file"),
         ((settings, "--label", "topic"), "--label is for a data file"),
@@ -51,5 +51,5 @@ def test_what_train_cannot_use_is_one_line(toy_data: Path, tmp_path: Path) -> No
         ((toy_data, "--test", tmp_path / "none.csv"), "none.csv: no such file"),
         ((tmp_path / "none.csv",), "none.csv: no such file"),
     ):
-        assert said in complaint(call("train", *arguments, "--runs", tmp_path))
+        assert message in complaint(call("train", *arguments, "--runs", tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]

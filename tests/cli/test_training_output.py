@@ -12,8 +12,8 @@ from tfapp.cli._training_output import PlanText
 def test_a_candidate_that_comes_back_and_a_choice_by_chance_are_told() -> None:
     screen = io.StringIO()
     tell = PlanText(Console(file=screen, width=200))
-    one = {"name": "head", "reason": "it is quick", "seconds": 100.0, "epochs": 1}
-    tell({"event": "plan", "notes": ["texts: column text"], "candidates": [one], "seconds": 100.0})
+    candidate = {"name": "head", "reason": "it is quick", "seconds": 100.0, "epochs": 1}
+    tell({"event": "plan", "notes": ["texts: column text"], "candidates": [candidate], "seconds": 100.0})
     tell({"event": "candidate_left_out", "name": "deep", "reason": "", "note": "deep: left out"})
     tell({"event": "candidate", "name": "deep", "number": 2, "of": 2, "note": "deep: there is time for it now"})
     dev = {"score_name": "accuracy", "score": 0.75, "interval": [0.5, 1.0]}

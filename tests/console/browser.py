@@ -25,7 +25,7 @@ _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     """Runs a browser during the block; where none is installed, the test is skipped and says so."""
-    program = next((found for found in map(shutil.which, _PROGRAMS) if found), None)
+    program = next((path for path in map(shutil.which, _PROGRAMS) if path), None)
     if program is None:
         pytest.skip("no browser is installed (Debian: apt-get install chromium), so the console was not looked at")
     with sync_playwright() as playwright:

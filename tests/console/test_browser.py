@@ -50,34 +50,34 @@ def site(ready_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="module")
 def address(site: Site) -> Iterator[str]:
-    with running_console(site) as found:
-        yield found
+    with running_console(site) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with running_browser() as started:
-        yield started
+    with running_browser() as program:
+        yield program
 
 
 @pytest.fixture(params=SIZES)
 def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
     """A page on a desk and on a phone; scripts that fail and what the policy forbids fail the test."""
     context = browser.new_context(base_url=address, **SIZES[request.param])
-    opened = context.new_page()
+    tab = context.new_page()
     complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("console", lambda said: complaints.append(said.text) if is_fault(said) else None)
-    opened.set_default_timeout(10_000)
-    opened.size = request.param  # type: ignore[attr-defined]
-    yield opened
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", lambda message: complaints.append(message.text) if is_fault(message) else None)
+    tab.set_default_timeout(10_000)
+    tab.size = request.param  # type: ignore[attr-defined]
+    yield tab
     context.close()
     assert complaints == []
 
 
-def is_fault(said: ConsoleMessage) -> bool:
+def is_fault(message: ConsoleMessage) -> bool:
     """Returns whether it is more than an answer of 409, which browsers write down and the page is made for."""
-    return said.type == "error" and "409 (Conflict)" not in said.text
+    return message.type == "error" and "409 (Conflict)" not in message.text
 
 
 def keep(page: Page, name: str) -> None:
@@ -140,15 +140,15 @@ def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, brows
     expect(page.get_by_text("faq.csv, line 5")).to_be_visible()
     page.get_by_role("button", name="Right").last.click()
     expect(page.get_by_text("Marked right")).to_be_visible()
-    asked = f"Do you wrap gifts for {page.size}s?"  # type: ignore[attr-defined]
-    question.fill(asked)
+    wording = f"Do you wrap gifts for {page.size}s?"  # type: ignore[attr-defined]
+    question.fill(wording)
     question.press("Enter")
     expect(page.get_by_text("handed over to a person")).to_be_visible()
     keep(page, "chat")
     # Somebody else answers in the queue, and the chat shows it without being loaded again.
     inbox = page.context.new_page()
     inbox.goto("/support/handovers")
-    waiting = inbox.locator(".handover").filter(has_text=asked).first
+    waiting = inbox.locator(".handover").filter(has_text=wording).first
     waiting.get_by_label("Your answer").fill("We do, for two euros.")
     inbox.size = page.size  # type: ignore[attr-defined]
     keep(inbox, "handovers")
@@ -161,10 +161,10 @@ def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, brows
 def test_two_people_answer_one_hand_over(page: Page, site: Site) -> None:
     session = site.state.session(SUPPORT)
     assert session is not None
-    asked = f"Do owls read on {page.size}s?"  # type: ignore[attr-defined]
-    reply = session.assistant().ask(asked, f"owls-{page.size}")  # type: ignore[attr-defined]
+    text = f"Do owls read on {page.size}s?"  # type: ignore[attr-defined]
+    reply = session.assistant().ask(text, f"owls-{page.size}")  # type: ignore[attr-defined]
     page.goto("/support/handovers")
-    card = page.locator(".handover").filter(has_text=asked).first
+    card = page.locator(".handover").filter(has_text=text).first
     card.get_by_label("Your answer").fill("They prefer a desk.")
     # The next time that the page renews itself leaves alone what is being written.
     session.service.correct(reply.turn, "better", better="They do, at night.")
@@ -211,13 +211,13 @@ def test_a_list_says_why(page: Page) -> None:
 def test_a_chart_shows_what_comes_in(browser: Browser, ready_home: Path, tmp_path: Path) -> None:
     shutil.copytree(ready_home / "monitor", tmp_path / "monitor")
     with running_console(Site(tmp_path, access=Access(port=0))) as address:
-        opened = browser.new_context().new_page()
-        opened.goto(f"{address}/monitor")
-        before = opened.locator(".line").first.get_attribute("d") or ""
+        tab = browser.new_context().new_page()
+        tab.goto(f"{address}/monitor")
+        path = tab.locator(".line").first.get_attribute("d") or ""
         with Store.open(tmp_path / "monitor" / "store.sqlite") as store:
             Stream(store).hour(45, 20, 20)
-        expect(opened.locator(".line").first).not_to_have_attribute("d", before)
-        opened.context.close()
+        expect(tab.locator(".line").first).not_to_have_attribute("d", path)
+        tab.context.close()
 
 
 def test_texts_are_labelled_by_keyboard(page: Page, site: Site) -> None:
@@ -280,23 +280,23 @@ LOOKED_AT = (
 def test_no_rule_of_accessibility_is_broken(browser: Browser, address: str, size: str) -> None:
     """The rules are axe-core's, contrast of both colour schemes included."""
     # axe puts a script into the page, which the console's policy forbids.
-    opened = browser.new_context(base_url=address, bypass_csp=True, **SIZES[size]).new_page()
-    found = {}
+    tab = browser.new_context(base_url=address, bypass_csp=True, **SIZES[size]).new_page()
+    violations = {}
     for path in LOOKED_AT:
-        opened.goto(path)
-        broken = Axe().run(opened).response["violations"]
-        found |= {(path, rule["id"]): [node["target"] for node in rule["nodes"]] for rule in broken}
-    opened.context.close()
-    assert found == {}
+        tab.goto(path)
+        rules = Axe().run(tab).response["violations"]
+        violations |= {(path, rule["id"]): [node["target"] for node in rule["nodes"]] for rule in rules}
+    tab.context.close()
+    assert violations == {}
 
 
 def test_a_console_that_stopped_is_told(browser: Browser, tmp_path: Path) -> None:
     site = Site(tmp_path, access=Access(port=0))
     with running_console(site) as address:
-        opened = browser.new_context().new_page()
-        opened.goto(f"{address}/models")
-    expect(opened.get_by_text("The console does not answer; is it running?")).to_be_visible(timeout=15_000)
-    opened.context.close()
+        tab = browser.new_context().new_page()
+        tab.goto(f"{address}/models")
+    expect(tab.get_by_text("The console does not answer; is it running?")).to_be_visible(timeout=15_000)
+    tab.context.close()
 
 
 def test_texts_do_not_become_scripts(page: Page) -> None:
@@ -315,13 +315,13 @@ def test_texts_do_not_become_scripts(page: Page) -> None:
 def test_the_password_is_asked_for(browser: Browser, tmp_path: Path) -> None:
     site = Site(tmp_path, access=Access(port=0, password="correct horse"))
     with running_console(site) as address:
-        opened = browser.new_context().new_page()
-        opened.goto(f"{address}/labelling")
-        opened.get_by_label("Password").fill("correct horse")
-        opened.size = "desk"  # type: ignore[attr-defined]
-        keep(opened, "login")
-        opened.get_by_role("button", name="Log in").click()
-        expect(opened.get_by_role("heading", name="Labelling")).to_be_visible()
-        opened.get_by_role("button", name="Log out").click()
-        expect(opened.get_by_label("Password")).to_be_visible()
-        opened.context.close()
+        tab = browser.new_context().new_page()
+        tab.goto(f"{address}/labelling")
+        tab.get_by_label("Password").fill("correct horse")
+        tab.size = "desk"  # type: ignore[attr-defined]
+        keep(tab, "login")
+        tab.get_by_role("button", name="Log in").click()
+        expect(tab.get_by_role("heading", name="Labelling")).to_be_visible()
+        tab.get_by_role("button", name="Log out").click()
+        expect(tab.get_by_label("Password")).to_be_visible()
+        tab.context.close()

@@ -46,9 +46,9 @@ def test_it_says_where_it_is_and_ends_by_a_signal(tmp_path: Path) -> None:
     process = start("console", "--home", tmp_path, "--host", "0.0.0.0", "--port", "0", **{PASSWORD: "correct horse"})
     try:
         assert process.stdout is not None
-        said = process.stdout.readline() + process.stdout.readline()
-        (address,) = re.findall(r"console on (http://localhost:\d+); stop with Ctrl-C", said)
-        assert "travels in plain text" in said
+        output = process.stdout.readline() + process.stdout.readline()
+        (address,) = re.findall(r"console on (http://localhost:\d+); stop with Ctrl-C", output)
+        assert "travels in plain text" in output
         with httpx.Client() as client:
             assert client.get(address, headers={"X-Large": "a" * 70_000}).status_code == 431
             assert client.get(f"{address}/models").headers["location"] == "/login?next=/models"
@@ -88,14 +88,14 @@ def test_texts_and_labels_from_the_command_line(site: Site, tmp_path: Path) -> N
     file = tmp_path / "messages.csv"
     file.write_text("id,message\n1,Money for the match\n2,\n")
     assert "Nothing yet." in call("feedback", "show", *home).out
-    added = call("feedback", "add", file, "--model", "news", *home).out
-    assert "messages.csv: 1 text in the pool; 1 row of the file had no text" in added
+    output = call("feedback", "add", file, "--model", "news", *home).out
+    assert "messages.csv: 1 text in the pool; 1 row of the file had no text" in output
     assert "no text was labelled for this model" in complaint(call("feedback", "export", "news", tmp_path / "x", *home))
     feedback = Site(tmp_path).state.feedback
     (pool,) = feedback.pools.all()
     feedback.labels.give(Label("news", feedback.pools.least_certain(pool)[0].text, ("sport",)))
-    shown = json.loads(call("feedback", "show", *home, "--json").out)
-    assert (shown["labels"], shown["pools"][0]["labelled"]) == ({"news": 1}, 1)
+    state = json.loads(call("feedback", "show", *home, "--json").out)
+    assert (state["labels"], state["pools"][0]["labelled"]) == ({"news": 1}, 1)
     out = tmp_path / "labels.jsonl"
     assert f"{out}: 1 labelled text\n" in call("feedback", "export", "news", out, *home).out
     assert json.loads(out.read_text())["label"] == "sport"

@@ -21,11 +21,11 @@ from tfapp.web.access import Access
 
 
 @pytest.fixture(scope="module")
-def locked(ready_home: Path) -> Iterator[Site]:
+def locked_site(ready_home: Path) -> Iterator[Site]:
     # An hour passes between any two looks at the clock, so that no wrong password makes the next test wait.
-    made = Site(ready_home, access=Access("0.0.0.0", password="correct horse"), ticks=count(0.0, 3600.0).__next__)
-    with made.browser:
-        yield made
+    console = Site(ready_home, access=Access("0.0.0.0", password="correct horse"), ticks=count(0.0, 3600.0).__next__)
+    with console.browser:
+        yield console
 
 
 NUMBERS = [*(str(number) for number in (2**31, 2**63 - 1, 2**63, 2**64, 10**19)), 5000 * "9"]
@@ -57,18 +57,18 @@ CHARSETS = ["unicode_escape", "utf-7", "utf-16", "rot13", "idna", "punycode", "b
 
 @pytest.mark.parametrize("charset", CHARSETS)
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded"])
-def test_forms_are_utf8_whatever_their_senders_say(locked: Site, kind: str, charset: str) -> None:
-    token = locked.token("/login")
+def test_forms_are_utf8_whatever_their_senders_say(locked_site: Site, kind: str, charset: str) -> None:
+    token = locked_site.token("/login")
     fields = {"token": token, "password": "\\ud800 +AGE- Łódź", "next": "/models"}
-    answer = send(locked, f"{kind}; charset={charset}", {name: value.encode() for name, value in fields.items()})
+    answer = send(locked_site, f"{kind}; charset={charset}", {name: value.encode() for name, value in fields.items()})
     assert (answer.status_code, "Wrong password." in answer.text) == (403, True)
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded"])
 @pytest.mark.parametrize("field", ["token", "password", "next"])
-def test_bytes_that_are_no_utf8_are_refused(locked: Site, kind: str, field: str) -> None:
-    fields = {"token": locked.token("/login").encode(), "password": b"x", "next": b"/"}
-    answer = send(locked, kind, fields | {field: b"\xff\xfe"})
+def test_bytes_that_are_no_utf8_are_refused(locked_site: Site, kind: str, field: str) -> None:
+    fields = {"token": locked_site.token("/login").encode(), "password": b"x", "next": b"/"}
+    answer = send(locked_site, kind, fields | {field: b"\xff\xfe"})
     assert (answer.status_code, "the form is not UTF-8" in answer.text) == (400, True)
 
 
@@ -85,15 +85,15 @@ def test_bytes_that_are_no_utf8_are_refused(locked: Site, kind: str, field: str)
         ("", b"token=1", 403, "reload it"),
     ],
 )
-def test_what_is_no_form_is_refused(locked: Site, kind: str, body: bytes, status: int, says: str) -> None:
-    answer = locked.browser.post("/login", content=body, headers={"content-type": kind})
+def test_what_is_no_form_is_refused(locked_site: Site, kind: str, body: bytes, status: int, says: str) -> None:
+    answer = locked_site.browser.post("/login", content=body, headers={"content-type": kind})
     assert (answer.status_code, says in answer.text) == (status, True)
 
 
 @pytest.mark.parametrize("address", ["/models?x=%FF", "/models?x=%00", "/models/a%00/b", "/login?next=%C3"])
-def test_addresses_that_are_no_text_are_refused(locked: Site, site: Site, address: str) -> None:
-    for one in (locked, site):
-        answer = one.get(address)
+def test_addresses_that_are_no_text_are_refused(locked_site: Site, site: Site, address: str) -> None:
+    for console in (locked_site, site):
+        answer = console.get(address)
         assert (answer.status_code, answer.text.count("\n")) == (400, 1)
 
 
@@ -101,18 +101,18 @@ def test_an_origin_that_is_no_address_is_another_site(site: Site) -> None:
     assert site.post("/labelling", headers={"origin": "http://["}).status_code == 403
 
 
-def test_a_caller_who_leaves_within_a_form_is_no_defect(locked: Site, caplog: pytest.LogCaptureFixture) -> None:
-    sent = iter([{"type": "http.request", "body": b"token=", "more_body": True}, {"type": "http.disconnect"}])
+def test_a_caller_who_leaves_within_a_form_is_no_defect(locked_site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    events = iter([{"type": "http.request", "body": b"token=", "more_body": True}, {"type": "http.disconnect"}])
     headers = [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded")]
     scope = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": headers}
 
     async def receive() -> Message:
-        return next(sent)
+        return next(events)
 
     async def send(_message: Message) -> None:
         """Drops the message, as nobody hears it."""
 
-    anyio.run(locked.app, scope, receive, send)
+    anyio.run(locked_site.app, scope, receive, send)
     assert caplog.text == ""
 
 
@@ -149,17 +149,17 @@ QUERIES = (
 
 
 @given(st.data())
-def test_no_form_and_no_address_makes_it_fail(site: Site, locked: Site, data: st.DataObject) -> None:
-    browsers = (site, locked)
+def test_no_form_and_no_address_makes_it_fail(site: Site, locked_site: Site, data: st.DataObject) -> None:
+    browsers = (site, locked_site)
     routes = [route for route in site.app.routes if isinstance(route, Route)]
     route = data.draw(st.sampled_from(routes))
     path = re.sub(r"{[^}]*}", lambda _: quote(data.draw(TEXTS), safe=""), route.path)
     query = data.draw(st.dictionaries(st.sampled_from(QUERIES), TEXTS, max_size=3))
     fields = data.draw(st.dictionaries(st.sampled_from(FIELDS), TEXTS, max_size=4))
-    for one in browsers:
+    for console in browsers:
         if "POST" in (route.methods or ()):
-            token = one.token("/labelling" if one is site else "/login")
-            answer = one.browser.post(path, data={"token": token, **fields}, params=query, follow_redirects=False)
+            token = console.token("/labelling" if console is site else "/login")
+            answer = console.browser.post(path, data={"token": token, **fields}, params=query, follow_redirects=False)
         else:
-            answer = one.browser.get(path, params=query, follow_redirects=False)
+            answer = console.browser.get(path, params=query, follow_redirects=False)
         assert answer.status_code < 500 or answer.status_code == 503, answer.text

@@ -17,7 +17,7 @@ from tfapp.web.access import Access
 
 
 @pytest.fixture
-def locked(tmp_path: Path) -> Iterator[Site]:
+def locked_site(tmp_path: Path) -> Iterator[Site]:
     write_models(tmp_path / "models")
     site = Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD))
     with site.browser:
@@ -56,18 +56,18 @@ ELSEWHERE = [
 OWN = ["/", "/?x=1", "/models?x=//evil.example", "/models/models/news?version=2", "/support/chat/a%2Fb%20c%3F%3Cd%3E"]
 
 
-@pytest.mark.parametrize(("wanted", "where"), [*((path, "/") for path in ELSEWHERE), *((path, path) for path in OWN)])
-def test_entering_leads_to_pages_of_the_console_alone(locked: Site, wanted: str, where: str) -> None:
-    assert log_in(locked.browser, following=wanted).headers["location"] == where
-    again = locked.browser.get("/login", params={"next": wanted}, follow_redirects=False)
-    assert (again.status_code, again.headers["location"]) == (303, where)
+@pytest.mark.parametrize(("target", "where"), [*((path, "/") for path in ELSEWHERE), *((path, path) for path in OWN)])
+def test_entering_leads_to_pages_of_the_console_alone(locked_site: Site, target: str, where: str) -> None:
+    assert log_in(locked_site.browser, following=target).headers["location"] == where
+    second_answer = locked_site.browser.get("/login", params={"next": target}, follow_redirects=False)
+    assert (second_answer.status_code, second_answer.headers["location"]) == (303, where)
 
 
-def test_a_page_with_any_name_is_come_back_to(locked: Site) -> None:
+def test_a_page_with_any_name_is_come_back_to(locked_site: Site) -> None:
     address = "/support/chat/a%2Fb%20c%3F%3Cd%3E?x=%26"
-    login = locked.browser.get(address)
-    (wanted,) = re.findall(r'name="next" value="([^"]*)"', login.text)
-    assert wanted == address
+    login = locked_site.browser.get(address)
+    (target,) = re.findall(r'name="next" value="([^"]*)"', login.text)
+    assert target == address
 
 
 PIECES = st.sampled_from(
@@ -89,11 +89,11 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(st.one_of(PIECES, st.text(max_size=3)), max_size=12).map("".join))
-def test_no_text_leads_away(site: Site, wanted: str) -> None:
-    where = own_path(wanted, site.app.routes)
+def test_no_text_leads_away(site: Site, target: str) -> None:
+    where = own_path(target, site.app.routes)
     base = "http://localhost:8600/login"
     # As browsers read it: what they drop is dropped, a backslash is a slash.
-    seen = urljoin(base, re.sub(r"[\t\n\r]", "", where).strip().replace("\\", "/"))
-    assert seen.startswith("http://localhost:8600/")
-    assert not urlsplit(seen).path.startswith("//")
+    url = urljoin(base, re.sub(r"[\t\n\r]", "", where).strip().replace("\\", "/"))
+    assert url.startswith("http://localhost:8600/")
+    assert not urlsplit(url).path.startswith("//")
     assert where == "/" or site.browser.get(where).status_code != 404

@@ -36,13 +36,13 @@ class Outline(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        known = dict(attrs)
-        self.ids += [str(known["id"])] if "id" in known else []
-        self.labels |= {str(known["for"])} if tag == "label" and "for" in known else set()
-        self.inline += [name for name in known if name == "style" or name.startswith("on")]
+        attributes = dict(attrs)
+        self.ids += [str(attributes["id"])] if "id" in attributes else []
+        self.labels |= {str(attributes["for"])} if tag == "label" and "for" in attributes else set()
+        self.inline += [name for name in attributes if name == "style" or name.startswith("on")]
         self.headings += [tag] if tag == "h1" else []
-        if tag in ("input", "textarea", "select") and known.get("type") not in ("hidden", "checkbox"):
-            self.fields.append(known)
+        if tag in ("input", "textarea", "select") and attributes.get("type") not in ("hidden", "checkbox"):
+            self.fields.append(attributes)
 
 
 PAGES = (
@@ -58,7 +58,7 @@ TRIED = tuple(
 
 
 @pytest.mark.parametrize(
-    ("path", "own"),
+    ("path", "own_sheets"),
     [
         ("/", []),
         ("/support", ["/static/support/pages.css"]),
@@ -71,9 +71,11 @@ TRIED = tuple(
         ),
     ],
 )
-def test_a_page_links_the_stylesheets_that_all_share_and_its_folders_own(site: Site, path: str, own: list[str]) -> None:
+def test_a_page_links_the_stylesheets_that_all_share_and_its_folders_own(
+    site: Site, path: str, own_sheets: list[str]
+) -> None:
     links = re.findall(r'<link rel="stylesheet" href="([^"]+)">', site.get(path).text)
-    assert links == ["/static/console.css", "/static/pages.css", *own]
+    assert links == ["/static/console.css", "/static/pages.css", *own_sheets]
     for link in links:
         assert site.get(link).headers["content-type"].startswith("text/css")
 
@@ -89,8 +91,8 @@ def test_a_page_is_sound(site: Site, path: str) -> None:
 
 def test_models_are_shown_with_their_cards_and_what_the_server_says(site: Site) -> None:
     site.state.endpoints["models"].client()
-    listed = text_of(site.get("/models").text)
-    assert "news classification 2 versions, latest is 2 accuracy 0.973 – serving Try news" in listed
+    text = text_of(site.get("/models").text)
+    assert "news classification 2 versions, latest is 2 accuracy 0.973 – serving Try news" in text
     page = site.get("/models/models/news?version=1").text
     assert "accuracy 0.9512" in text_of(page)
     assert "<td>accuracy</td>" in page
@@ -139,10 +141,10 @@ def test_an_outage_is_a_state_and_not_a_page_that_breaks(tmp_path: Path) -> None
 
 
 def test_one_who_waits_for_a_model_holds_up_nobody(site: Site) -> None:
-    asked, answers = threading.Event(), threading.Event()
+    request, answers = threading.Event(), threading.Event()
 
     def slow(text: str) -> dict[str, float]:
-        asked.set()
+        request.set()
         assert answers.wait(20)
         return {"yes": 1.0}
 
@@ -152,11 +154,11 @@ def test_one_who_waits_for_a_model_holds_up_nobody(site: Site) -> None:
     with ThreadPoolExecutor(20) as people:
         form = {"token": token, "text": "x"}
         waiting = [people.submit(site.browser.post, "/try/models/slow", data=form) for _ in range(20)]
-        assert asked.wait(20)
+        assert request.wait(20)
         assert site.get("/models").status_code == 200
-        assert not any(one.done() for one in waiting)
+        assert not any(future.done() for future in waiting)
         answers.set()
-        assert {one.result(20).status_code for one in waiting} == {200}
+        assert {future.result(20).status_code for future in waiting} == {200}
 
 
 def test_a_server_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) -> None:
@@ -169,7 +171,7 @@ def test_a_server_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("model", "asked", "shown"),
+    ("model", "fields", "expected"),
     [
         ("news", {"text": "money money"}, "money 70.0 % money 70.0 % sport 30.0 %"),
         ("pairs", {"query": "a", "candidate": "b"}, "same 80.0 % same 80.0 % other 20.0 %"),
@@ -183,25 +185,25 @@ def test_a_server_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) 
         ("minilm-l6", {"texts": "one\ntwo\none"}, "1 one 1.00"),
     ],
 )
-def test_a_model_answers_by_its_task(site: Site, model: str, asked: dict[str, str], shown: str) -> None:
-    answer = site.post(f"/try/models/{model}", asked)
+def test_a_model_answers_by_its_task(site: Site, model: str, fields: dict[str, str], expected: str) -> None:
+    answer = site.post(f"/try/models/{model}", fields)
     assert answer.status_code == 200
-    assert shown in text_of(answer.text)
+    assert expected in text_of(answer.text)
 
 
 def test_entities_are_marked_where_they_are_beyond_the_basic_plane(site: Site) -> None:
     page = site.post("/try/models/places", {"text": "😀 to Łódź,\r\nthen Rome"}).text
-    (marked,) = re.findall(r'<p class="marked">(.*?)</p>', page, re.DOTALL)
-    words = re.sub(r"<span.*?</span>", "", marked)
+    (paragraph,) = re.findall(r'<p class="marked">(.*?)</p>', page, re.DOTALL)
+    words = re.sub(r"<span.*?</span>", "", paragraph)
     assert re.sub(r"<mark[^>]*>", "[", words).replace("</mark>", "]") == "😀 to [Łódź],\nthen [Rome]"
 
 
 def test_an_answer_is_marked_in_its_context(site: Site) -> None:
-    asked = {"question": "When?", "context": "It is on Monday & <b>not</b> later"}
-    page = site.post("/try/models/reader", asked).text
+    fields = {"question": "When?", "context": "It is on Monday & <b>not</b> later"}
+    page = site.post("/try/models/reader", fields).text
     assert re.search(r"It is on <mark[^>]*>Monday<span", page)
     assert "&amp; &lt;b&gt;not&lt;/b&gt; later" in page
-    assert "does not answer" in site.post("/try/models/reader", {**asked, "context": "Never"}).text
+    assert "does not answer" in site.post("/try/models/reader", {**fields, "context": "Never"}).text
 
 
 def test_a_version_can_be_chosen(site: Site) -> None:
@@ -245,9 +247,9 @@ def test_a_mistake_in_the_playground_leaves_its_form_as_it_was_sent(site: Site, 
 def test_nothing_that_is_shown_becomes_a_script(tmp_path: Path, site: Site) -> None:
     folder = write_model(tmp_path / "models", "news", ATTACK, labels=[ATTACK], metrics={ATTACK: 0.5})
     (folder / "README.md").write_text(f"# {ATTACK}\n\n[x](javascript:alert(1)) <img src=x onerror=y>", encoding="utf-8")
-    other = Site(tmp_path)
-    with other.browser:
-        pages = [other.get(path).text for path in ("/", "/models", "/models/models/news", "/try", f"/{ATTACK}")]
+    other_site = Site(tmp_path)
+    with other_site.browser:
+        pages = [other_site.get(path).text for path in ("/", "/models", "/models/models/news", "/try", f"/{ATTACK}")]
     pages.append(site.post("/try/models/news", {"text": ATTACK}).text)
     pages.append(site.post("/try/models/places", {"text": ATTACK + " Rome"}).text)
     pages.append(site.post("/support/chat/attack", {"question": ATTACK}).text)

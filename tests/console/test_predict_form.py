@@ -93,5 +93,5 @@ def test_a_model_without_a_record_is_asked_by_its_signature(
 def test_texts_can_be_labelled_where_the_client_classifies_them(tmp_path: Path) -> None:
     for task in all_tasks():
         write_model(tmp_path, task, task)
-    labelled = {model.name for model in describe(tmp_path) if served_task(model, Client).labelled}
-    assert labelled == {"classification"}
+    names = {model.name for model in describe(tmp_path) if served_task(model, Client).labelled}
+    assert names == {"classification"}

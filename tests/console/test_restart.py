@@ -19,17 +19,17 @@ pytestmark = pytest.mark.slow
 
 def test_it_goes_on_when_its_model_server_is_back(toy_models: Path, tmp_path: Path) -> None:
     shutil.copytree(toy_models, tmp_path / "models")
-    asked = {"text": toy_text("sport", 3)}
-    with api.serve(toy_models) as served:
-        site = Site(tmp_path, state=ConsoleState(tmp_path, server=served.address))
+    fields = {"text": toy_text("sport", 3)}
+    with api.serve(toy_models) as server:
+        site = Site(tmp_path, state=ConsoleState(tmp_path, server=server.address))
         site.state.start()
         assert "serving" in text_of(site.get("/models").text)
-        assert "sport" in text_of(site.post("/try/models/toy", asked).text)
-    gone = site.get("/models")
-    assert (gone.status_code, "no answer" in text_of(gone.text)) == (200, True)
-    assert site.post("/try/models/toy", asked).status_code == 503
-    with api.serve(toy_models, port=int(served.address.rpartition(":")[2])):
+        assert "sport" in text_of(site.post("/try/models/toy", fields).text)
+    answer = site.get("/models")
+    assert (answer.status_code, "no answer" in text_of(answer.text)) == (200, True)
+    assert site.post("/try/models/toy", fields).status_code == 503
+    with api.serve(toy_models, port=int(server.address.rpartition(":")[2])):
         # The client tries to connect again every two seconds at most.
         wait_until(lambda: "serving" in text_of(site.get("/models").text))
-        assert site.post("/try/models/toy", asked).status_code == 200
+        assert site.post("/try/models/toy", fields).status_code == 200
     site.state.close()

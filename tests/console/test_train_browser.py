@@ -24,8 +24,8 @@ WIDTHS = (1280, 400)
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    with running_browser() as started:
-        yield started
+    with running_browser() as program:
+        yield program
 
 
 def keep(page: Page, name: str) -> None:
@@ -36,8 +36,8 @@ def keep(page: Page, name: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)
     page.set_viewport_size({"width": WIDTHS[0], "height": 900})
-    broken = Axe().run(page).response["violations"]
-    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in broken] == [], name
+    rules = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in rules] == [], name
 
 
 def mail() -> bytes:

@@ -94,25 +94,25 @@ def start(site: Site, **fields: str) -> Any:
 def test_a_file_is_uploaded_looked_at_and_corrected(shop: Site) -> None:
     answer = upload(shop)
     assert answer.url.path == "/train/file/my-mail.csv"
-    seen = text_of(answer.text)
-    assert "62 rows · columns id, message, topic, shop" in seen
-    assert "money (20)" in seen
-    assert "empty text 1 row without a visible character" in seen
+    text = text_of(answer.text)
+    assert "62 rows · columns id, message, topic, shop" in text
+    assert "money (20)" in text
+    assert "empty text 1 row without a visible character" in text
     assert str(shop.home) not in answer.text
-    assert 'texts: column "message"' in seen
+    assert 'texts: column "message"' in text
     assert "<option selected>message</option>" in answer.text
-    corrected = start(shop, then="look", **{"column.label": "shop"})
-    assert corrected.url.query == b"column.label=shop"
-    assert "a (31)" in text_of(corrected.text)
+    second_answer = start(shop, then="look", **{"column.label": "shop"})
+    assert second_answer.url.query == b"column.label=shop"
+    assert "a (31)" in text_of(second_answer.text)
     assert "my-mail.csv" in text_of(shop.get("/train").text)
 
 
 def test_a_task_that_was_not_found_out_asks_for_its_columns(shop: Site) -> None:
     rows = [f"where is {row['text']},{row['text']},{number % 2}" for number, row in enumerate(toy_rows(60))]
     upload(shop, "\n".join(["asked,found,fits", *rows]).encode())
-    asked = start(shop, then="look", task="ranking", **{"column.text": "", "column.label": ""})
-    assert "no column" in text_of(asked.text)
-    assert "Start training" not in asked.text
+    answer = start(shop, then="look", task="ranking", **{"column.text": "", "column.label": ""})
+    assert "no column" in text_of(answer.text)
+    assert "Start training" not in answer.text
     columns = {"column.text": "", "column.query": "asked", "column.candidate": "found", "column.label": "fits"}
     assert "Start training" in start(shop, then="look", task="ranking", **columns).text
 
@@ -133,10 +133,10 @@ def test_the_command_is_told_what_was_chosen(shop: Site, stand_in: Path) -> None
     wait_until((stand_in / "arguments").exists)
     wait_until(lambda: bool(shop.state.trainings.get(1).log().dev))
     page = shop.get("/train/1").text
-    seen = text_of(page)
-    assert "It is training running" in seen
-    assert "step 20 of 40 50.0 % loss 0.400 · about 3 minutes left" in seen
-    assert "Accuracy" in seen
+    text = text_of(page)
+    assert "It is training running" in text
+    assert "step 20 of 40 50.0 % loss 0.400 · about 3 minutes left" in text
+    assert "Accuracy" in text
     assert 'aria-label="Training loss by step"' in page
     assert Outline(page).inline == []
     assert (stand_in / "arguments").read_text().splitlines() == [
@@ -161,9 +161,9 @@ def test_one_is_cancelled_and_the_next_one_starts(shop: Site) -> None:
     assert shop.post("/train/2/cancel", page="/train").status_code == 200
     shop.post("/train/1/cancel", page="/train")
     wait_until(lambda: shop.state.trainings.get(3).state == "running")
-    seen = text_of(shop.get("/train").text)
-    assert "2: my-mail.csv two cancelled" in seen
-    assert "1: my-mail.csv one cancelled" in seen
+    text = text_of(shop.get("/train").text)
+    assert "2: my-mail.csv two cancelled" in text
+    assert "1: my-mail.csv one cancelled" in text
 
 
 def test_a_training_that_failed_says_why(shop: Site, stand_in: Path) -> None:
@@ -243,10 +243,10 @@ def test_nothing_is_uploaded_or_started_without_token_or_login(shop: Site, tmp_p
     upload(shop)
     for path in ("/train", "/train/file/my-mail.csv", "/train/1/cancel"):
         assert shop.browser.post(path, data=FORM).status_code == 403
-    locked = Site(shop.home, access=Access("0.0.0.0", password="correct horse"))
+    locked_site = Site(shop.home, access=Access("0.0.0.0", password="correct horse"))
     for path in ("/train", "/train/file/my-mail.csv", "/train/1/report"):
-        assert locked.get(path, follow_redirects=False).headers["location"].startswith("/login")
-        assert locked.browser.post(path, data=FORM).status_code == 401
+        assert locked_site.get(path, follow_redirects=False).headers["location"].startswith("/login")
+        assert locked_site.browser.post(path, data=FORM).status_code == 401
     assert shop.state.trainings.all() == []
 
 

@@ -57,16 +57,16 @@ MakeQueue = Callable[[], TrainingQueue]
 @pytest.fixture
 def make_queue(tmp_path: Path) -> Iterator[MakeQueue]:
     """Makes queues on one folder, as consoles that come one after the other; ends what is left of their trainings."""
-    made: list[TrainingQueue] = []
+    queues: list[TrainingQueue] = []
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
 
     def make() -> TrainingQueue:
-        made.append(TrainingQueue(tmp_path / "queue", program=(sys.executable, str(script))))
-        return made[-1]
+        queues.append(TrainingQueue(tmp_path / "queue", program=(sys.executable, str(script))))
+        return queues[-1]
 
     yield make
-    for queue in made:
+    for queue in queues:
         queue.stop()
         for training in queue.all():
             training.kill()
@@ -95,7 +95,7 @@ def test_one_runs_after_the_other(make_queue: MakeQueue, tmp_path: Path) -> None
         [(10, 0.9)],
         "30 seconds",
     )
-    assert [(one.epoch, one.name, one.score, one.best) for one in log.dev] == [(1, "accuracy", 0.8, True)]
+    assert [(score.epoch, score.name, score.score, score.best) for score in log.dev] == [(1, "accuracy", 0.8, True)]
     (tmp_path / "go").touch()
     reach(second, "finished")
     assert first.state == "finished"
@@ -119,12 +119,12 @@ def test_its_files_are_nobody_elses(make_queue: MakeQueue) -> None:
 
 def test_the_last_complaint_of_one_that_failed_is_told(make_queue: MakeQueue) -> None:
     queue = make_queue()
-    failed, crashed, silent = add(queue, "fail"), add(queue, "crash"), add(queue, "end", [])
+    failing, crashing, silent = add(queue, "fail"), add(queue, "crash"), add(queue, "end", [])
     queue.start()
-    for training in (failed, crashed, silent):
+    for training in (failing, crashing, silent):
         reach(training, "failed")
-    assert failed.error == "mail.csv: row 7 is broken; repair it"
-    assert crashed.error == "ZeroDivisionError: a bug"
+    assert failing.error == "mail.csv: row 7 is broken; repair it"
+    assert crashing.error == "ZeroDivisionError: a bug"
     assert "out of memory" in silent.error
 
 
@@ -203,9 +203,9 @@ def test_the_password_of_the_console_is_not_handed_on(
     training = queue.add([], title="x", model="x")
     queue.look()
     reach(training, "failed")
-    shown = (training.folder / "lines.jsonl").read_text()
-    assert "PATH" in shown
-    assert "TFAPP_CONSOLE_PASSWORD" not in shown
+    lines = (training.folder / "lines.jsonl").read_text()
+    assert "PATH" in lines
+    assert "TFAPP_CONSOLE_PASSWORD" not in lines
 
 
 def test_too_many_do_not_wait(make_queue: MakeQueue) -> None:
@@ -229,12 +229,12 @@ def test_candidates_and_the_time_of_all_of_them(make_queue: MakeQueue) -> None:
     training = add(make_queue(), "end")
     head, deep = {"name": "head", "reason": "quick"}, {"name": "deep", "reason": "many rows"}
     plan = [{**head, "seconds": 10.0}, {**deep, "seconds": 600}]
-    ended = {**head, "seconds": 7.0, "dev": {"score": 0.75, "score_name": "accuracy"}}
+    result = {**head, "seconds": 7.0, "dev": {"score": 0.75, "score_name": "accuracy"}}
     lines = [
         {"event": "plan", "candidates": plan, "seconds": 610, "notes": ["texts: column text"]},
         {"event": "candidate", "name": "head", "number": 1, "of": 2},
         *LINES,
-        {"event": "candidate_end", **ended},
+        {"event": "candidate_end", **result},
     ]
     (training.folder / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:-1]))
     assert (training.log().candidate, training.log().time_left) == ("head", "10 minutes")
@@ -242,7 +242,7 @@ def test_candidates_and_the_time_of_all_of_them(make_queue: MakeQueue) -> None:
     lines += [{"event": "candidate", "name": "deep", "number": 2, "of": 2}]
     (training.folder / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     log = training.log()
-    assert [(one.name, one.ended, one.score, one.time) for one in log.candidates] == [
+    assert [(candidate.name, candidate.ended, candidate.score, candidate.time) for candidate in log.candidates] == [
         ("head", True, "accuracy 0.750", "7 seconds"),
         ("deep", False, "", "10 minutes"),
     ]
@@ -255,7 +255,7 @@ def test_candidates_and_the_time_of_all_of_them(make_queue: MakeQueue) -> None:
     lines += [{"event": "candidate", "name": "deep", "number": 2, "of": 2, "note": "deep: there is time for it now"}]
     lines += [{"event": "candidate_left_out", "name": "last", "reason": "", "note": "last: left out"}]
     (training.folder / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert [(one.name, one.ended, one.note) for one in training.log().candidates] == [
+    assert [(candidate.name, candidate.ended, candidate.note) for candidate in training.log().candidates] == [
         ("head", True, ""),
         ("deep", False, ""),
         ("last", True, "last: left out"),

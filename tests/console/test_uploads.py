@@ -49,8 +49,8 @@ def test_no_name_leads_out_of_the_folder(tmp_path_factory: pytest.TempPathFactor
 def test_only_the_files_of_the_folder_can_be_chosen(uploads: Uploads, tmp_path: Path, name: str) -> None:
     uploads.add("a.csv", io.BytesIO(b"x"))
     (tmp_path / "secret.csv").touch()
-    for hidden in (".hidden.csv", "notes.txt"):
-        (uploads.folder / hidden).touch()
+    for hidden_name in (".hidden.csv", "notes.txt"):
+        (uploads.folder / hidden_name).touch()
     (uploads.folder / "folder.csv").mkdir()
     (uploads.folder / "link.csv").symlink_to("/etc/passwd")
     assert [file.name for file in uploads.all()] == ["a.csv"]

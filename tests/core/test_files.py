@@ -68,8 +68,8 @@ def test_what_a_killed_write_left_is_swept_and_nothing_else(tmp_path: Path) -> N
     for name in ("state.json", ".4242.state.json", "model/.7.weights.h5", "model/weights.h5", ".hidden", ".4242"):
         (tmp_path / name).touch()
     sweep_drafts(tmp_path)
-    kept = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert kept == [".4242", ".hidden", "model/weights.h5", "state.json"]
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert files == [".4242", ".hidden", "model/weights.h5", "state.json"]
 
 
 json_values = st.recursive(

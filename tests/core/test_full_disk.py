@@ -23,12 +23,12 @@ _ROOM = 60_000
 
 @contextmanager
 def _small_files(size: int = _ROOM) -> Iterator[None]:
-    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+    limit, maximum = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, maximum))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, maximum))
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -45,11 +45,11 @@ def test_a_file_stays_as_it_was(tmp_path: Path) -> None:
 
 def test_an_export_publishes_nothing(toy_run: Run, toy_models: Path, tmp_path: Path) -> None:
     models = Path(shutil.copytree(toy_models, tmp_path / "models"))
-    before = _files(models)
+    contents = _files(models)
     with _small_files():
         result = call("export", toy_run.path, "--to", models)
     assert complaint(result) == f"{models}: File too large; free some space and try again"
-    assert _files(models) == before
+    assert _files(models) == contents
     assert [path.name for path in models.iterdir()] == ["toy"]
 
 
@@ -60,7 +60,7 @@ def test_a_training_goes_on_once_there_is_room(shallow_preset: Path, toy_data: P
     # In a process of its own, as a training goes on with other things than the file that has no room.
     command = ["train", str(experiment), "--runs", str(tmp_path / "runs")]
     limited = ["sh", "-c", 'ulimit -f 60; exec "$@"', "sh", sys.executable, "-m", "tfapp", *command]
-    ended = subprocess.run(limited, capture_output=True, text=True, check=False)
-    assert "File too large; free some space and try again" in complaint(Result(ended.returncode, "", ended.stderr))
+    process = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert "File too large; free some space and try again" in complaint(Result(process.returncode, "", process.stderr))
     assert list((tmp_path / "runs").rglob(".*.json")) == []
     assert call(*command, "--resume").code == 0

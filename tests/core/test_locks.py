@@ -41,11 +41,11 @@ def holder(file: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_second_process_is_told_who_holds_it_and_a_killed_one_lets_go(tmp_path: Path) -> None:
-    with holder(tmp_path / "lock") as other:
-        with pytest.raises(BlockingIOError, match=rf"^process {other.pid} on "), process_lock(tmp_path / "lock"):
+    with holder(tmp_path / "lock") as process:
+        with pytest.raises(BlockingIOError, match=rf"^process {process.pid} on "), process_lock(tmp_path / "lock"):
             pass
-        other.kill()
-        other.wait()
+        process.kill()
+        process.wait()
         with process_lock(tmp_path / "lock"):
             pass
 
@@ -87,8 +87,8 @@ def test_a_file_system_without_locks_is_told_and_leaves_no_lock_behind(
     for _ in range(2):  # what the first left, as a killed process leaves it, hinders nobody
         with process_lock(tmp_path / "lock", make_lock=partial(LockOf, code=code)):
             pass
-    (line, again) = caplog.messages
-    assert line == again
+    (line, second_line) = caplog.messages
+    assert line == second_line
     assert line.startswith(f"{tmp_path}: this file system has no locks ({os.strerror(code)}), so nothing keeps")
     assert (tmp_path / "lock").read_text().startswith(f'{{"pid": {os.getpid()}')
 
@@ -96,9 +96,9 @@ def test_a_file_system_without_locks_is_told_and_leaves_no_lock_behind(
 def test_the_locks_of_files_that_a_killed_process_would_leave_are_not_taken(tmp_path: Path) -> None:
     options = {}
 
-    def make_lock(file: Path, **given: Any) -> FileLock:
-        options.update(given)
-        return FileLock(file, **given)
+    def make_lock(file: Path, **lock_options: Any) -> FileLock:
+        options.update(lock_options)
+        return FileLock(file, **lock_options)
 
     with process_lock(tmp_path / "lock", make_lock=make_lock):
         assert options["fallback_to_soft"] is False

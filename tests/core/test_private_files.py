@@ -33,16 +33,16 @@ def mode(path: Path) -> int:
 @pytest.fixture
 def open_umask() -> Iterator[None]:
     """Everything that a program makes is everybody's, unless it says otherwise."""
-    before = os.umask(0)
+    umask = os.umask(0)
     yield
-    os.umask(before)
+    os.umask(umask)
 
 
 @pytest.fixture
 def usual_umask() -> Iterator[None]:
-    before = os.umask(0o022)
+    umask = os.umask(0o022)
     yield
-    os.umask(before)
+    os.umask(umask)
 
 
 @pytest.mark.usefixtures("open_umask")
@@ -59,10 +59,10 @@ def test_a_private_file_is_never_wide(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("open_umask")
 def test_the_draft_of_a_killed_process_is_not_written_on(tmp_path: Path) -> None:
-    left = tmp_path / f".{os.getpid()}.settings.toml"
-    left.write_text("left")
-    left.chmod(0o666)
-    with left.open() as reader:
+    draft = tmp_path / f".{os.getpid()}.settings.toml"
+    draft.write_text("left")
+    draft.chmod(0o666)
+    with draft.open() as reader:
         write_text(tmp_path / "settings.toml", "secret")
         assert reader.read() == "left"
     assert mode(tmp_path / "settings.toml") == 0o600
@@ -192,5 +192,5 @@ def test_exported_models_stay_readable(toy_models: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     for path in toy_models.rglob("*"):
-        wanted = (0o555 if path.is_dir() else 0o444) & ~umask
-        assert mode(path) & wanted == wanted, path
+        permissions = (0o555 if path.is_dir() else 0o444) & ~umask
+        assert mode(path) & permissions == permissions, path

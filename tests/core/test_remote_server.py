@@ -16,31 +16,31 @@ from tfapp.errors import SettingsError
 
 
 @pytest.fixture
-def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BareServer]:
+def tls_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BareServer]:
     """A server behind TLS, whose root certificate and whose callers' token are in the environment."""
     authority = trustme.CA()
     root = tmp_path / "root.pem"
     authority.cert_pem.write_to_path(root)
-    own = authority.issue_cert("127.0.0.1")
-    pair = (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())
+    certificate = authority.issue_cert("127.0.0.1")
+    pair = (certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes())
     monkeypatch.setenv("TFAPP_CLIENT_TLS_ROOT", str(root))
     monkeypatch.setenv("TFAPP_CLIENT_TOKEN", "secret")
     with BareServer(credentials=grpc.ssl_server_credentials([pair])) as server:
         yield server
 
 
-def test_calls_with_what_the_environment_has(secured: BareServer) -> None:
-    with RemoteServer.named(secured.address).client() as client:
+def test_calls_with_what_the_environment_has(tls_server: BareServer) -> None:
+    with RemoteServer.named(tls_server.address).client() as client:
         assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
-    assert secured.metadata[-1]["authorization"] == "Bearer secret"
+    assert tls_server.metadata[-1]["authorization"] == "Bearer secret"
 
 
-def test_an_application_reaches_a_secured_server(secured: BareServer, tmp_path: Path) -> None:
-    with Support.open(tmp_path / "support", server=secured.address).models.client() as client:
+def test_an_application_reaches_a_secured_server(tls_server: BareServer, tmp_path: Path) -> None:
+    with Support.open(tmp_path / "support", server=tls_server.address).models.client() as client:
         assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
-    there = ApplicationModels(tmp_path, RemoteServer.named(secured.address))
-    assert (there.has("m"), there.where) == (True, secured.address)
-    assert "secret" not in repr(there)
+    models = ApplicationModels(tmp_path, RemoteServer.named(tls_server.address))
+    assert (models.has("m"), models.where) == (True, tls_server.address)
+    assert "secret" not in repr(models)
 
 
 def test_a_server_in_plain_text_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:

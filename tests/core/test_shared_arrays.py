@@ -36,41 +36,41 @@ def open_shared(tmp_path: Path) -> Callable[[str], SharedArrays]:
 def test_what_depends_on_the_same_is_computed_once(open_shared: Callable[[str], SharedArrays]) -> None:
     compute = Count()
     first = open_shared("one").get("ids", ["a", b"b"], compute)
-    again = open_shared("two").get("ids", [b"a", "b"], compute)
+    repeats = open_shared("two").get("ids", [b"a", "b"], compute)
     assert compute.calls == 1
-    for one, two in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one, two)
-        assert one.dtype == two.dtype
+    for array, repeat in zip(first, repeats, strict=True):
+        np.testing.assert_array_equal(array, repeat)
+        assert array.dtype == repeat.dtype
 
 
-@pytest.mark.parametrize("other", [["ab"], ["a", "b", ""], ["b", "a"], ["a", "c"]])
+@pytest.mark.parametrize("other_texts", [["ab"], ["a", "b", ""], ["b", "a"], ["a", "c"]])
 def test_what_depends_on_something_else_is_computed_anew(
-    other: list[str], open_shared: Callable[[str], SharedArrays]
+    other_texts: list[str], open_shared: Callable[[str], SharedArrays]
 ) -> None:
-    compute, shared = Count(), open_shared("one")
-    shared.get("ids", ["a", "b"], compute)
-    shared.get("ids", other, compute)
-    shared.get("vectors", ["a", "b"], compute)
+    compute, arrays = Count(), open_shared("one")
+    arrays.get("ids", ["a", "b"], compute)
+    arrays.get("ids", other_texts, compute)
+    arrays.get("vectors", ["a", "b"], compute)
     assert compute.calls == 3
 
 
 def test_a_damaged_file_is_computed_anew_and_drafts_are_in_nobodys_way(
     open_shared: Callable[[str], SharedArrays],
 ) -> None:
-    compute, shared = Count(), open_shared("one")
-    shared.get("ids", ["a"], compute)
-    (file,) = shared.folder.iterdir()
+    compute, arrays = Count(), open_shared("one")
+    arrays.get("ids", ["a"], compute)
+    (file,) = arrays.folder.iterdir()
     file.write_bytes(file.read_bytes()[:40])
-    shared.get("ids", ["a"], compute)
+    arrays.get("ids", ["a"], compute)
     assert compute.calls == 2
-    assert list(shared.folder.iterdir()) == [file]
-    assert not list(shared.drafts.iterdir())
+    assert list(arrays.folder.iterdir()) == [file]
+    assert not list(arrays.drafts.iterdir())
 
 
 def test_the_disk_is_not_filled(open_shared: Callable[[str], SharedArrays]) -> None:
-    compute, shared = Count(), open_shared("one")
+    compute, arrays = Count(), open_shared("one")
     for number in range(20):
-        shared.get("ids", [str(number)], compute)
-    assert len(list(shared.folder.iterdir())) == 8
-    shared.get("ids", ["19"], compute)
+        arrays.get("ids", [str(number)], compute)
+    assert len(list(arrays.folder.iterdir())) == 8
+    arrays.get("ids", ["19"], compute)
     assert compute.calls == 20

@@ -94,9 +94,9 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     with TrainingProgress() as bar:
         run_through(bar)
-    shown = error_console().file.getvalue()  # type: ignore[attr-defined]
+    output = error_console().file.getvalue()  # type: ignore[attr-defined]
     for part in ("Training", "7/20", "epoch 1: dev accuracy 0.8750"):
-        assert part in shown
+        assert part in output
 
 
 @pytest.mark.parametrize("quiet", [True, False])
@@ -150,13 +150,13 @@ def test_styles_of_our_own_reach_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_log_line_is_one_line_and_obeyed_by_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.getLogger("tfapp.tests.terminal")
     root = logging.getLogger()
-    before, root.handlers = root.handlers, []
+    handlers, root.handlers = root.handlers, []
     try:
         log_to_stderr()
         log.warning("model %s: cannot be read", "a\n2026-01-01 all is well\x1b[2J\u202e")
         log.error("failed", exc_info=ValueError("\x9b2J"))
     finally:
-        root.handlers = before
+        root.handlers = handlers
     err = capsys.readouterr().err
     assert not obeyed(err)
     first, second, trace = err.splitlines()

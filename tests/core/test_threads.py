@@ -37,9 +37,9 @@ def test_threads_are_set_unless_tensorflows_variables_say_them(variables: dict[s
 
 def test_too_late_is_told() -> None:
     tf.constant(1) + 1
-    before = tf.config.threading.get_intra_op_parallelism_threads()
-    assert not set_compute_threads(before + 1)
-    assert tf.config.threading.get_intra_op_parallelism_threads() == before
+    count = tf.config.threading.get_intra_op_parallelism_threads()
+    assert not set_compute_threads(count + 1)
+    assert tf.config.threading.get_intra_op_parallelism_threads() == count
 
 
 def of_processors(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -66,11 +66,11 @@ def test_a_training_leaves_processors_to_its_streams(
     monkeypatch: pytest.MonkeyPatch, processors: int, threads_an_op: int
 ) -> None:
     of_processors(monkeypatch, processors)
-    told: list[int] = []
-    monkeypatch.setattr(threads, "set_compute_threads", told.append)
+    counts: list[int] = []
+    monkeypatch.setattr(threads, "set_compute_threads", counts.append)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     threads.set_training_threads()
-    assert told == []
+    assert counts == []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _kind: [])
     threads.set_training_threads()
-    assert told == [threads_an_op]
+    assert counts == [threads_an_op]

@@ -59,9 +59,9 @@ def _behind(gate: ConnectionGate, app: Any = _app) -> Iterator[int]:
         assert not thread.is_alive()
 
 
-def _connect(port: int, sent: bytes = b"") -> socket.socket:
+def _connect(port: int, request: bytes = b"") -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
-    connection.sendall(sent)
+    connection.sendall(request)
     return connection
 
 
@@ -83,8 +83,8 @@ def _answer(connection: socket.socket) -> bytes:
         return f"{answer.status} ".encode() + answer.read()
 
 
-def _exchange(port: int, sent: bytes = _GET) -> bytes:
-    with _connect(port, sent) as connection:
+def _exchange(port: int, request: bytes = _GET) -> bytes:
+    with _connect(port, request) as connection:
         return _answer(connection)
 
 
@@ -102,8 +102,8 @@ def _drip(connection: socket.socket, part: bytes) -> bytes:
 
 
 def test_a_silent_connection_is_closed() -> None:
-    with _serving(header_seconds=0.1) as port, _connect(port) as silent:
-        assert _rest(silent) == b""
+    with _serving(header_seconds=0.1) as port, _connect(port) as connection:
+        assert _rest(connection) == b""
 
 
 def test_a_header_has_a_time_however_it_drips() -> None:
@@ -113,10 +113,10 @@ def test_a_header_has_a_time_however_it_drips() -> None:
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"the header was not complete within 0.2 s (--header_time)" in answer
         # So has that of a later request.
-        with _connect(port, _GET) as kept:
-            assert _answer(kept).startswith(b"200 ")
-            kept.sendall(b"GET / HT")
-            assert _rest(kept).startswith(b"HTTP/1.1 408 ")
+        with _connect(port, _GET) as connection:
+            assert _answer(connection).startswith(b"200 ")
+            connection.sendall(b"GET / HT")
+            assert _rest(connection).startswith(b"HTTP/1.1 408 ")
 
 
 def test_an_idle_connection_is_closed_and_no_sooner_used_again_than_wanted() -> None:
@@ -133,15 +133,15 @@ def test_a_body_that_stalls_or_drips() -> None:
         assert b"the body stalled for 0.2 s, or is slower than 1000 bytes a second" in answer
         with _connect(port, post) as dripping:
             assert _drip(dripping, b".").startswith(b"HTTP/1.1 408 ")
-        whole = post[:-1] + b"." * 100000
-        assert _exchange(port, whole).endswith(b"100000")
+        request = post[:-1] + b"." * 100000
+        assert _exchange(port, request).endswith(b"100000")
 
 
 def test_a_body_after_its_answer_has_a_time() -> None:
     post = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
-    with _serving(header_seconds=0.2) as port, _connect(port, post) as early:
-        assert _answer(early).startswith(b"200 ")
-        assert _drip(early, b".") == b""
+    with _serving(header_seconds=0.2) as port, _connect(port, post) as connection:
+        assert _answer(connection).startswith(b"200 ")
+        assert _drip(connection, b".") == b""
 
 
 def test_an_answer_that_nobody_takes() -> None:
@@ -152,7 +152,7 @@ def test_an_answer_that_nobody_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "content",
     [
         b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 5000,
         b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 700,
@@ -160,9 +160,9 @@ def test_an_answer_that_nobody_takes() -> None:
         b"\r\n" * 2500,
     ],
 )
-def test_headers_have_a_size(sent: bytes) -> None:
+def test_headers_have_a_size(content: bytes) -> None:
     with _serving(header_bytes=4096) as port:
-        with _connect(port, sent) as connection:
+        with _connect(port, content) as connection:
             answer = _rest(connection)
         assert b"HTTP/1.1 431 " in answer
         assert b"the header has 4096 bytes or more (--most_header)" in answer
@@ -194,37 +194,37 @@ def test_bodies_are_larger_than_headers_and_requests_come_in_one_piece() -> None
 def test_silent_connections_make_room(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     with _serving(connections=8, address_connections=6) as port, ExitStack() as stack:
-        silent = [stack.enter_context(_connect(port)) for _ in range(50)]
+        connections = [stack.enter_context(_connect(port)) for _ in range(50)]
         assert _exchange(port).startswith(b"200 ")
-        assert _rest(silent[0]) == b""
+        assert _rest(connections[0]) == b""
         # Another address has its own share.
-        with socket.create_connection(("127.0.0.1", port), 30, ("127.0.0.2", 0)) as other:
-            other.sendall(_GET)
-            assert _answer(other).startswith(b"200 ")
-    told = [record.message for record in caplog.records]
-    assert told[0] == "a port: closed the oldest silent connection of 127.0.0.1, to take a new one"
-    assert len(told) < 10
+        with socket.create_connection(("127.0.0.1", port), 30, ("127.0.0.2", 0)) as connection:
+            connection.sendall(_GET)
+            assert _answer(connection).startswith(b"200 ")
+    messages = [record.message for record in caplog.records]
+    assert messages[0] == "a port: closed the oldest silent connection of 127.0.0.1, to take a new one"
+    assert len(messages) < 10
 
 
 def test_connections_at_work_are_not_ended_for_others() -> None:
-    begun, may_end = threading.Semaphore(0), threading.Event()
+    starts, may_end = threading.Semaphore(0), threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        begun.release()
+        starts.release()
         if scope["path"] == "/work":
             await asyncio.to_thread(may_end.wait, 60)
         await _app(scope, receive, send)
 
     # Behind the second is one more request, whose body does not come: the first is at work nevertheless.
     behind = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
-    sent = [b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n" + more for more in (b"", behind)]
+    requests = [b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n" + body for body in (b"", behind)]
     gate = ConnectionGate(ConnectionLimits(connections=8, address_connections=2, flags=_FLAGS), "a port")
     with _behind(gate, app) as port, ExitStack() as stack:
-        working = [stack.enter_context(_connect(port, each)) for each in sent]
-        assert all(begun.acquire(timeout=30) for _ in working)
-        refused = _exchange(port)
-        assert refused.startswith(b"503 ")
-        assert b"127.0.0.1 has 2 connections at work, the most that one address may have (--by_address)" in refused
+        working = [stack.enter_context(_connect(port, request)) for request in requests]
+        assert all(starts.acquire(timeout=30) for _ in working)
+        refusal = _exchange(port)
+        assert refusal.startswith(b"503 ")
+        assert b"127.0.0.1 has 2 connections at work, the most that one address may have (--by_address)" in refusal
         may_end.set()
         for connection in working:
             assert _answer(connection).endswith(b"0")
@@ -274,8 +274,8 @@ def test_addresses_are_counted_by_network() -> None:
 
 def test_used_up_descriptors_are_told_once() -> None:
     with open_port("127.0.0.1", 0, backlog=8) as listening, _connect(listening.getsockname()[1]):
-        before = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
         try:
             with pytest.raises(OSError, match="Too many open files"):
                 listening.accept()
@@ -283,7 +283,7 @@ def test_used_up_descriptors_are_told_once() -> None:
                 with pytest.raises(BlockingIOError):
                     listening.accept()
         finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_the_budget_leaves_descriptors_for_the_rest() -> None:

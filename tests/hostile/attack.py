@@ -45,10 +45,10 @@ class AttackPlan:
     first: int
     last: Path
 
-    def seeds(self, few: int) -> Iterator[int]:
+    def seeds(self, count: int) -> Iterator[int]:
         """Numbers the inputs: `few` of them, or as many as the time allows."""
         if self.seconds is None:
-            yield from range(few)
+            yield from range(count)
             return
         end, seed = time.monotonic() + self.seconds, self.first
         self.last.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def attack(
     Raises:
         AssertionError: Something does not hold; the message has the seed of the input, or those that it was among.
     """
-    half, before, seed = time.monotonic() + (plan.seconds or 0) / 2, None, 0
+    half_time, start_size, seed = time.monotonic() + (plan.seconds or 0) / 2, None, 0
     still_good()
     for count, seed in enumerate(plan.seeds(few)):
         try:
@@ -105,14 +105,16 @@ def attack(
         except Exception as error:
             raise AssertionError(f"seed {seed}: {type(error).__name__}: {error!s:.2000}") from error
         # The first half fills caches and pools.
-        is_warm = count >= few // 2 if plan.seconds is None else time.monotonic() > half
-        before = before or (process.size() if is_warm else None)
+        is_warm = count >= few // 2 if plan.seconds is None else time.monotonic() > half_time
+        start_size = start_size or (process.size() if is_warm else None)
     still_good()
-    if before:
+    if start_size:
         megabytes, descriptors = process.size()
-        most = _MOST_MEGABYTES if process.pid == "self" else _MOST_SERVER_MEGABYTES
-        assert megabytes - before[0] < most, f"up to seed {seed}: from {before[0]:.0f} to {megabytes:.0f} MiB"
-        assert descriptors - before[1] < _MOST_DESCRIPTORS, f"up to seed {seed}: from {before[1]} to {descriptors} open"
+        limit = _MOST_MEGABYTES if process.pid == "self" else _MOST_SERVER_MEGABYTES
+        assert megabytes - start_size[0] < limit, f"up to seed {seed}: from {start_size[0]:.0f} to {megabytes:.0f} MiB"
+        assert descriptors - start_size[1] < _MOST_DESCRIPTORS, (
+            f"up to seed {seed}: from {start_size[1]} to {descriptors} open"
+        )
 
 
 @contextmanager
@@ -122,10 +124,10 @@ def _hang_limit() -> Iterator[None]:
     def interrupt(_number: int, _frame: Any) -> None:
         raise TimeoutError("no end in sight")
 
-    before = signal.signal(signal.SIGALRM, interrupt)
+    handler = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 2 * HANG_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, handler)

@@ -48,8 +48,8 @@ def _odd(source: random.Random, data: bytes, compress: Callable[[bytes], bytes])
 
 def _members(source: random.Random, data: bytes, compress: Callable[[bytes], bytes]) -> bytes:
     """Many streams one after another; the empty ones cost 20 bytes each."""
-    cut, empty = source.randrange(len(data) + 1), compress(b"") * source.choice((0, 1, 500))
-    return compress(data[:cut]) + empty + compress(data[cut:]) + (empty[:-3] if maybe(source, 0.2) else b"")
+    place, empty = source.randrange(len(data) + 1), compress(b"") * source.choice((0, 1, 500))
+    return compress(data[:place]) + empty + compress(data[place:]) + (empty[:-3] if maybe(source, 0.2) else b"")
 
 
 @functools.cache

@@ -42,15 +42,15 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     command, without = (request.config.getoption(name) for name in ("server_command", "without"))
     folder = tmp_path_factory.mktemp("hostile")
     is_long = _SECONDS in os.environ
-    embedded = command == parse_command(EMBEDDED)
-    if embedded and not is_long:
-        with same_process(folder / "models", None) as made:
-            yield made
+    is_embedded = command == parse_command(EMBEDDED)
+    if is_embedded and not is_long:
+        with same_process(folder / "models", None) as server:
+            yield server
         return
     # The graph of one of ours takes a training.
     toy: Path | None = request.getfixturevalue("toy_models") / "toy" if is_long else None
-    with own_process(command, without, folder, toy) as made:
-        yield made
+    with own_process(command, without, folder, toy) as server:
+        yield server
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ _TYPES: Final = (
 
 def _field_names() -> tuple[str, ...]:
     templates = Path(tfapp.__path__[0]).rglob("*/templates/*.html")
-    return tuple(sorted({found for file in templates for found in re.findall(r'name="(\w+)"', file.read_text())}))
+    return tuple(sorted({name for file in templates for name in re.findall(r'name="(\w+)"', file.read_text())}))
 
 
 _FIELDS: Final = _field_names()
@@ -57,16 +57,16 @@ def any_page(source: random.Random, routes: Sequence[tuple[str, tuple[str, ...]]
     """
     path, methods = source.choice(list(routes))
     method = source.choice(methods) if maybe(source, 0.9) else source.choice(("GET", "POST", "PUT", "HEAD", "DELETE"))
-    filled = _PARAMETER.sub(lambda _: quote(_value(source, 0.7)[:500], safe="/"), path)
-    asked: dict[str, Any] = {
+    url = _PARAMETER.sub(lambda _: quote(_value(source, 0.7)[:500], safe="/"), path)
+    request: dict[str, Any] = {
         "method": method,
-        "url": f"{filled}?{_encoded(source, token)}" if maybe(source, 0.5) else filled,
+        "url": f"{url}?{_encoded(source, token)}" if maybe(source, 0.5) else url,
     }
     if method == "POST":
-        asked |= _upload(source, token) if maybe(source, 0.15) else _form(source, token)
+        request |= _upload(source, token) if maybe(source, 0.15) else _form(source, token)
     if maybe(source, 0.1):
-        asked.setdefault("headers", {})["cookie"] = quote(text(source)[:200], safe="=; ")
-    return asked
+        request.setdefault("headers", {})["cookie"] = quote(text(source)[:200], safe="=; ")
+    return request
 
 
 def _form(source: random.Random, token: str) -> dict[str, Any]:

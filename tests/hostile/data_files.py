@@ -67,8 +67,8 @@ def any_settings(source: random.Random) -> str:
     for section in several(source, lambda s: s.choice(_SECTIONS), 4):
         lines.append(f"[{section}]")
         lines += [f"{source.choice(_SETTINGS)} = {_toml(source)}" for _ in range(source.randrange(4))]
-    written = "\n".join(lines) + "\n"
-    return mutated(written.encode(), source).decode("latin-1") if maybe(source, 0.3) else written
+    content = "\n".join(lines) + "\n"
+    return mutated(content.encode(), source).decode("latin-1") if maybe(source, 0.3) else content
 
 
 def any_config(source: random.Random) -> bytes:
@@ -105,25 +105,25 @@ def any_config(source: random.Random) -> bytes:
             pattern = pattern.replace("%s", value.replace("%s", ""), 1)
         return pattern
 
-    written = "\n".join(fill(3) for _ in range(source.randrange(1, 5)))
+    content = "\n".join(fill(3) for _ in range(source.randrange(1, 5)))
     if maybe(source, 0.05):
-        written = "config {" * source.choice((50, 5000))
+        content = "config {" * source.choice((50, 5000))
     return (
-        mutated(written.encode("utf-8", "replace"), source)
+        mutated(content.encode("utf-8", "replace"), source)
         if maybe(source, 0.3)
-        else written.encode("utf-8", "replace")
+        else content.encode("utf-8", "replace")
     )
 
 
 def _toml(source: random.Random) -> str:
-    made = (
+    literals = (
         json.dumps(text(source).encode("utf-8", "replace").decode()),
         str(number(source)),
         "nan",
         "true",
         "[1, [2]]",
     )
-    return source.choice((*made, "1979-05-27", "{a = 1}", '"a.csv"', "[]", "1e400", "0x_"))
+    return source.choice((*literals, "1979-05-27", "{a = 1}", '"a.csv"', "[]", "1e400", "0x_"))
 
 
 def _csv(source: random.Random, separator: str = ",") -> bytes:
@@ -182,8 +182,8 @@ def _value(source: random.Random) -> Any:
 
 def _jsonl(source: random.Random) -> bytes:
     rows = [json.dumps(_row(source)).encode() for _ in range(source.choice((0, 1, 3, 30)))]
-    odd = (b"", b"{", b"[" * 50_000, b"9" * 5000, b"NaN", b"\xff", b"null", b'{"text": 1e999}', b'{"a":' * 3000)
-    return b"\n".join([*rows, *several(source, lambda s: s.choice(odd), 2)])
+    odd_lines = (b"", b"{", b"[" * 50_000, b"9" * 5000, b"NaN", b"\xff", b"null", b'{"text": 1e999}', b'{"a":' * 3000)
+    return b"\n".join([*rows, *several(source, lambda s: s.choice(odd_lines), 2)])
 
 
 def _parquet(source: random.Random) -> bytes:
@@ -212,14 +212,14 @@ def _xlsx(source: random.Random) -> bytes:
     if maybe(source, 0.5):
         return sink.getvalue()
     # A fault in a part, which would be none of an archive's own if it were in the packed bytes.
-    broken = io.BytesIO()
-    with zipfile.ZipFile(sink) as whole, zipfile.ZipFile(broken, "w") as archive:
-        parts = whole.namelist()
+    output = io.BytesIO()
+    with zipfile.ZipFile(sink) as source_archive, zipfile.ZipFile(output, "w") as archive:
+        parts = source_archive.namelist()
         victim = source.choice(parts)
         for part in parts:
-            data = whole.read(part)
+            data = source_archive.read(part)
             archive.writestr(part, mutated(data, source) if part == victim else data)
-    return broken.getvalue()
+    return output.getvalue()
 
 
 def _zstd(data: bytes) -> bytes:
@@ -264,13 +264,13 @@ def _squad(source: random.Random) -> bytes:
         }
 
     def question() -> Any:
-        asked = {
+        entry = {
             "id": text(source),
             "question": "where?",
             "answers": [answer()] * source.randrange(3),
             "is_impossible": False,
         }
-        return {key: value for key, value in asked.items() if maybe(source, 0.95)}
+        return {key: value for key, value in entry.items() if maybe(source, 0.95)}
 
     paragraphs = [{"context": source.choice(("it is here", text(source))), "qas": [question() for _ in range(2)]}] * 2
     document = {"version": "2.0", "data": [{"title": "a", "paragraphs": paragraphs}]}

@@ -66,9 +66,9 @@ def maybe(source: random.Random, chance: float) -> bool:
     return source.random() < chance
 
 
-def several(source: random.Random, draw: Callable[[random.Random], T], most: int) -> list[T]:
+def several(source: random.Random, draw: Callable[[random.Random], T], limit: int) -> list[T]:
     """Draws up to so many, mostly few."""
-    return [draw(source) for _ in range(min(source.randrange(most + 1), source.randrange(most + 1)))]
+    return [draw(source) for _ in range(min(source.randrange(limit + 1), source.randrange(limit + 1)))]
 
 
 def number(source: random.Random) -> int:
@@ -85,28 +85,28 @@ def text(source: random.Random) -> str:
     )
 
 
-def name(source: random.Random, known: Sequence[str], right: float = 0.8) -> str:
+def name(source: random.Random, names: Sequence[str], right: float = 0.8) -> str:
     """Draws a name that is mostly a known one."""
-    return source.choice(list(known)) if known and maybe(source, right) else text(source)
+    return source.choice(list(names)) if names and maybe(source, right) else text(source)
 
 
 def mutated(data: bytes, source: random.Random) -> bytes:
     """Flips, drops, doubles and puts in bytes."""
-    made = bytearray(data)
+    mutation = bytearray(data)
     for _ in range(source.randint(1, 6)):
-        at = source.randrange(len(made) + 1)
+        at = source.randrange(len(mutation) + 1)
         match source.randrange(5):
-            case 0 if at < len(made):
-                made[at] ^= 1 << source.randrange(8)
+            case 0 if at < len(mutation):
+                mutation[at] ^= 1 << source.randrange(8)
             case 1:
-                del made[at : at + source.randint(1, 4)]
+                del mutation[at : at + source.randint(1, 4)]
             case 2:
-                made[at:at] = made[at : at + source.randint(1, 8)]
+                mutation[at:at] = mutation[at : at + source.randint(1, 8)]
             case 3:
-                del made[at:]
+                del mutation[at:]
             case _:
-                made[at:at] = source.randbytes(source.randint(1, 4))
-    return bytes(made)
+                mutation[at:at] = source.randbytes(source.randint(1, 4))
+    return bytes(mutation)
 
 
 def nested(source: random.Random, leaf: Callable[[random.Random], Any], depth: int = 4) -> Any:

@@ -144,24 +144,24 @@ def _multi(request: Any, source: random.Random, _models: Sequence[str]) -> None:
     _input(request.input, source)
 
 
-def _input(given: Any, source: random.Random) -> None:
+def _input(message: Any, source: random.Random) -> None:
     match source.randrange(5):
         case 0:
             return
         case 1:
             for _ in range(source.choice((0, 1, 3))):
-                given.example_list_with_context.examples.append(_example(source))
-            given.example_list_with_context.context.CopyFrom(_example(source))
+                message.example_list_with_context.examples.append(_example(source))
+            message.example_list_with_context.context.CopyFrom(_example(source))
         case _:
-            given.example_list.SetInParent()
+            message.example_list.SetInParent()
             for _ in range(source.choice((0, 1, 1, 2, 3, 70))):
-                given.example_list.examples.append(_example(source))
+                message.example_list.examples.append(_example(source))
 
 
 def _example(source: random.Random) -> Any:
-    made = example_pb2.Example()
+    example = example_pb2.Example()
     for _ in range(source.choice((0, 1, 1, 1, 4))):
-        feature = made.features.feature[name(source, ("x", "text"), 0.85)]
+        feature = example.features.feature[name(source, ("x", "text"), 0.85)]
         rows = source.choice((0, 1, 1, 1, 2, 100))
         match source.randrange(4):
             case 0:
@@ -172,7 +172,7 @@ def _example(source: random.Random) -> Any:
                 feature.float_list.value.extend(source.choice((0.0, 1.0, float("nan"), 3e38)) for _ in range(rows))
             case _:
                 feature.SetInParent()
-    return made
+    return example
 
 
 def _metadata(request: Any, source: random.Random, models: Sequence[str]) -> None:

@@ -62,13 +62,13 @@ class Conversation:
     Attributes:
         parts: Its bytes, in the pieces that are sent.
         ends: The streams that the server must end, whatever it answers.
-        asked: The good requests among them, by stream; they must be answered rightly.
+        questions: The good requests among them, by stream; they must be answered rightly.
         stays: Whether the connection is left open afterwards.
     """
 
     parts: Sequence[bytes]
     ends: frozenset[int]
-    asked: dict[int, Question]
+    questions: dict[int, Question]
     stays: bool
 
 
@@ -91,17 +91,17 @@ def any_conversation(source: random.Random, draw: _Draw, *, crowds: bool = True)
     is_damaged, is_lawful = maybe(source, 0.08), maybe(source, 0.7)
     crowd = source.choice(_CROWDS) if crowds and maybe(source, 0.01) else 0
     streams = [_waiting(source, 2 * at + 1) for at in range(crowd)]
-    asked = {}
+    calls = {}
     for stream in range(2 * crowd + 1, 2 * (crowd + source.randint(1, _MOST_STREAMS)), 2):
         if maybe(source, 0.3):
-            asked[stream] = source.choice(GOOD)
-            streams.append(_good(source, stream, asked[stream].request()))
+            calls[stream] = source.choice(GOOD)
+            streams.append(_good(source, stream, calls[stream].request()))
         else:
             # What a fault in its bytes would make of a request is not known.
             call = _HEALTH if is_damaged else draw(source)
-            made = source.choice(_STREAMS)(source, stream, call)
+            new_stream = source.choice(_STREAMS)(source, stream, call)
             # A watch goes on.
-            streams.append(_Stream(made.units, made.ends and not call.path.endswith("/Watch")))
+            streams.append(_Stream(new_stream.units, new_stream.ends and not call.path.endswith("/Watch")))
     units = _interleaved(source, [stream.units for stream in streams])
     for _ in range(source.choice((0, 0, 1, 3))):
         units.insert(source.randrange(len(units) + 1), _lawful_frame(source))
@@ -112,26 +112,26 @@ def any_conversation(source: random.Random, draw: _Draw, *, crowds: bool = True)
         data = mutated(data, source)
     is_right = is_lawful and not is_damaged
     ends = {2 * at + 1 for at, stream in enumerate(streams) if stream.ends and is_right}
-    return Conversation(_parts(source, data), frozenset(ends), asked if is_right else {}, stays=maybe(source, 0.15))
+    return Conversation(_parts(source, data), frozenset(ends), calls if is_right else {}, stays=maybe(source, 0.15))
 
 
 def bomb(size: int) -> Conversation:
     """A compressed message of a thousandth of its size, which is none of the method's."""
     message = length_prefixed(gzip.compress(bytes(size), compresslevel=9), 1)
     head = _head(random.Random(0), 1, PREDICT, (b"grpc-encoding", b"gzip"))
-    units = _body(random.Random(0), 1, message, most=len(message))
+    units = _body(random.Random(0), 1, message, limit=len(message))
     return Conversation([head, *units], frozenset((1,)), {}, stays=False)
 
 
 def _interleaved(source: random.Random, streams: list[list[bytes]]) -> list[bytes]:
     """Mixes streams; they begin in their order."""
-    queues, opened, made = [list(units) for units in streams], 0, []
+    queues, stream_count, order = [list(units) for units in streams], 0, []
     while any(queues):
-        ready = [queue for queue in queues[:opened] if queue]
-        if opened < len(queues) and (not ready or maybe(source, 0.4)):
-            ready, opened = [queues[opened]], opened + 1
-        made.append(source.choice(ready).pop(0))
-    return made
+        ready = [queue for queue in queues[:stream_count] if queue]
+        if stream_count < len(queues) and (not ready or maybe(source, 0.4)):
+            ready, stream_count = [queues[stream_count]], stream_count + 1
+        order.append(source.choice(ready).pop(0))
+    return order
 
 
 def _parts(source: random.Random, data: bytes) -> list[bytes]:
@@ -140,10 +140,10 @@ def _parts(source: random.Random, data: bytes) -> list[bytes]:
 
 
 def _head(
-    source: random.Random, stream: int, path: str, *more: tuple[bytes, bytes], flags: int = 0, without: bytes = b""
+    source: random.Random, stream: int, path: str, *headers: tuple[bytes, bytes], flags: int = 0, without: bytes = b""
 ) -> bytes:
     """Headers of a call, sometimes in several frames."""
-    needed = (
+    needs = (
         (b":method", b"POST"),
         (b":scheme", b"http"),
         (b":path", path.encode()),
@@ -151,29 +151,31 @@ def _head(
         (b"te", b"trailers"),
         (b"content-type", b"application/grpc"),
     )
-    block = header_block([*(header for header in needed if header[0] != without), *more])
+    block = header_block([*(header for header in needs if header[0] != without), *headers])
     if maybe(source, 0.1):
         flags, block = flags | PRIORITY_FIELDS, b"\0\0\0\0\x0f" + block
     if maybe(source, 0.9):
         return frame(Kind.HEADERS, flags | END_HEADERS, stream, block)
-    cut = source.randint(5, len(block))
-    return frame(Kind.HEADERS, flags, stream, block[:cut]) + frame(Kind.CONTINUATION, END_HEADERS, stream, block[cut:])
+    place = source.randint(5, len(block))
+    return frame(Kind.HEADERS, flags, stream, block[:place]) + frame(
+        Kind.CONTINUATION, END_HEADERS, stream, block[place:]
+    )
 
 
 def _body(
-    source: random.Random, stream: int, data: bytes, *, ends: bool = True, most: int = _MOST_BYTES
+    source: random.Random, stream: int, data: bytes, *, ends: bool = True, limit: int = _MOST_BYTES
 ) -> list[bytes]:
     """Data in frames of any size, and the end of the stream with the last one or after it."""
-    data = data[:most]
+    data = data[:limit]
     size = (
         source.choice((1, 3)) if len(data) < _MOST_TINY_FRAMES and maybe(source, 0.3) else source.choice((200, 16_384))
     )
-    made = [frame(Kind.DATA, 0, stream, data[start : start + size]) for start in range(0, len(data), size)]
-    if ends and made and maybe(source, 0.7):
-        made[-1] = made[-1][:4] + bytes((END_STREAM,)) + made[-1][5:]
+    frames = [frame(Kind.DATA, 0, stream, data[start : start + size]) for start in range(0, len(data), size)]
+    if ends and frames and maybe(source, 0.7):
+        frames[-1] = frames[-1][:4] + bytes((END_STREAM,)) + frames[-1][5:]
     elif ends:
-        made.append(frame(Kind.DATA, END_STREAM, stream))
-    return made
+        frames.append(frame(Kind.DATA, END_STREAM, stream))
+    return frames
 
 
 def _good(source: random.Random, stream: int, request: bytes) -> _Stream:
@@ -229,9 +231,9 @@ def _compressed(source: random.Random, stream: int, call: Call) -> _Stream:
     encoding = source.choice(_ENCODINGS)
     make = any_zlib if (encoding == b"deflate") != maybe(source, 0.1) else any_gzip
     message = length_prefixed(make(source, data), source.choice((1, 1, 1, 1, 0, 2, 255)))
-    said = [(b"grpc-encoding", encoding)] if maybe(source, 0.85) else []
+    headers = [(b"grpc-encoding", encoding)] if maybe(source, 0.85) else []
     body = _body(source, stream, message)
-    return _Stream([_head(source, stream, call.path, *said), *body], maybe(source, _PATIENCE))
+    return _Stream([_head(source, stream, call.path, *headers), *body], maybe(source, _PATIENCE))
 
 
 def _reset(source: random.Random, stream: int, call: Call) -> _Stream:
@@ -247,7 +249,7 @@ def _odd_headers(source: random.Random, stream: int, call: Call) -> _Stream:
         (b"a", b"A", b"a-bin", b":path", b":x", b"", b"\0", b"te", b"connection", b"content-length", b"\xff")
     )
     value = source.choice((b"x", b"", b"!!!", b"\0\r\n", b"\xff", b"x" * 9_000, b"x" * 14_000))
-    more = chosen(
+    headers = chosen(
         source,
         lambda _: [(name, value)],
         lambda s: [(b"grpc-timeout", s.choice(_TIMEOUTS))],
@@ -256,7 +258,7 @@ def _odd_headers(source: random.Random, stream: int, call: Call) -> _Stream:
     )
     without = source.choice((b"", b":method", b":scheme", b":path", b":authority", b"te", b"content-type"))
     flags = END_STREAM if maybe(source, 0.2) else 0
-    head = _head(source, stream, call.path, *more, flags=flags, without=without)
+    head = _head(source, stream, call.path, *headers, flags=flags, without=without)
     body = [] if flags else _body(source, stream, length_prefixed(call.data))
     trailers = [frame(Kind.HEADERS, END_HEADERS | END_STREAM, stream, header_block([(b"a", b"b")]))]
     return _Stream([head, *body, *(trailers if maybe(source, 0.1) else ())], ends=False)
@@ -291,26 +293,26 @@ def _lawful_frame(source: random.Random) -> bytes:
 def _unlawful_frames(source: random.Random) -> bytes:
     """Frames out of order, of wrong flags, lengths and streams, floods, headers that no table explains."""
     stream = source.choice((0, 1, 1, 2, 3, 99, 1 << 31, (1 << 32) - 1))
-    flags, many = source.randrange(256), source.choice((3, 50, 500))
+    flags, count = source.randrange(256), source.choice((3, 50, 500))
     return chosen(
         source,
         lambda s: frame(s.randrange(11), flags, stream, s.randbytes(s.choice((0, 1, 4, 5, 6, 7, 8, 9, 300)))),
-        lambda _: frame(Kind.PING, 0, 0, _SOMETHING) * many,
-        lambda _: frame(Kind.SETTINGS, 0, 0) * many,
+        lambda _: frame(Kind.PING, 0, 0, _SOMETHING) * count,
+        lambda _: frame(Kind.SETTINGS, 0, 0) * count,
         lambda s: frame(Kind.SETTINGS, 0, 0, s.choice((1, 2, 3, 4, 5, 6)).to_bytes(2, "big") + _four(s)),
         lambda s: frame(Kind.WINDOW_UPDATE, 0, stream, _four(s)),
         lambda s: frame(Kind.GOAWAY, 0, 0, _four(s) + _four(s) + s.randbytes(5)),
-        lambda _: frame(Kind.DATA, 0, stream) * many,
+        lambda _: frame(Kind.DATA, 0, stream) * count,
         lambda _: frame(Kind.DATA, PADDED, stream, b"\x05" + bytes(6)),
         lambda _: frame(Kind.DATA, PADDED, stream, b"\xff"),
-        lambda _: frame(Kind.PRIORITY, 0, 1, b"\0\0\0\x01\0") * many,
-        lambda _: frame(Kind.HEADERS, 0, 1001, b"\x82") + frame(Kind.CONTINUATION, 0, 1001) * many,
+        lambda _: frame(Kind.PRIORITY, 0, 1, b"\0\0\0\x01\0") * count,
+        lambda _: frame(Kind.HEADERS, 0, 1001, b"\x82") + frame(Kind.CONTINUATION, 0, 1001) * count,
         lambda _: frame(Kind.HEADERS, 0, 1001, b"\x82") + frame(Kind.PING, 0, 0, _SOMETHING),
         lambda s: frame(Kind.HEADERS, END_HEADERS | s.choice((0, PADDED)), 1001, _odd_block(s)),
         lambda _: b"".join(
             frame(Kind.HEADERS, END_HEADERS, at, header_block([(b":path", b"/a")]))
             + frame(Kind.RST_STREAM, 0, at, bytes(4))
-            for at in range(1001, 1001 + 2 * many, 2)
+            for at in range(1001, 1001 + 2 * count, 2)
         ),
         lambda _: b"\xff\xff\xff\0\0\0\0\0\x01",
         lambda _: b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",

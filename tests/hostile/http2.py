@@ -78,11 +78,11 @@ def length_prefixed(message: bytes, flag: int = 0, length: int | None = None) ->
 def _string(value: bytes) -> bytes:
     if len(value) < 127:
         return bytes((len(value),)) + value
-    rest, made = len(value) - 127, bytearray((127,))
+    rest, encoding = len(value) - 127, bytearray((127,))
     while rest > 127:
-        made.append(rest & 127 | 128)
+        encoding.append(rest & 127 | 128)
         rest >>= 7
-    return bytes(made) + bytes((rest,)) + value
+    return bytes(encoding) + bytes((rest,)) + value
 
 
 class Http2Connection:
@@ -111,8 +111,8 @@ class Http2Connection:
     def open(self) -> None:
         """Sends what every client sends first."""
         window = _INITIAL_WINDOW_SIZE.to_bytes(2, "big") + _MOST_WINDOW.to_bytes(4, "big")
-        more = (_MOST_WINDOW - _INITIAL_WINDOW).to_bytes(4, "big")
-        self.send([PREFACE + frame(Kind.SETTINGS, 0, 0, window) + frame(Kind.WINDOW_UPDATE, 0, 0, more)])
+        increment = (_MOST_WINDOW - _INITIAL_WINDOW).to_bytes(4, "big")
+        self.send([PREFACE + frame(Kind.SETTINGS, 0, 0, window) + frame(Kind.WINDOW_UPDATE, 0, 0, increment)])
 
     def send(self, parts: Sequence[bytes]) -> None:
         """Sends bytes, each part by itself, as far as the server takes them."""
@@ -158,13 +158,13 @@ class Http2Connection:
 
     def _read(self) -> None:
         try:
-            more = self._socket.recv(1 << 16)
+            received = self._socket.recv(1 << 16)
         except TimeoutError:
             raise
         except OSError:
-            more = b""
-        self.is_closed = not more
-        self._unread += more
+            received = b""
+        self.is_closed = not received
+        self._unread += received
         while len(self._unread) >= _FRAME_HEADER:
             end = _FRAME_HEADER + int.from_bytes(self._unread[:3], "big")
             if len(self._unread) < end:

@@ -105,10 +105,10 @@ def any_http(
         lines["Content-Encoding"] = source.choice(("gzip", "gzip", "deflate", "br", "identity", "gzip, gzip"))
         body = any_gzip(source, body) if maybe(source, 0.7) else body
     is_odd = maybe(source, 0.15)
-    framing, framed = _odd_framing(source, body) if is_odd else _framing(source, body)
+    framing, content = _odd_framing(source, body) if is_odd else _framing(source, body)
     head = "".join(f"{name}: {value}\r\n" for name, value in (*lines.items(), *framing))
     head += "".join(_odd_header(source) for _ in range(source.choice((0,) * 8 + (1, 2, 200))))
-    data = f"{verb} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + framed
+    data = f"{verb} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + content
     if maybe(source, 0.1):
         return HttpRequest(mutated(data, source), is_whole=False)
     return HttpRequest(data, is_whole=not is_odd)
@@ -201,7 +201,7 @@ def _odd_framing(source: random.Random, body: bytes) -> tuple[_Framing, bytes]:
     length = source.choice(
         (len(body) + 1, max(len(body) - 1, 0), -1, 1 << 40, 1 << 70, "", "a", "0x10", "+5", "1,2", "1 2")
     )
-    said, right = ("Content-Length", str(length)), ("Content-Length", str(len(body)))
+    header, right = ("Content-Length", str(length)), ("Content-Length", str(len(body)))
     chunked, chunks = ("Transfer-Encoding", "chunked"), _chunks(source, body)
     return chosen(
         source,
@@ -211,10 +211,10 @@ def _odd_framing(source: random.Random, body: bytes) -> tuple[_Framing, bytes]:
             s.sample([("Transfer-Encoding", s.choice(("chunked", "gzip", "identity", "x"))), chunked], 2),
             chunks,
         ),
-        lambda s: ([("Transfer-Encoding", s.choice(("chunked", "gzip, chunked", "x"))), said], body),
-        lambda s: (s.sample([said, right], 2), body),
+        lambda s: ([("Transfer-Encoding", s.choice(("chunked", "gzip, chunked", "x"))), header], body),
+        lambda s: (s.sample([header, right], 2), body),
         lambda s: ([("Expect", s.choice(("100-continue", "200-maybe"))), right], body),
-        lambda _: ([said], body),
+        lambda _: ([header], body),
     )
 
 
@@ -226,13 +226,13 @@ def _pipelined(
 ) -> HttpRequest:
     """Requests that are sent at once; of each, only the body is odd."""
     count, data = source.choice((2, 3, 20)), b""
-    for left in range(count, 0, -1):
-        framing, framed = _framing(source, draw(source))
+    for remaining in range(count, 0, -1):
+        framing, content = _framing(source, draw(source))
         lines = {"Host": "127.0.0.1", "Content-Type": "application/json", **headers}
-        ending = [("Connection", "close")] if left == 1 else []
+        ending = [("Connection", "close")] if remaining == 1 else []
         head = "".join(f"{name}: {value}\r\n" for name, value in (*lines.items(), *framing, *ending))
         data += (
-            f"{source.choice(('GET', 'POST'))} {source.choice(list(paths))} HTTP/1.1\r\n{head}\r\n".encode() + framed
+            f"{source.choice(('GET', 'POST'))} {source.choice(list(paths))} HTTP/1.1\r\n{head}\r\n".encode() + content
         )
     return HttpRequest(data, is_whole=True, count=count)
 

@@ -50,8 +50,8 @@ def any_stream(source: random.Random, form: str) -> bytes:
     rows = [_row(source) for _ in range(source.choice((0, 1, 12, 12, 40)))]
     if form == "jsonl":
         lines = [json.dumps(row) for row in rows]
-        odd = ("{", "[]", "null", '{"text": "a", "time": 1e999}', '{"id": ' + "9" * 5000 + "}", "[" * 5000)
-        data = "\n".join([*lines, *several(source, lambda s: s.choice(odd), 2)]).encode()
+        odd_lines = ("{", "[]", "null", '{"text": "a", "time": 1e999}', '{"id": ' + "9" * 5000 + "}", "[" * 5000)
+        data = "\n".join([*lines, *several(source, lambda s: s.choice(odd_lines), 2)]).encode()
     else:
         out = io.StringIO()
         writer = csv.writer(out, delimiter="\t" if form == "tsv" else ",")
@@ -75,10 +75,10 @@ def any_application_settings(source: random.Random, kind: type[ApplicationSettin
     """Draws a settings file and overrides; where a secret stands, it is `SECRET`."""
     names = list(kind.model_fields)
     values: dict[str, Any] = dict(several(source, lambda s: _setting(s, name(s, names, 0.95)), 4))
-    written = tomli_w.dumps({key: value for key, value in values.items() if value is not None}).encode(
+    content = tomli_w.dumps({key: value for key, value in values.items() if value is not None}).encode(
         "utf-8", "replace"
     )
-    odd = (
+    odd_contents = (
         b"a = " + b"[" * 5000,
         b"a = " + b"9" * 5000,
         b"a." * 3000 + b"b = 1",
@@ -88,10 +88,10 @@ def any_application_settings(source: random.Random, kind: type[ApplicationSettin
         b"=",
     )
     if maybe(source, 0.2):
-        written = source.choice(odd)
+        content = source.choice(odd_contents)
     items = [f"{key}={value}" for key, value in several(source, lambda s: _setting(s, name(s, names)), 2)]
     deep = [f"{source.choice(names)}{'.a' * 3000}=1"] if maybe(source, 0.05) else []
-    return written if maybe(source, 0.8) else mutated(written, source), [*items, *deep]
+    return content if maybe(source, 0.8) else mutated(content, source), [*items, *deep]
 
 
 def _row(source: random.Random) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _setting(source: random.Random, key: str) -> tuple[str, Any]:
         return key, SECRET if maybe(source, 0.2) else {
             part: _inner(source, part) for part in _SECTIONS[key] if maybe(source, 0.9)
         }
-    made = (
+    values = (
         source.choice(_NUMBERS),
         number(source),
         text(source),
@@ -139,7 +139,7 @@ def _setting(source: random.Random, key: str) -> tuple[str, Any]:
         float("inf"),
         ["a"],
     )
-    return key, source.choice(made)
+    return key, source.choice(values)
 
 
 def _inner(source: random.Random, part: str) -> Any:

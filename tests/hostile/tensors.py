@@ -115,8 +115,8 @@ def _add_values(tensor: Any, place: str, rows: int, source: random.Random) -> No
         case "bool_val":
             values.extend(maybe(source, 0.5) for _ in range(rows))
         case "float_val" | "double_val" | "scomplex_val" | "dcomplex_val":
-            each = 2 if "complex" in place else 1
-            values.extend(_float(source) for _ in range(rows * each - maybe(source, 0.05)))
+            parts = 2 if "complex" in place else 1
+            values.extend(_float(source) for _ in range(rows * parts - maybe(source, 0.05)))
         case "resource_handle_val":
             for _ in range(rows):
                 values.add(device=text(source), container=text(source), name=text(source), hash_code=3)

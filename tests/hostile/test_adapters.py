@@ -61,8 +61,8 @@ def test_any_adapter(shallow_preset: Path, good_file: Path, tmp_path: Path, plan
     attack(plan, 40, strike, still_good)
 
 
-def write_corrupted(source: random.Random, good: Path, file: Path) -> None:
-    content = bytearray(good.read_bytes())
+def write_corrupted(source: random.Random, original: Path, file: Path) -> None:
+    content = bytearray(original.read_bytes())
     for _ in range(source.randint(1, 5)):
         content[source.randrange(min(len(content), source.choice((8, 2000, len(content)))))] = source.randrange(256)
     file.write_bytes(content[: source.choice((len(content), source.randrange(len(content))))])
@@ -84,12 +84,14 @@ def write_odd_tensors(source: random.Random, good: Path, file: Path) -> None:
     tensors, facts = read(good)
     name = source.choice(sorted(tensors))
     value = tensors.pop(name)
-    odd = source.choice((value.T, value[:1], value[..., None], value.astype(np.int64), np.full_like(value, np.nan)))
+    odd_value = source.choice(
+        (value.T, value[:1], value[..., None], value.astype(np.int64), np.full_like(value, np.nan))
+    )
     name = source.choice((name, name[:-1], f"{name}/a", "kernel/query/99/a", "other/name", "array/references"))
-    save_file({**tensors, name: np.ascontiguousarray(odd)}, file, metadata={"tfapp_adapter": json.dumps(facts)})
+    save_file({**tensors, name: np.ascontiguousarray(odd_value)}, file, metadata={"tfapp_adapter": json.dumps(facts)})
 
 
 def read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    with safe_open(file, framework="np") as opened:
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
-        return tensors, json.loads(opened.metadata()["tfapp_adapter"])
+    with safe_open(file, framework="np") as weights_file:
+        tensors = {name: weights_file.get_tensor(name) for name in weights_file.keys()}  # noqa: SIM118 - it is no mapping
+        return tensors, json.loads(weights_file.metadata()["tfapp_adapter"])

@@ -26,11 +26,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["without a password", "before the login", "after it"])
 def site(request: pytest.FixtureRequest, home: Path) -> Iterator[Site]:
     access = Access() if request.param == "without a password" else Access("0.0.0.0", password=_PASSWORD)
-    made = Site(home, access=access)
-    with made.browser:
+    console = Site(home, access=access)
+    with console.browser:
         if request.param == "after it":
-            enter(made)
-        yield made
+            enter(console)
+        yield console
 
 
 def enter(site: Site) -> None:
@@ -47,20 +47,20 @@ def test_any_page(site: Site, plan: AttackPlan) -> None:
     cookies = dict(site.browser.cookies)
 
     def strike(source: random.Random) -> None:
-        asked = any_page(source, routes, token)
+        request = any_page(source, routes, token)
         site.browser.cookies.update(cookies)
-        answer = site.browser.request(**asked, follow_redirects=False)
+        answer = site.browser.request(**request, follow_redirects=False)
         assert answer.status_code < 500 or answer.status_code == 503, (
-            f"{asked!r:.600}: {answer.status_code} {answer.text[:200]}"
+            f"{request!r:.600}: {answer.status_code} {answer.text[:200]}"
         )
         place = answer.headers.get("location", "/")
-        assert re.match(r"(http://localhost:8600)?/(?![/\\])", place), f"{asked!r:.600}: goes to {place}"
+        assert re.match(r"(http://localhost:8600)?/(?![/\\])", place), f"{request!r:.600}: goes to {place}"
         # Nobody gets in without the password.
         assert (
             is_inside
             or answer.status_code != 200
             or "password" in answer.text
-            or asked["url"].startswith(("/static", "/login"))
+            or request["url"].startswith(("/static", "/login"))
         )
 
     def still_good() -> None:

@@ -28,16 +28,16 @@ from tfapp.tasks.registry import all_tasks
 from tfapp.tasks.sniff import sniff
 
 
-def read_or_refused(read: Callable[[], object]) -> None:
+def read_or_refused(reader: Callable[[], object]) -> None:
     """Reads; fails at any other error than one for the user, which a command prints in one line."""
     with suppress(TfappError):
-        read()
+        reader()
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_any_data_file(form: str, tmp_path: Path, plan: AttackPlan) -> None:
-    good = tmp_path / "good.csv"
-    good.write_text("text,label\n" + "".join(f"word {number},{'ab'[number % 2]}\n" for number in range(60)))
+    file = tmp_path / "good.csv"
+    file.write_text("text,label\n" + "".join(f"word {number},{'ab'[number % 2]}\n" for number in range(60)))
 
     def strike(source: random.Random) -> None:
         path = write_any(source, tmp_path, form)
@@ -50,7 +50,7 @@ def test_any_data_file(form: str, tmp_path: Path, plan: AttackPlan) -> None:
         _remove(path)
 
     def still_good() -> None:
-        assert load(DataSettings(train=str(good))).labels == ("a", "b")
+        assert load(DataSettings(train=str(file))).labels == ("a", "b")
 
     attack(plan, 60, strike, still_good)
 
@@ -98,11 +98,11 @@ def test_any_server_configuration(tmp_path: Path, plan: AttackPlan) -> None:
 
     def strike(source: random.Random) -> None:
         file.write_bytes(any_config(source))
-        written = file.read_text(errors="replace")
-        for read in (read_model_config, read_batching, read_monitoring, read_tls):
-            read_or_refused(lambda read=read: read(file))
-        read_or_refused(lambda: [configured_model(written, name, file) for name in configured_names(written, file)])
-        read_or_refused(lambda: read_channel_arguments(written[:40]))
+        content = file.read_text(errors="replace")
+        for reader in (read_model_config, read_batching, read_monitoring, read_tls):
+            read_or_refused(lambda read=reader: read(file))
+        read_or_refused(lambda: [configured_model(content, name, file) for name in configured_names(content, file)])
+        read_or_refused(lambda: read_channel_arguments(content[:40]))
 
     def still_good() -> None:
         file.write_text('model_config_list { config { name: "a" base_path: "/a" } }')

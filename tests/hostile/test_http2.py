@@ -38,7 +38,7 @@ class StreamCallers:
         connection.wait_for(conversation.ends)
         missing = conversation.ends - connection.ended
         assert not missing, f"streams {sorted(missing)} are not answered: {connection.headers!r:.1000}"
-        for stream, question in conversation.asked.items():
+        for stream, question in conversation.questions.items():
             answer = connection.message(stream)
             assert answer is not None, f"stream {stream} has no answer: {connection.headers!r:.1000}"
             question.check(answer)
@@ -59,9 +59,9 @@ class StreamCallers:
 
 @pytest.fixture
 def callers(target: AttackTarget) -> Iterator[StreamCallers]:
-    made = StreamCallers(target.address)
-    yield made
-    made.leave()
+    stream_callers = StreamCallers(target.address)
+    yield stream_callers
+    stream_callers.leave()
 
 
 def test_bombs(port: GrpcPort, callers: StreamCallers) -> None:

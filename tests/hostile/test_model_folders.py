@@ -22,7 +22,7 @@ _METADATA = ("task", "preset", "labels", "metrics", "data", "exported", "checks_
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def good_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_numbers(tmp_path_factory.mktemp("good"), 1)
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "tfapp.json").write_text('{"task": "classification", "labels": ["a"]}')
@@ -39,9 +39,9 @@ def damage(folder: Path, source: random.Random) -> None:
         case 1:
             path.write_bytes(path.read_bytes()[: source.randrange(path.stat().st_size + 1)])
         case 2:
-            known = {source.choice(_METADATA): nested(source, text) for _ in range(source.randrange(4))}
+            metadata = {source.choice(_METADATA): nested(source, text) for _ in range(source.randrange(4))}
             (folder / "assets.extra" / "tfapp.json").write_text(
-                json.dumps(known if maybe(source, 0.8) else nested(source, text))
+                json.dumps(metadata if maybe(source, 0.8) else nested(source, text))
             )
         case 3:
             path.unlink()
@@ -50,12 +50,12 @@ def damage(folder: Path, source: random.Random) -> None:
             path.write_bytes(mutated(path.read_bytes(), source))
 
 
-def test_any_folder(good: Path, tmp_path: Path, plan: AttackPlan) -> None:
-    loaded = Servable("numbers", 1, good)
+def test_any_folder(good_folder: Path, tmp_path: Path, plan: AttackPlan) -> None:
+    servable = Servable("numbers", 1, good_folder)
     folder = tmp_path / "models" / "numbers" / "1"
 
     def strike(source: random.Random) -> None:
-        shutil.copytree(good, folder)
+        shutil.copytree(good_folder, folder)
         damage(folder, source)
         # The server answers any error at a load as the version's state.
         with suppress(Exception):
@@ -65,7 +65,7 @@ def test_any_folder(good: Path, tmp_path: Path, plan: AttackPlan) -> None:
         shutil.rmtree(folder)
 
     def still_good() -> None:
-        answer = loaded.signatures["serving_default"].run({"x": np.array([1, 2], np.float32)}, ["x2"])
+        answer = servable.signatures["serving_default"].run({"x": np.array([1, 2], np.float32)}, ["x2"])
         assert answer["x2"].tolist() == [2, 4]
 
     attack(plan, 20, strike, still_good)

@@ -35,8 +35,8 @@ _KINDS: tuple[type[ApplicationSettings], ...] = (MonitorSettings, RecommendSetti
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "store.sqlite") as opened:
-        yield opened
+    with Store.open(tmp_path / "store.sqlite") as database:
+        yield database
 
 
 def test_any_stream(store: Store, tmp_path: Path, plan: AttackPlan) -> None:
@@ -49,8 +49,8 @@ def test_any_stream(store: Store, tmp_path: Path, plan: AttackPlan) -> None:
             file = tmp_path / f"{number}.{form}"
             file.write_bytes(any_stream(source, form))
             with suppress(DataError):
-                given, outcome = _read(stream, file)
-                assert outcome.stored + outcome.repeated + outcome.set_aside == given
+                count, outcome = _read(stream, file)
+                assert outcome.stored + outcome.repeated + outcome.set_aside == count
                 assert _read(stream, file)[1].stored == 0
         _look(stream)
         _clear(store)
@@ -70,15 +70,15 @@ def test_any_settings_of_an_application(tmp_path: Path, plan: AttackPlan) -> Non
 
     def strike(source: random.Random) -> None:
         kind = source.choice(_KINDS)
-        written, items = any_application_settings(source, kind)
-        file.write_bytes(written)
-        chosen, refusal = _loaded(kind, file, items)
-        assert SECRET not in f"{chosen!r}{refusal}"
+        content, items = any_application_settings(source, kind)
+        file.write_bytes(content)
+        settings, refusal = _loaded(kind, file, items)
+        assert SECRET not in f"{settings!r}{refusal}"
         assert len(refusal.splitlines()) <= 1, refusal
-        if chosen is not None:
-            values = chosen.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
+        if settings is not None:
+            values = settings.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
             file.write_text(tomli_w.dumps(values))
-            assert load_settings(kind, file) == chosen
+            assert load_settings(kind, file) == settings
 
     def still_good() -> None:
         file.write_text('database = "a.sqlite"\n')

@@ -68,8 +68,8 @@ def test_any_request(address: tuple[str, int], plan: AttackPlan) -> None:
     def still_good() -> None:
         body = b'[{"text": "a"}]'
         head = f"POST /messages HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        whole = head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
-        answer = exchange(address, HttpRequest(whole, is_whole=True), HANG_SECONDS)
+        request = head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        answer = exchange(address, HttpRequest(request, is_whole=True), HANG_SECONDS)
         assert (answer.status, json.loads(answer.body)["stored"]) == (200, 1)
 
     attack(plan, 100, strike, still_good)

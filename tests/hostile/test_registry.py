@@ -44,10 +44,10 @@ def _leaf(source: random.Random) -> object:
     return chosen(source, text, number, lambda _: None, lambda _: 0.5)
 
 
-def _entry(source: random.Random, known: Sequence[str]) -> str:
+def _entry(source: random.Random, names: Sequence[str]) -> str:
     """Draws the name of an entry of a folder: what is written to it stays in the folder."""
-    entry = name(source, known)
-    return known[0] if "/" in entry or entry in {".", ".."} else entry
+    entry = name(source, names)
+    return names[0] if "/" in entry or entry in {".", ".."} else entry
 
 
 def _build(models: Path, source: random.Random) -> None:
@@ -63,9 +63,9 @@ def _build(models: Path, source: random.Random) -> None:
 
 
 def test_any_models_folder(tmp_path: Path, plan: AttackPlan) -> None:
-    models, good = tmp_path / "models", tmp_path / "good"
-    (good / "news" / "1" / "assets.extra").mkdir(parents=True)
-    (good / "news" / "1" / "assets.extra" / "tfapp.json").write_text('{"labels": ["a"]}')
+    models, template = tmp_path / "models", tmp_path / "good"
+    (template / "news" / "1" / "assets.extra").mkdir(parents=True)
+    (template / "news" / "1" / "assets.extra" / "tfapp.json").write_text('{"labels": ["a"]}')
 
     def strike(source: random.Random) -> None:
         _build(models, source)
@@ -74,13 +74,13 @@ def test_any_models_folder(tmp_path: Path, plan: AttackPlan) -> None:
                 for version in facts.versions:
                     _ = version.labels, version.settings, version.score, version.checks_inputs
         for model in ("news", "words"):
-            for read in (caller_versions, history):
+            for query in (caller_versions, history):
                 with suppress(TfappError):
-                    read(model, models=models)
+                    query(model, models=models)
         shutil.rmtree(models, ignore_errors=True)
 
     def still_good() -> None:
-        assert [facts.versions[0].labels for facts in describe(models=good)] == [["a"]]
+        assert [facts.versions[0].labels for facts in describe(models=template)] == [["a"]]
 
     attack(plan, 40, strike, still_good)
 
@@ -91,17 +91,19 @@ def test_any_vector_index(tmp_path: Path, plan: AttackPlan) -> None:
     index = VectorIndex()
     index.sync(range(20), lambda ids: vectors[list(ids)])
     index.save(file)
-    good = file.read_bytes()
+    content = file.read_bytes()
 
     def strike(source: random.Random) -> None:
-        file.write_bytes(mutated(good, source) if source.random() < 0.7 else good[: source.randrange(len(good))])
-        read = VectorIndex.load(file)
+        file.write_bytes(
+            mutated(content, source) if source.random() < 0.7 else content[: source.randrange(len(content))]
+        )
+        index = VectorIndex.load(file)
         # Whatever is damaged is made again from the database.
-        read.sync(range(20), lambda ids: vectors[list(ids)])
-        assert read.search(vectors[0], 1)[0][0] == 0
+        index.sync(range(20), lambda ids: vectors[list(ids)])
+        assert index.search(vectors[0], 1)[0][0] == 0
 
     def still_good() -> None:
-        file.write_bytes(good)
+        file.write_bytes(content)
         assert len(VectorIndex.load(file)) == 20
 
     attack(plan, 100, strike, still_good)

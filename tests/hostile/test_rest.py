@@ -39,8 +39,8 @@ def needs_rest(target: AttackTarget) -> None:
 
 def still_good(target: AttackTarget) -> None:
     """Asks two models for what they know."""
-    for model, given, right in (("numbers", [1.0, 2.0], [2.0, 4.0]), ("words", ["a"], ["A"])):
-        answer = rest.ask(target.rest_port, "POST", f"/v1/models/{model}:predict", {"instances": given})
+    for model, instances, right in (("numbers", [1.0, 2.0], [2.0, 4.0]), ("words", ["a"], ["A"])):
+        answer = rest.ask(target.rest_port, "POST", f"/v1/models/{model}:predict", {"instances": instances})
         assert answer.status == 200, answer
         assert [row.get("x2", row.get("upper")) for row in answer.json()["predictions"]] == right
 

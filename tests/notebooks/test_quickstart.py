@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def executed(toy_home: Path, folder: Path) -> Any:
+def executed_notebook(toy_home: Path, folder: Path) -> Any:
     """The notebook after its cells have run, with no package index to fall back on."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
@@ -61,8 +61,10 @@ def test_it_imports_tfapp_only() -> None:
     assert [ast.unparse(node) for node in imports] == ["import tfapp"]
 
 
-def test_data_run_and_evaluation_show_themselves(executed: Any) -> None:
-    data, run, evaluation = (_html(_cell(executed, line)) for line in ("load_data", "tfapp.fit", "run.evaluate"))
+def test_data_run_and_evaluation_show_themselves(executed_notebook: Any) -> None:
+    data, run, evaluation = (
+        _html(_cell(executed_notebook, line)) for line in ("load_data", "tfapp.fit", "run.evaluate")
+    )
     for page in (data, run, evaluation):
         assert all(topic in page for topic in TOPICS)
     assert all(f"<th>{side}</th>" in data for side in ("train", "dev", "test"))
@@ -71,21 +73,21 @@ def test_data_run_and_evaluation_show_themselves(executed: Any) -> None:
     assert evaluation.count("<svg") + evaluation.count("<img") == 3
 
 
-def test_the_server_answers_as_the_model_in_the_notebook(executed: Any) -> None:
-    here, served = (_text(_cell(executed, line)) for line in ("run.predict", "tfapp.serve"))
-    assert len(here.splitlines()) == 3
-    assert here.split()[0] in TOPICS
-    assert served == here
+def test_the_server_answers_as_the_model_in_the_notebook(executed_notebook: Any) -> None:
+    run_output, server_output = (_text(_cell(executed_notebook, line)) for line in ("run.predict", "tfapp.serve"))
+    assert len(run_output.splitlines()) == 3
+    assert run_output.split()[0] in TOPICS
+    assert server_output == run_output
 
 
-def test_run_and_version_are_beside_the_notebook(executed: Any, folder: Path) -> None:
+def test_run_and_version_are_beside_the_notebook(executed_notebook: Any, folder: Path) -> None:
     (run,) = (folder / "runs" / "bbc-news").iterdir()
     assert (run / "report.html").is_file()
     assert (folder / "models" / "bbc-news" / "1" / "saved_model.pb").is_file()
 
 
-def test_nothing_complains(executed: Any) -> None:
-    outputs = [output for cell in _code_cells(executed) for output in cell.outputs]
+def test_nothing_complains(executed_notebook: Any) -> None:
+    outputs = [output for cell in _code_cells(executed_notebook) for output in cell.outputs]
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
     assert not any(word in str(output) for output in outputs for word in ("Warning", "INFO:", "ipywidgets"))
 

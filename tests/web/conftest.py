@@ -8,7 +8,7 @@ import pytest
 from tests.console_site import PASSWORD, Site, empty_site, ready_home, site, write_models
 from tfapp.web.access import Access
 
-__all__ = ["LoginClock", "clock", "empty_site", "locked", "ready_home", "site"]
+__all__ = ["LoginClock", "clock", "empty_site", "locked_site", "ready_home", "site"]
 
 
 class LoginClock:
@@ -27,7 +27,7 @@ def clock() -> LoginClock:
 
 
 @pytest.fixture
-def locked(tmp_path: Path, clock: LoginClock) -> Iterator[Site]:
+def locked_site(tmp_path: Path, clock: LoginClock) -> Iterator[Site]:
     """A console that asks for a password."""
     write_models(tmp_path / "models")
     access = Access("0.0.0.0", password=PASSWORD, names=("console.example",))

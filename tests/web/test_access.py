@@ -22,8 +22,8 @@ def test_what_opens_more_is_named(tmp_path: Path) -> None:
     assert Access().security_warnings == []
     flags = [line.partition(": ")[0] for line in Access("0.0.0.0", password=PASSWORD).security_warnings]
     assert flags == ["--host 0.0.0.0", "no --tls-certificate"]
-    encrypted = Access("::", password=PASSWORD, tls=(tmp_path / "certificate", tmp_path / "key"))
-    assert encrypted.security_warnings == ["--host ::: other machines can open the console"]
+    tls_access = Access("::", password=PASSWORD, tls=(tmp_path / "certificate", tmp_path / "key"))
+    assert tls_access.security_warnings == ["--host ::: other machines can open the console"]
 
 
 def test_a_short_password_is_refused() -> None:
@@ -49,23 +49,23 @@ def test_only_its_own_names_are_answered(host: str, answers: bool) -> None:
     assert Access(names=("console.example",)).allows(host) is answers
 
 
-def test_the_password_opens_it_and_leaving_closes_it(locked: Site) -> None:
-    wrong = log_in(locked.browser, "wrong horse")
-    assert (wrong.status_code, "Wrong password." in wrong.text) == (403, True)
-    before = locked.browser.cookies["tfapp_console_8600"]
-    right = log_in(locked.browser)
+def test_the_password_opens_it_and_leaving_closes_it(locked_site: Site) -> None:
+    answer = log_in(locked_site.browser, "wrong horse")
+    assert (answer.status_code, "Wrong password." in answer.text) == (403, True)
+    cookie = locked_site.browser.cookies["tfapp_console_8600"]
+    right = log_in(locked_site.browser)
     assert (right.status_code, right.headers["location"]) == (303, "/try")
-    assert locked.browser.cookies["tfapp_console_8600"] != before
-    assert "news" in locked.get("/models").text
-    locked.post("/logout", page="/labelling")
-    assert "news" not in locked.get("/models").text
+    assert locked_site.browser.cookies["tfapp_console_8600"] != cookie
+    assert "news" in locked_site.get("/models").text
+    locked_site.post("/logout", page="/labelling")
+    assert "news" not in locked_site.get("/models").text
 
 
-def test_a_cookie_of_another_start_is_worth_nothing(locked: Site, tmp_path: Path) -> None:
-    log_in(locked.browser)
-    again = Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD))
-    again.browser.cookies = locked.browser.cookies
-    assert again.get("/models", follow_redirects=False).status_code == 303
+def test_a_cookie_of_another_start_is_worth_nothing(locked_site: Site, tmp_path: Path) -> None:
+    log_in(locked_site.browser)
+    restarted_site = Site(tmp_path, access=Access("0.0.0.0", password=PASSWORD))
+    restarted_site.browser.cookies = locked_site.browser.cookies
+    assert restarted_site.get("/models", follow_redirects=False).status_code == 303
 
 
 def test_the_cookie_is_for_this_site_and_no_script(site: Site) -> None:

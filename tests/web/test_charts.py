@@ -20,10 +20,10 @@ def times(count: int) -> list[datetime]:
 def test_a_line_has_a_point_for_each_value_inside_the_chart(values: list[float | None]) -> None:
     chart = line_chart("x", times(len(values)), [Series("a", values)])
     points = re.findall(r"[ML]([\d.]+) ([\d.]+)", chart.lines[0].path)
-    known = [place for place, value in enumerate(values) if value is not None]
-    assert len(points) == len(known)
+    places = [place for place, value in enumerate(values) if value is not None]
+    assert len(points) == len(places)
     step = 1000 / len(values)
-    for (x, y), place in zip(points, known, strict=True):
+    for (x, y), place in zip(points, places, strict=True):
         assert place * step <= float(x) <= (place + 1) * step
         assert 0 <= float(y) <= 100
     assert len(chart.columns) == len(values)

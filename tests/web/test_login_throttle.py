@@ -11,14 +11,14 @@ from tests.web.conftest import LoginClock
 from tfapp.web.login_throttle import LoginThrottle
 
 
-def test_who_guesses_waits_longer_each_time_and_nobody_else_does(locked: Site, clock: LoginClock) -> None:
-    guesser, other = locked.browser_at("198.51.100.7"), locked.browser_at("198.51.100.8")
+def test_who_guesses_waits_longer_each_time_and_nobody_else_does(locked_site: Site, clock: LoginClock) -> None:
+    guesser, visitor = locked_site.browser_at("198.51.100.7"), locked_site.browser_at("198.51.100.8")
     assert [log_in(guesser, "wrong horse").status_code for _ in range(5)] == [403] * 5
     for pause in (2, 4, 8):
-        refused = log_in(guesser)
-        assert (refused.status_code, refused.headers["retry-after"]) == (429, str(pause))
-        assert f"from your address. Wait {pause} seconds." in refused.text
-        assert log_in(other).status_code == 303
+        answer = log_in(guesser)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, str(pause))
+        assert f"from your address. Wait {pause} seconds." in answer.text
+        assert log_in(visitor).status_code == 303
         clock.now += pause
         assert log_in(guesser, "wrong horse").status_code == 403
     clock.now += 16

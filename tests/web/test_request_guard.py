@@ -17,14 +17,14 @@ def test_a_name_that_another_site_made_point_here_is_refused(site: Site) -> None
     assert (answer.status_code, answer.text.count("\n")) == (400, 1)
 
 
-def test_without_the_password_nothing_is_shown(locked: Site) -> None:
-    answer = locked.get("/models?x=1", follow_redirects=False)
+def test_without_the_password_nothing_is_shown(locked_site: Site) -> None:
+    answer = locked_site.get("/models?x=1", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/models%3Fx%3D1")
-    assert "news" not in locked.get("/models").text
-    assert locked.browser.post("/labelling", data={}).status_code == 401
-    assert locked.get("/labelling/export/news", follow_redirects=False).status_code == 303
+    assert "news" not in locked_site.get("/models").text
+    assert locked_site.browser.post("/labelling", data={}).status_code == 401
+    assert locked_site.get("/labelling/export/news", follow_redirects=False).status_code == 303
     for path in ("/static/console.css", "/static/support/pages.css"):
-        assert locked.get(path).status_code == 200
+        assert locked_site.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/labelling", "/try/models/news", "/support/chat/c", "/support/learn", "/logout"])
@@ -41,8 +41,8 @@ def test_a_form_without_this_sessions_token_is_refused(site: Site, path: str) ->
 def test_a_form_of_another_site_is_refused_even_with_a_token(site: Site, headers: dict[str, str]) -> None:
     answer = site.post("/try/models/news", {"text": "money"}, headers=headers)
     assert (answer.status_code, answer.text) == (403, "tfapp: this form was sent from another site\n")
-    own = site.post("/try/models/news", {"text": "money"}, headers={"origin": "http://localhost:8600"})
-    assert own.status_code == 200
+    own_answer = site.post("/try/models/news", {"text": "money"}, headers={"origin": "http://localhost:8600"})
+    assert own_answer.status_code == 200
 
 
 def test_every_page_forbids_scripts_of_others(site: Site) -> None:
@@ -64,33 +64,33 @@ def test_too_large_a_request_is_refused(site: Site) -> None:
 
 @pytest.mark.parametrize("path", ["/login", "/labelling", "/logout", "/static/console.js", "/nowhere"])
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded", "text/plain"])
-def test_who_has_not_entered_has_no_more_read_than_a_login(locked: Site, path: str, kind: str) -> None:
-    read = []
+def test_who_has_not_entered_has_no_more_read_than_a_login(locked_site: Site, path: str, kind: str) -> None:
+    sizes = []
 
     def body() -> Iterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         for _ in range(100):
-            read.append(1024)
+            sizes.append(1024)
             yield bytes(1024)
 
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers(kind)}
-    status = anyio.run(call, locked.app, scope, body())
-    assert sum(read) <= LONGEST_LOGIN + 1024
+    status = anyio.run(call, locked_site.app, scope, body())
+    assert sum(sizes) <= LONGEST_LOGIN + 1024
     assert status in (401, 403, 404, 405, 413)
 
 
-def test_the_longest_password_that_is_read_fits_into_a_login(locked: Site) -> None:
+def test_the_longest_password_that_is_read_fits_into_a_login(locked_site: Site) -> None:
     password, following = 1000 * "\N{GRINNING FACE}", "/models?" + 1990 * "x"
-    answer = log_in(locked.browser, password, following)
+    answer = log_in(locked_site.browser, password, following)
     assert "Wrong password." in answer.text
-    more = log_in(locked.browser, LONGEST_LOGIN * "x")
-    assert (more.status_code, "more than 16 kB; log in first" in more.text) == (413, True)
+    long_answer = log_in(locked_site.browser, LONGEST_LOGIN * "x")
+    assert (long_answer.status_code, "more than 16 kB; log in first" in long_answer.text) == (413, True)
 
 
-def test_who_has_entered_uploads(locked: Site) -> None:
-    log_in(locked.browser)
+def test_who_has_entered_uploads(locked_site: Site) -> None:
+    log_in(locked_site.browser)
     files = {"file": ("texts.csv", b"text\n" + LONGEST_LOGIN * b"Money for the match\n")}
-    assert locked.post("/labelling", {"model": "news"}, files=files, follow_redirects=False).status_code == 303
+    assert locked_site.post("/labelling", {"model": "news"}, files=files, follow_redirects=False).status_code == 303
 
 
 def headers(kind: str) -> list[tuple[bytes, bytes]]:
