@@ -60,8 +60,8 @@ class ClassificationPeer:
         tokens = tokenizer([row["text"] for row in rows], truncation=True, max_length=max_length)
         return TokenizedRows(tokens, [self.labels.index(row["label"]) for row in rows])
 
-    def measure(self, predicted: Any) -> dict[str, float]:
-        return {self.metric: float(np.mean(predicted.predictions.argmax(axis=-1) == predicted.label_ids))}
+    def measure(self, output: Any) -> dict[str, float]:
+        return {self.metric: float(np.mean(output.predictions.argmax(axis=-1) == output.label_ids))}
 
 
 class TaggingPeer:
@@ -89,8 +89,8 @@ class TaggingPeer:
             start += len(word) + 1
         return tags
 
-    def measure(self, predicted: Any) -> dict[str, float]:
-        pairs = zip(predicted.predictions.argmax(axis=-1), predicted.label_ids, strict=True)
+    def measure(self, output: Any) -> dict[str, float]:
+        pairs = zip(output.predictions.argmax(axis=-1), output.label_ids, strict=True)
         entities = [[self._entities(tags[truth != NO_TAG]) for tags in (ours, truth)] for ours, truth in pairs]
         right, ours, truth = (
             sum(map(len, column)) for column in zip(*((a & b, a, b) for a, b in entities), strict=True)
@@ -111,8 +111,10 @@ class TaggingPeer:
 
 
 def first_tokens(words: list[int | None], tags: list[int]) -> list[int]:
-    before = [None, *words[:-1]]
-    return [NO_TAG if word is None or word == last else tags[word] for word, last in zip(words, before, strict=True)]
+    previous_words = [None, *words[:-1]]
+    return [
+        NO_TAG if word is None or word == last else tags[word] for word, last in zip(words, previous_words, strict=True)
+    ]
 
 
 def main() -> None:

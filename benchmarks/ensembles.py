@@ -76,9 +76,9 @@ def plan_set(name: str, start: str, options: argparse.Namespace) -> Iterator[Mea
 
 def train(options: argparse.Namespace, name: str, *settings: str) -> dict[str, Any]:
     """Trains in a process of its own, and returns the run with its scores."""
-    more = [f"--set={item}" for item in options.set]
+    overrides = [f"--set={item}" for item in options.set]
     lines = tfapp(
-        options.data, "train", str(SETTINGS / f"{name}.toml"), f"--runs={options.runs}", "--json", *settings, *more
+        options.data, "train", str(SETTINGS / f"{name}.toml"), f"--runs={options.runs}", "--json", *settings, *overrides
     )
     return {"run": lines[-1]["run"], "test": lines[-1]["test"]["score"]}
 

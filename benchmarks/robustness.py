@@ -152,11 +152,11 @@ def measure(values: Mapping[str, Any], data: Path, settings: list[str]) -> dict[
 def experiment(text_set: str, method: str, seed: int) -> dict[str, Any]:
     """Returns the settings of a training: those of the set, without methods of their own, and the method's."""
     values = tomllib.loads(SETS[text_set].settings.read_text(encoding="utf-8"))
-    own = {name: value for name, value in values["training"].items() if name not in OWN}
+    training = {name: value for name, value in values["training"].items() if name not in OWN}
     data = {name: value for name, value in values["data"].items() if name != "test"}
     return values | {
         "data": data | {"test_share": TEST_SHARE, "split_seed": seed},
-        "training": own | METHODS[method].training | {"seed": seed},
+        "training": training | METHODS[method].training | {"seed": seed},
     }
 
 
@@ -165,8 +165,8 @@ def table(results: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, 
     pairs_by_name: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
     for key, result in results.items():
         text_set, method, *rest = key.split("/")
-        plain = results.get("/".join((text_set, PLAIN, *rest)))
-        pairs_by_name.setdefault((text_set, method), []).append((plain, result))
+        plain_result = results.get("/".join((text_set, PLAIN, *rest)))
+        pairs_by_name.setdefault((text_set, method), []).append((plain_result, result))
     conditions = list(dict.fromkeys(name for result in results.values() for name in result["accuracy"]))
     rows = [
         (*name, str(len(pairs)), *(cell(pairs, condition, compared=name[1] != PLAIN) for condition in conditions))
@@ -178,9 +178,9 @@ def table(results: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, 
 def cell(pairs: Sequence[tuple[Any, Any]], condition: str, *, compared: bool) -> str:
     words = f"{100 * statistics.mean(own['accuracy'][condition] for _, own in pairs):.1f}"
     tests = [
-        mcnemar(wrong_rows(plain, condition), wrong_rows(own, condition), own["count"])
-        for plain, own in pairs
-        if plain is not None and compared
+        mcnemar(wrong_rows(plain_result, condition), wrong_rows(own_result, condition), own_result["count"])
+        for plain_result, own_result in pairs
+        if plain_result is not None and compared
     ]
     if not tests:
         return words

@@ -30,14 +30,14 @@ def main() -> None:
     run = tfapp.open_run(sys.argv[1])
     test = load_run_splits(run.folder).test
     texts, labels = test["text"].to_pylist(), np.array(test["label"].to_pylist())
-    wrong = {}
+    mistakes = {}
     for name, perturb in CONDITIONS.items():
         random = np.random.default_rng(SEED)
         inputs = texts if perturb is None else [perturb(text, random) for text in texts]
         answers = run.predict(inputs)["label"].astype(str)
-        wrong[name] = answers != labels
-    accuracies = {name: round(1 - float(np.mean(bits)), 4) for name, bits in wrong.items()}
-    codes = {name: np.packbits(bits).tobytes().hex() for name, bits in wrong.items()}
+        mistakes[name] = answers != labels
+    accuracies = {name: round(1 - float(np.mean(bits)), 4) for name, bits in mistakes.items()}
+    codes = {name: np.packbits(bits).tobytes().hex() for name, bits in mistakes.items()}
     print(json.dumps({"accuracy": accuracies, "count": len(texts), "wrong": codes}))
 
 

@@ -87,9 +87,9 @@ def data_cells(point: Point) -> tuple[str, ...]:
 
 def data_sentence(part: Mapping[str, Any]) -> str:
     steps = [
-        f"{before['at']:,} to {after['at']:,} rows: time grows {after['all_seconds'] / before['all_seconds']:.1f} "
-        f"times, memory by {after['memory']['peak'] - before['memory']['peak']:.0f} MB"
-        for before, after in pairwise(part["points"])
+        f"{start['at']:,} to {end['at']:,} rows: time grows {end['all_seconds'] / start['all_seconds']:.1f} "
+        f"times, memory by {end['memory']['peak'] - start['memory']['peak']:.0f} MB"
+        for start, end in pairwise(part["points"])
     ]
     last = part["points"][-1]
     highest = max(last["peaks"], key=last["peaks"].__getitem__)
@@ -135,9 +135,9 @@ def _grown(part: Mapping[str, Any]) -> float:
 
 
 def _last_step(part: Mapping[str, Any]) -> str:
-    *_, before, after = part["points"]
-    growth = after["peak_mb"] - before["peak_mb"]
-    return f"from {before['at']} to {after['at']} texts by {growth:.0f} MB"
+    *_, start, end = part["points"]
+    growth = end["peak_mb"] - start["peak_mb"]
+    return f"from {start['at']} to {end['at']} texts by {growth:.0f} MB"
 
 
 def _rounds(point: Point, name: str) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ def measure_one(processes: OverheadProcesses, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         for way in (DIRECT, SERVED)[:: -1 if number % 2 else 1]:
             values[way].append(workers[way].ask("one one"))
-    overheads = [served - direct for direct, served in zip(values[DIRECT], values[SERVED], strict=True)]
+    overheads = [server_seconds - direct for direct, server_seconds in zip(values[DIRECT], values[SERVED], strict=True)]
     return {
         "unit": "ms",
         **{way: spread(runs) for way, runs in values.items()},
@@ -142,7 +142,7 @@ def measure_traffic(traffic: Traffic, processes: OverheadProcesses, options: arg
             turn = direct_turn if way == DIRECT else served_turn
             turns[way].append(turn(traffic, processes, options.seconds))
     rates = {way: [turn["rows_per_second"] for turn in way_turns] for way, way_turns in turns.items()}
-    shares = [served / direct for direct, served in zip(rates[DIRECT], rates[SERVED], strict=True)]
+    shares = [server_rate / direct for direct, server_rate in zip(rates[DIRECT], rates[SERVED], strict=True)]
     cpu = {DIRECT: (DIRECT, CALLERS), SERVER: (SERVED, SERVER), CLIENT: (SERVED, CALLERS)}
     return {
         **asdict(traffic),
@@ -158,9 +158,9 @@ def direct_turn(traffic: Traffic, processes: OverheadProcesses, seconds: float) 
 
 
 def served_turn(traffic: Traffic, processes: OverheadProcesses, seconds: float) -> dict[str, float]:
-    before = processes.server.ask("cpu")
+    cpu_seconds = processes.server.ask("cpu")
     turn = dict(processes.client.ask(f"load made {traffic.callers} {traffic.rows} {seconds}"))
-    return {**turn, SERVER: (processes.server.ask("cpu") - before) / turn["rows"] * 1e3}
+    return {**turn, SERVER: (processes.server.ask("cpu") - cpu_seconds) / turn["rows"] * 1e3}
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Callers:
     def good(self, seconds: float) -> dict[str, Any]:
         latencies: list[float] = []
         errors: list[str] = []
-        wrong: list[str] = []
+        wrong_texts: list[str] = []
         end = time.monotonic() + seconds
 
         def caller(ask: Ask, first: int) -> None:
@@ -84,13 +84,13 @@ class Callers:
                     continue
                 latencies.append(1e3 * (time.monotonic() - start_time))
                 if not np.allclose(answer, self._first.setdefault(text, answer), atol=1e-3):
-                    wrong.append(text)
+                    wrong_texts.append(text)
 
         with ExitStack() as stack:
             asks = [stack.enter_context(grpc_ask(self)) for _ in range(_GRPC_CALLERS)]
             asks += [stack.enter_context(rest_ask(self)) for _ in range(_REST_CALLERS)]
             run_all([lambda index=index, ask=ask: caller(ask, 50 * index) for index, ask in enumerate(asks)])
-        return {"latencies": latencies, "lost": errors, "wrong": len(wrong)}
+        return {"latencies": latencies, "lost": errors, "wrong": len(wrong_texts)}
 
     def bad(self, seconds: float) -> dict[str, Any]:
         codes: Counter[str] = Counter()
@@ -108,7 +108,9 @@ class Callers:
         ports = [self.rest_port, int(self.address.rpartition(":")[2])]
         head = f"POST /v1/models/{self.model}:predict HTTP/1.1\r\nX-Slow: ".encode() + b"a" * 1000
         with ExitStack() as stack:
-            silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for port in ports * _SILENT]
+            connections = [
+                stack.enter_context(socket.create_connection(("127.0.0.1", port))) for port in ports * _SILENT
+            ]
             slow: dict[socket.socket, Iterator[int]] = {}
             for _ in until(seconds, 1.0):
                 for connection, bytes_left in list(slow.items()):
@@ -121,7 +123,7 @@ class Callers:
                     connection = stack.enter_context(socket.create_connection(("127.0.0.1", self.rest_port)))
                     slow[connection] = iter(head)
                     counts["slow requests"] += 1
-            return {**counts, "silent connections": len(silent)}
+            return {**counts, "silent connections": len(connections)}
 
     def huge(self, seconds: float) -> dict[str, Any]:
         codes: Counter[str] = Counter()

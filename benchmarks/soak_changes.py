@@ -159,8 +159,8 @@ class ProcessSampler:
 
     def since(self, start_time: float) -> dict[str, Any]:
         """Returns the figures of a phase's second half: before it, what the last phase left goes."""
-        half = (start_time + time.monotonic()) / 2
-        samples = [sample for sample in self.samples if sample[0] >= half] or [(0.0, math.nan, 0)]
+        middle = (start_time + time.monotonic()) / 2
+        samples = [sample for sample in self.samples if sample[0] >= middle] or [(0.0, math.nan, 0)]
         _, megabytes, descriptors = zip(*samples, strict=True)
         highest = max((sample[1] for sample in self.samples if sample[0] >= start_time), default=math.nan)
         return {

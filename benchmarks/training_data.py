@@ -48,8 +48,8 @@ def main() -> None:
 def find(name: str) -> Preset:
     if name not in RANDOM:
         return load_preset(name)
-    other = load_preset(_VOCABULARY)
-    return ScratchPreset(name, "", other.vocabulary, other.lowercase, RANDOM[name])
+    preset = load_preset(_VOCABULARY)
+    return ScratchPreset(name, "", preset.vocabulary, preset.lowercase, RANDOM[name])
 
 
 def bring(preset: Preset, folder: Path) -> str:

@@ -130,12 +130,12 @@ def draw(intents: np.ndarray, ratio: float, seed: int, *, learnt_ratio: float = 
     """Draws the known intents and dev's rows; of the known ones only `learnt_ratio` are learnt, but all are in dev."""
     random = np.random.default_rng(seed)
     count = int(intents.max()) + 1
-    known = random.choice(count, round(count * ratio), replace=False)
-    rows = random.permutation(np.flatnonzero(np.isin(intents, known)))
+    known_intents = random.choice(count, round(count * ratio), replace=False)
+    rows = random.permutation(np.flatnonzero(np.isin(intents, known_intents)))
     dev, train = np.split(rows, [round(len(rows) * DEV_SHARE)])
-    learnt = np.sort(known[: round(len(known) * learnt_ratio)])
+    learnt_intents = np.sort(known_intents[: round(len(known_intents) * learnt_ratio)])
     classes = np.full(count, OPEN)
-    classes[learnt] = np.arange(len(learnt))
+    classes[learnt_intents] = np.arange(len(learnt_intents))
     return Draw(train[classes[intents[train]] != OPEN], dev, classes)
 
 
@@ -215,13 +215,13 @@ def score(part: Draw, train: Texts, logits_by_split: Logits, targets: np.ndarray
     results: dict[str, Any] = {}
     for way in WAYS:
         unknown = refer(Unknown("open", by=way), train_logits[references], train_targets[references])
-        known, distances = (
+        dev_measures, distances = (
             unknown.measure(split_logits).numpy() for split_logits in (dev[dev_targets != OPEN], logits)
         )
         results[way] = {"auroc": float(roc_auc_score(targets == OPEN, distances))} | {
             str(share): textoir_figures(targets, np.where(distances >= limit, OPEN, logits.argmax(axis=1)))
             for share in SHARES
-            for limit in (share_limit(known.astype(np.float64), share),)
+            for limit in (share_limit(dev_measures.astype(np.float64), share),)
         }
     return results
 

@@ -110,8 +110,8 @@ def classify(name: str, start: Any, count: int, seed: int, options: argparse.Nam
     rows = {split: read_rows(name, split, options.data) for split in ("train", "test")}
     random.Random(seed).shuffle(rows["train"])
     rows["train"] = rows["train"][:count]
-    for split, some in rows.items():
-        write_rows(options.runs / f"{split}.jsonl", some)
+    for split, split_rows in rows.items():
+        write_rows(options.runs / f"{split}.jsonl", split_rows)
     settings = {
         "data.test": "test.jsonl",
         "data.dev_share": 0.2,
@@ -141,9 +141,11 @@ def retrieve(name: str, start: Any, options: argparse.Namespace) -> dict[str, An
     version = export_preset(start(), models, name="vectors", overrides=["model.max_length=64"], quiet=True)
     candidates = some_of_each(read_rows(name, "train", options.data), CANDIDATES)
     queries = some_of_each(read_rows(name, "test", options.data), QUERIES)
-    vectors, others = (predict(version, [text for text, _ in rows])["embedding"] for rows in (queries, candidates))
+    query_vectors, candidate_vectors = (
+        predict(version, [text for text, _ in rows])["embedding"] for rows in (queries, candidates)
+    )
     labels = np.array([label for _, label in candidates])
-    scores = vectors @ others.T
+    scores = query_vectors @ candidate_vectors.T
     grades = [(labels == label).astype(float) for _, label in queries]
     firsts = [label == labels[row.argmax()] for (_, label), row in zip(queries, scores, strict=True)]
     values = [ndcg(grade, row.astype(float), CUT) for grade, row in zip(grades, scores, strict=True)]
@@ -156,7 +158,7 @@ def some_of_each(rows: Rows, count: int) -> Rows:
     for row in rows:
         by_label.setdefault(row[1], []).append(row)
     draw = random.Random(0)
-    return [row for some in by_label.values() for row in draw.sample(some, min(count, len(some)))]
+    return [row for label_rows in by_label.values() for row in draw.sample(label_rows, min(count, len(label_rows)))]
 
 
 def read_rows(name: str, split: str, data: Path) -> Rows:

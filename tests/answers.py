@@ -19,13 +19,13 @@ def toy_questions(count: int = 160, *, impossible: bool = True) -> list[dict[str
 def _row(number: int, impossible: bool) -> dict[str, Any]:
     topic = ("sport", "money")[number // 2 % 2]
     words = [word for word in TOPICS[topic] if word != ASKED[topic]]
-    other = TOPICS["tech"][number % 6]
-    wanted = other if impossible else words[number * 7 % len(words)]
-    before = [FILLERS[(number * 3 + place * 7) % len(FILLERS)] for place in range(2 + number % 9)]
-    after = [FILLERS[(number * 7 + place * 3) % len(FILLERS)] for place in range(2 + number % 4)]
-    context = " ".join([*before, wanted, *after, str(number % 4), str(number // 4 % 4), str(number // 16 % 4), "."])
-    start = len(" ".join(before)) + 1
-    answers = [] if impossible else [{"text": wanted, "answer_start": start}]
+    other_word = TOPICS["tech"][number % 6]
+    word = other_word if impossible else words[number * 7 % len(words)]
+    head = [FILLERS[(number * 3 + place * 7) % len(FILLERS)] for place in range(2 + number % 9)]
+    tail = [FILLERS[(number * 7 + place * 3) % len(FILLERS)] for place in range(2 + number % 4)]
+    context = " ".join([*head, word, *tail, str(number % 4), str(number // 4 % 4), str(number // 16 % 4), "."])
+    start = len(" ".join(head)) + 1
+    answers = [] if impossible else [{"text": word, "answer_start": start}]
     return {"question": f"which {ASKED[topic]} ?", "context": context, "answers": answers}
 
 

@@ -60,8 +60,8 @@ def write_model(models: Path, name: str, task: str, version: int = 1, **metadata
     """Writes what is on record of a version; there is no graph, since a fake answers for it."""
     folder = models / name / str(version)
     (folder / "assets.extra").mkdir(parents=True)
-    known = {"task": task, "preset": "minilm-l6", "labels": [], "metrics": {}, "data": {}, **metadata}
-    (folder / "assets.extra" / "tfapp.json").write_text(json.dumps(known), encoding="utf-8")
+    content = {"task": task, "preset": "minilm-l6", "labels": [], "metrics": {}, "data": {}, **metadata}
+    (folder / "assets.extra" / "tfapp.json").write_text(json.dumps(content), encoding="utf-8")
     card = f"# {name}\n\nA model for {task}.\n\n| | |\n|---|---|\n| accuracy | 0.97 |\n"
     (folder / "README.md").write_text(card, encoding="utf-8")
     return folder
@@ -92,8 +92,8 @@ def model_server() -> FakeTransport:
         return {"money": money, "sport": 1 - money}
 
     def places(text: str) -> Sequence[Entity]:
-        found = [match for place in PLACES for match in re.finditer(place, text)]
-        return [Entity("place", match[0], match.start(), match.end(), 0.98) for match in found]
+        matches = [match for place in PLACES for match in re.finditer(place, text)]
+        return [Entity("place", match[0], match.start(), match.end(), 0.98) for match in matches]
 
     def answer(question: str, context: str) -> Answer:
         place = context.find("Monday")
@@ -105,7 +105,7 @@ def model_server() -> FakeTransport:
     server.model("topics", _several(TOPICS)).tagger("places", places).answerer("reader", answer)
     server.pair_classifier("pairs", lambda _one, _other: {"same": 0.8, "other": 0.2})
     server.ranker("ranker", lambda _query, candidate: min(1.0, len(candidate) / 40))
-    server.pair_regressor("similarity", lambda one, other: len(one) - len(other))
+    server.pair_regressor("similarity", lambda query, candidate: len(query) - len(candidate))
     return server.regressor("stars", lambda text: len(text) / 10)
 
 
@@ -149,7 +149,7 @@ def build_monitor(home: Path) -> Stream:
 
 
 def _texts_of(hour: int, topic: str, texts: tuple[str, str], number: int, negatives: int) -> list[ClassifiedMessage]:
-    good, bad = texts
+    positive, negative = texts
     return [
         classified(
             f"{topic} {hour} {place}",
@@ -157,7 +157,7 @@ def _texts_of(hour: int, topic: str, texts: tuple[str, str], number: int, negati
             topic=topic,
             negative=place < negatives,
             source=("shop", "forum")[place % 2],
-            text=f"{bad if place < negatives else good} ({hour}.{place})",
+            text=f"{negative if place < negatives else positive} ({hour}.{place})",
         )
         for place in range(number)
     ]
@@ -176,9 +176,9 @@ def build_recommend(home: Path, server: FakeTransport) -> None:
     ]
     service.catalogue.add_items("items.csv", [*items, RejectedRow(99, "needs a title", "<b>x</b>")])
     embed_new(service.catalogue.vectors, EmbeddingClient(Client(transport=server), "minilm-l6", 1))
-    liked = [item.key for item in items]
+    keys = [item.key for item in items]
     events = [
-        EventEntry(row, f"reader-{row % 6}", liked[8 * (row % 2) + row // 6 % 7], "click", None, START + row * HOUR)
+        EventEntry(row, f"reader-{row % 6}", keys[8 * (row % 2) + row // 6 % 7], "click", None, START + row * HOUR)
         for row in range(40)
     ]
     service.catalogue.add_events("events.csv", events)
@@ -240,9 +240,9 @@ class Site:
     def token(self, path: str = "/try") -> str:
         """The token that the forms of a page carry."""
         page = self.get(path).text
-        found = re.search(r'name="token" value="(\w+)"', page)
-        assert found is not None, page
-        return found[1]
+        match = re.search(r'name="token" value="(\w+)"', page)
+        assert match is not None, page
+        return match[1]
 
     def post(
         self, path: str, data: Mapping[str, Any] | None = None, *, page: str = "/labelling", **options: Any

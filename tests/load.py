@@ -54,10 +54,10 @@ class Load:
         for channel in self._channels:
             channel.close()
 
-    def wait_for(self, more: int) -> None:
+    def wait_for(self, count: int) -> None:
         """Waits until so many more requests are answered."""
         with self._lock:
-            end = self.answers.total() + len(self.lost) + more
+            end = self.answers.total() + len(self.lost) + count
             assert self._lock.wait_for(lambda: self.answers.total() + len(self.lost) >= end, 120)
 
     def _ask(self, channel: grpc.Channel, label: str) -> None:

@@ -23,11 +23,11 @@ __all__ = ["class_evaluation", "write_run"]
 LABELS = sorted(TOPICS)
 
 
-def class_evaluation(wrong: Sequence[int], *, count: int = 60, rows: str = "rows", first: int = 0) -> Evaluation:
+def class_evaluation(wrong_rows: Sequence[int], *, count: int = 60, rows: str = "rows", first: int = 0) -> Evaluation:
     """The evaluation of a classifier that gets these rows wrong; the texts are numbered from `first`."""
     truth = np.arange(count) % len(LABELS)
     answers = truth.copy()
-    answers[list(wrong)] = (answers[list(wrong)] + 1) % len(LABELS)
+    answers[list(wrong_rows)] = (answers[list(wrong_rows)] + 1) % len(LABELS)
     probabilities = 0.1 + 0.7 * (answers[:, None] == np.arange(len(LABELS)))
     texts = [f"text {number}" for number in range(first, first + count)]
     evaluation = evaluate_classes(LABELS, truth, probabilities, texts=texts, rows=range(1, count + 1))

@@ -102,16 +102,16 @@ def write_classifier(
 
 def save(module: Any, folder: Path, signatures: dict[str, Any], methods: dict[str, str] | None = None) -> Path:
     """Writes a SavedModel, with method names for the signatures that need one."""
-    aside = folder.parent.parent / f".saving-{folder.parent.name}-{folder.name}"
-    tf.saved_model.save(module, str(aside), signatures=signatures)
-    file = aside / "saved_model.pb"
+    draft = folder.parent.parent / f".saving-{folder.parent.name}-{folder.name}"
+    tf.saved_model.save(module, str(draft), signatures=signatures)
+    file = draft / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in model.meta_graphs:
         for key, method in (methods or {}).items():
             graph.signature_def[key].method_name = method
     file.write_bytes(model.SerializeToString())
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return aside.rename(folder)
+    return draft.rename(folder)
 
 
 def example(**features: float) -> example_pb2.Example:

@@ -20,8 +20,8 @@ class SharedFolders:
     """
 
     def __init__(self, temporary: pytest.TempPathFactory, *, worker: bool) -> None:
-        own = temporary.getbasetemp()
-        self._root = (own.parent if worker else own) / "shared"
+        base = temporary.getbasetemp()
+        self._root = (base.parent if worker else base) / "shared"
         self._root.mkdir(exist_ok=True)
 
     def get(self, name: str, make: Callable[[Path], object]) -> Path:
@@ -31,10 +31,10 @@ class SharedFolders:
             name: What is in it, as a file name without brackets, which TensorFlow takes for patterns.
             make: Fills the folder, which is there and empty; called by one worker once, or again after it failed.
         """
-        folder, done = self._root / name, self._root / f"{name}.done"
+        folder, marker = self._root / name, self._root / f"{name}.done"
         with filelock.FileLock(self._root / f"{name}.lock"):
-            if not done.exists():
+            if not marker.exists():
                 folder.mkdir()
                 make(folder)
-                done.touch()
+                marker.touch()
         return folder

@@ -17,13 +17,13 @@ _DIRECTIONS = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
 def obeyed(text: str) -> set[str]:
     """Returns the characters of a text that no terminal should be sent, but for tabs and newlines."""
     return {
-        one
-        for one in text
-        if one not in "\t\n"
+        character
+        for character in text
+        if character not in "\t\n"
         and (
-            unicodedata.category(one) in _CONTROL_CATEGORIES
-            or unicodedata.bidirectional(one) in _DIRECTIONS
-            or one in _MARKS
+            unicodedata.category(character) in _CONTROL_CATEGORIES
+            or unicodedata.bidirectional(character) in _DIRECTIONS
+            or character in _MARKS
         )
     }
 

@@ -91,11 +91,11 @@ def test_it_leaves_what_every_run_leaves(run: Run) -> None:
 
 def test_it_is_served_as_any_other(run: Run, tmp_path: Path) -> None:
     run.export(tmp_path)
-    here = run.predict(TEXTS)
+    run_answers = run.predict(TEXTS)
     with tfapp.serve(tmp_path) as server:
-        served = server.client.classify("toy", TEXTS)
-    for row, answer in enumerate(served):
-        np.testing.assert_allclose(list(answer.probabilities.values()), here["probabilities"][row], atol=1e-4)
+        answers = server.client.classify("toy", TEXTS)
+    for row, answer in enumerate(answers):
+        np.testing.assert_allclose(list(answer.probabilities.values()), run_answers["probabilities"][row], atol=1e-4)
     facts = json.loads((tmp_path / "toy" / "1" / "assets.extra" / "tfapp.json").read_text())
     assert facts["verified_difference"] <= 1e-4
 
@@ -121,5 +121,5 @@ def test_what_does_not_fit_the_model_leaves_no_run_behind(toy_preset: Path, toy_
         tfapp.fit(parse_experiment(values), runs=tmp_path / "runs", quiet=True)
     assert not (tmp_path / "runs").exists()
     (tmp_path / "toy.toml").write_text(tomli_w.dumps(values))
-    said = complaint(call("train", tmp_path / "toy.toml", "--runs", tmp_path / "runs"))
-    assert said.startswith("training.lora_targets: this BERT has no layer 'qeury'; did you mean")
+    message = complaint(call("train", tmp_path / "toy.toml", "--runs", tmp_path / "runs"))
+    assert message.startswith("training.lora_targets: this BERT has no layer 'qeury'; did you mean")

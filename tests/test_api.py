@@ -67,9 +67,9 @@ class Contender(RunWatcher):
 
     def on_start(self, step: int, total_steps: int) -> None:
         super().on_start(step, total_steps)
-        with pytest.raises(TrainingError) as refused:
+        with pytest.raises(TrainingError) as excinfo:
             self._resume()
-        self.refusals.append(str(refused.value))
+        self.refusals.append(str(excinfo.value))
 
 
 def write_rows(file: Path, rows: Sequence[dict[str, Any]]) -> Path:
@@ -84,8 +84,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def both_ways(run: Run, models: Path, name: str) -> tuple[dict[str, np.ndarray], list[Any], dict[str, np.ndarray]]:
     """Answers of the run in this process, of a server, and of the exported model in this process."""
     with tfapp.serve(models) as server:
-        served = server.client.classify(name, TEXTS)
-    return run.predict(TEXTS), served, tfapp.predict(models / name, TEXTS)
+        answers = server.client.classify(name, TEXTS)
+    return run.predict(TEXTS), answers, tfapp.predict(models / name, TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +100,10 @@ def test_a_run_learns_and_keeps_everything_that_explains_it(toy_run: Run) -> Non
     assert toy_run.folder.is_finished
     assert toy_run.path.parent.name == "toy"
     assert toy_run.evaluation.main_score > 0.6
-    kept = {path.name for path in toy_run.path.iterdir()}
+    names = {path.name for path in toy_run.path.iterdir()}
     files = ("settings.toml", "environment.json", "data.json", "history.jsonl", "evaluation.json", "report.html")
     # The checkpoint, three times the size of the model, goes when it has done its work.
-    assert {*files, "answers.parquet", "finished.json", "tensorboard", "model"} == kept
+    assert {*files, "answers.parquet", "finished.json", "tensorboard", "model"} == names
     data = toy_run.folder.read("data")
     assert len(data["fingerprint"]) == 64
     assert data["labels"] == sorted(TOPICS)
@@ -113,15 +113,19 @@ def test_a_run_learns_and_keeps_everything_that_explains_it(toy_run: Run) -> Non
 
 
 def test_a_report_compares_with_the_run_before(toy_run: Run, tmp_path: Path) -> None:
-    before = tmp_path / "toy" / toy_run.path.name
-    after = tmp_path / "toy" / f"{toy_run.path.name}9"
-    for folder in (before, after):
+    earlier_run = tmp_path / "toy" / toy_run.path.name
+    later_run = tmp_path / "toy" / f"{toy_run.path.name}9"
+    for folder in (earlier_run, later_run):
         shutil.copytree(toy_run.path, folder)
-    evaluation = json.loads((before / "evaluation.json").read_text())
-    (before / "evaluation.json").write_text(json.dumps(evaluation | {"wrong_rows": [*evaluation["wrong_rows"], 10**6]}))
-    Run(after).evaluate(quiet=True)
-    report = Run(after).folder.report.read_text()
-    assert f"0 are right in run {before.name} alone, 1 in this run alone: too few to tell which is better" in report
+    evaluation = json.loads((earlier_run / "evaluation.json").read_text())
+    (earlier_run / "evaluation.json").write_text(
+        json.dumps(evaluation | {"wrong_rows": [*evaluation["wrong_rows"], 10**6]})
+    )
+    Run(later_run).evaluate(quiet=True)
+    report = Run(later_run).folder.report.read_text()
+    assert (
+        f"0 are right in run {earlier_run.name} alone, 1 in this run alone: too few to tell which is better" in report
+    )
 
 
 def test_a_notebook_s_steps_give_what_a_settings_file_gives(lstm_run: Run, toy_data: Path, tmp_path: Path) -> None:
@@ -136,23 +140,23 @@ def test_a_notebook_s_steps_give_what_a_settings_file_gives(lstm_run: Run, toy_d
 
 
 def test_evaluate_repeats_the_evaluation_of_the_training(toy_run: Run) -> None:
-    before = (toy_run.path / "evaluation.json").read_text()
+    content = (toy_run.path / "evaluation.json").read_text()
     assert toy_run.evaluate() == toy_run.evaluation
-    assert (toy_run.path / "evaluation.json").read_text() == before
+    assert (toy_run.path / "evaluation.json").read_text() == content
     assert tfapp.evaluate(toy_run.path.parent, quiet=True) == toy_run.evaluation
 
 
 def test_evaluate_on_another_file_leaves_the_run_s_own_alone(toy_run: Run, tmp_path: Path) -> None:
     file = write_rows(tmp_path / "new.jsonl", [r for r in toy_rows(330)[300:] if r["label"] != "tech"])
-    own = (toy_run.path / "evaluation.json").read_text()
-    found = toy_run.evaluate(file)
-    assert found.count == 20
-    assert found.labels == tuple(sorted(TOPICS))
-    assert {row.name: row.support for row in found.classes} == {"money": 10, "sport": 10, "tech": 0}
+    content = (toy_run.path / "evaluation.json").read_text()
+    evaluation = toy_run.evaluate(file)
+    assert evaluation.count == 20
+    assert evaluation.labels == tuple(sorted(TOPICS))
+    assert {row.name: row.support for row in evaluation.classes} == {"money": 10, "sport": 10, "tech": 0}
     folder = toy_run.folder.evaluation_folder(str(file))
     assert json.loads((folder / "evaluation.json").read_text())["on"] == str(file)
     assert str(file) in (folder / "report.html").read_text()
-    assert (toy_run.path / "evaluation.json").read_text() == own
+    assert (toy_run.path / "evaluation.json").read_text() == content
 
 
 def test_predict_answers_in_order_and_by_the_contract(toy_run: Run) -> None:
@@ -163,10 +167,10 @@ def test_predict_answers_in_order_and_by_the_contract(toy_run: Run) -> None:
     np.testing.assert_allclose(answers["probabilities"].sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(answers["score"], answers["probabilities"].max(axis=1))
     # Alone or among others, in any order, a text has the same answer.
-    alone = [toy_run.predict([text])["probabilities"][0] for text in TEXTS]
-    np.testing.assert_allclose(answers["probabilities"], alone, atol=1e-5)
+    rows = [toy_run.predict([text])["probabilities"][0] for text in TEXTS]
+    np.testing.assert_allclose(answers["probabilities"], rows, atol=1e-5)
     backwards = toy_run.predict(TEXTS[::-1] * 9)["probabilities"]
-    np.testing.assert_allclose(backwards[: len(TEXTS)], alone[::-1], atol=1e-5)
+    np.testing.assert_allclose(backwards[: len(TEXTS)], rows[::-1], atol=1e-5)
     assert toy_run.predict([])["probabilities"].shape == (0, 3)
 
 
@@ -176,30 +180,30 @@ def test_one_string_is_not_a_list_of_texts(toy_run: Run) -> None:
 
 
 def test_run_version_and_server_answer_alike(toy_run: Run, toy_models: Path) -> None:
-    here, served, exported = both_ways(toy_run, toy_models, "toy")
-    for answer, label, probabilities in zip(served, here["label"], here["probabilities"], strict=True):
+    answers, served_answers, exported_answers = both_ways(toy_run, toy_models, "toy")
+    for answer, label, probabilities in zip(served_answers, answers["label"], answers["probabilities"], strict=True):
         assert answer.label == label
         assert list(answer.probabilities) == sorted(TOPICS)
         np.testing.assert_allclose(list(answer.probabilities.values()), probabilities, atol=1e-4)
-    np.testing.assert_allclose(exported["probabilities"], here["probabilities"], atol=1e-4)
-    assert exported["label"].tolist() == here["label"].tolist()
+    np.testing.assert_allclose(exported_answers["probabilities"], answers["probabilities"], atol=1e-4)
+    assert exported_answers["label"].tolist() == answers["label"].tolist()
     for path in (toy_run.path, toy_models / "toy" / "1"):
-        np.testing.assert_allclose(tfapp.predict(path, TEXTS)["score"], here["score"], atol=1e-4)
+        np.testing.assert_allclose(tfapp.predict(path, TEXTS)["score"], answers["score"], atol=1e-4)
 
 
 def test_the_next_export_is_the_next_version_and_whole_when_it_is_first_seen(
     toy_run: Run, toy_models: Path, tmp_path: Path
 ) -> None:
     models = Path(shutil.copytree(toy_models, tmp_path / "models"))
-    seen: dict[str, bytes] = {}
-    done = threading.Event()
+    contents: dict[str, bytes] = {}
+    stop = threading.Event()
 
     def look() -> None:
-        while not seen:
-            exported = done.wait(0.001)
+        while not contents:
+            is_exported = stop.wait(0.001)
             if registry.versions(models, "toy") == [1, 2]:
-                seen.update(files(models / "toy" / "2"))
-            elif exported:
+                contents.update(files(models / "toy" / "2"))
+            elif is_exported:
                 return
 
     watcher = threading.Thread(target=look)
@@ -207,12 +211,12 @@ def test_the_next_export_is_the_next_version_and_whole_when_it_is_first_seen(
     try:
         assert api.export(toy_run.path, models) == models / "toy" / "2"
     finally:
-        done.set()
+        stop.set()
         watcher.join(60)
-    assert seen == files(models / "toy" / "2")
-    assert {"saved_model.pb", "README.md", "variables/variables.index"} <= seen.keys()
+    assert contents == files(models / "toy" / "2")
+    assert {"saved_model.pb", "README.md", "variables/variables.index"} <= contents.keys()
     assert [path.name for path in models.iterdir()] == ["toy"]
-    facts = json.loads(seen["assets.extra/tfapp.json"])
+    facts = json.loads(contents["assets.extra/tfapp.json"])
     assert facts["labels"] == sorted(TOPICS)
     assert facts["metrics"]["accuracy"] == toy_run.evaluation.accuracy
     assert facts["data"]["fingerprint"] == toy_run.folder.read("data")["fingerprint"]
@@ -236,11 +240,13 @@ def test_a_folder_without_models_is_not_served(tmp_path: Path) -> None:
 def test_the_lstm_goes_the_same_way(lstm_run: Run, tmp_path: Path) -> None:
     assert lstm_run.experiment.model.kind == "lstm"
     lstm_run.export(tmp_path)
-    here, served, exported = both_ways(lstm_run, tmp_path, "toy")
-    assert [answer.label for answer in served] == here["label"].tolist() == exported["label"].tolist()
-    for row, answer in enumerate(served):
-        np.testing.assert_allclose(list(answer.probabilities.values()), here["probabilities"][row], atol=1e-4)
-    np.testing.assert_allclose(exported["probabilities"], here["probabilities"], atol=1e-4)
+    answers, served_answers, exported_answers = both_ways(lstm_run, tmp_path, "toy")
+    assert (
+        [answer.label for answer in served_answers] == answers["label"].tolist() == exported_answers["label"].tolist()
+    )
+    for row, answer in enumerate(served_answers):
+        np.testing.assert_allclose(list(answer.probabilities.values()), answers["probabilities"][row], atol=1e-4)
+    np.testing.assert_allclose(exported_answers["probabilities"], answers["probabilities"], atol=1e-4)
     assert lstm_run.evaluate() == lstm_run.evaluation
 
 
@@ -269,20 +275,20 @@ def test_multi_label_goes_the_same_way(shallow_preset: Path, tmp_path: Path) -> 
     assert set(thresholds) != {0.5}
 
     run.export(tmp_path / "models")
-    here, served, exported = both_ways(run, tmp_path / "models", "toy")
-    np.testing.assert_allclose(exported["probabilities"], here["probabilities"], atol=1e-4)
-    expected = here["probabilities"] >= np.float32(thresholds)
-    assert here["chosen"].tolist() == exported["chosen"].tolist() == expected.tolist()
-    for row, answer in enumerate(served):
-        np.testing.assert_allclose(list(answer.probabilities.values()), here["probabilities"][row], atol=1e-4)
+    answers, served_answers, exported_answers = both_ways(run, tmp_path / "models", "toy")
+    np.testing.assert_allclose(exported_answers["probabilities"], answers["probabilities"], atol=1e-4)
+    expected = answers["probabilities"] >= np.float32(thresholds)
+    assert answers["chosen"].tolist() == exported_answers["chosen"].tolist() == expected.tolist()
+    for row, answer in enumerate(served_answers):
+        np.testing.assert_allclose(list(answer.probabilities.values()), answers["probabilities"][row], atol=1e-4)
         assert tuple(answer.chosen or ()) == tuple(np.array(topics)[expected[row]])
 
 
 def test_without_a_test_split_dev_is_evaluated_and_patience_ends_a_run(
     shallow_preset: Path, toy_data: Path, tmp_path: Path
 ) -> None:
-    still = {"epochs": 9, "patience": 1, "learning_rate": 1e-12}
-    values = toy_experiment(shallow_preset, toy_data, training=still, model={"kind": "lstm"})
+    training = {"epochs": 9, "patience": 1, "learning_rate": 1e-12}
+    values = toy_experiment(shallow_preset, toy_data, training=training, model={"kind": "lstm"})
     run = tfapp.fit(parse_experiment(values, ["data.test_share=0"]), runs=tmp_path, quiet=True)
     assert run.folder.read("evaluation")["on"] == "dev split"
     facts = run.folder.read("finished")
@@ -298,36 +304,36 @@ def test_a_killed_run_goes_on_and_a_finished_one_is_left_alone(lstm_run: Run, tm
     contender = Contender(lambda: tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True))
     with pytest.raises(RunKilledError):
         tfapp.fit(experiment, runs=tmp_path, quiet=True, observers=[contender, RunWatcher(kill_at=17)])
-    killed = tfapp.open_run(tmp_path / "toy")
-    assert not killed.folder.is_finished
-    assert killed.folder.checkpoint.is_file()
-    assert "not finished" in killed._repr_html_()
+    killed_run = tfapp.open_run(tmp_path / "toy")
+    assert not killed_run.folder.is_finished
+    assert killed_run.folder.checkpoint.is_file()
+    assert "not finished" in killed_run._repr_html_()
     with pytest.raises(TrainingError, match="not finished; go on with `tfapp train"):
-        killed.export(tmp_path / "models")
+        killed_run.export(tmp_path / "models")
     with pytest.raises(ModelError, match=r"not finished; go on with `tfapp train \.\.\. --resume`"):
-        killed.predict(["a"])
+        killed_run.predict(["a"])
     with pytest.raises(TrainingError, match="did its training finish"):
-        _ = killed.evaluation
+        _ = killed_run.evaluation
 
-    other = experiment.model_copy(update={"training": experiment.training.model_copy(update={"seed": 7})})
+    other_experiment = experiment.model_copy(update={"training": experiment.training.model_copy(update={"seed": 7})})
     with pytest.raises(TrainingError, match=r"other settings \(training\.seed\)"):
-        tfapp.fit(other, runs=tmp_path, quiet=True, resume=True)
+        tfapp.fit(other_experiment, runs=tmp_path, quiet=True, resume=True)
 
-    resumed = tfapp.fit(
+    resumed_run = tfapp.fit(
         experiment, runs=tmp_path, quiet=True, resume=True, observers=[contender, watcher := RunWatcher()]
     )
     # Both the run as it began and as it went on.
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     assert (
         contender.refusals
-        == [f"{killed.path}: {holder} trains this run; wait until it ends, or start a new run without --resume"] * 2
+        == [f"{killed_run.path}: {holder} trains this run; wait until it ends, or start a new run without --resume"] * 2
     )
-    assert resumed.path == killed.path
+    assert resumed_run.path == killed_run.path
     assert watcher.starts == [(15, 42)]
-    assert (resumed.path / "evaluation.json").read_text() == (lstm_run.path / "evaluation.json").read_text()
+    assert (resumed_run.path / "evaluation.json").read_text() == (lstm_run.path / "evaluation.json").read_text()
 
-    again = tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True, observers=[watcher])
-    assert again.path == killed.path
+    last_run = tfapp.fit(experiment, runs=tmp_path, quiet=True, resume=True, observers=[watcher])
+    assert last_run.path == killed_run.path
     assert watcher.starts == [(15, 42)]
 
 

@@ -32,10 +32,10 @@ def test_each_stage_of_loading_is_measured(shallow_preset: Path, tmp_path: Path)
     lines = ["text,label", *(f"{row['text']},{row['label']}" for row in toy_rows(120))]
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     command = [sys.executable, str(WORKER), str(tmp_path / "model"), str(tmp_path / "a.csv")]
-    done = subprocess.run(command, input="go\n", stdout=subprocess.PIPE, text=True, check=True)
-    measured = json.loads(done.stdout.splitlines()[-1])
-    assert set(measured["seconds"]) == {"read", "hash", "deduplicate", "split", "fingerprint", "tokenize"}
-    assert sum(measured["rows"].values()) == 120
+    process = subprocess.run(command, input="go\n", stdout=subprocess.PIPE, text=True, check=True)
+    result = json.loads(process.stdout.splitlines()[-1])
+    assert set(result["seconds"]) == {"read", "hash", "deduplicate", "split", "fingerprint", "tokenize"}
+    assert sum(result["rows"].values()) == 120
 
 
 def test_a_benchmark_that_was_ended_goes_on(
@@ -73,12 +73,12 @@ def test_robustness_trains_by_settings_that_are_valid_and_compares_with_plain_tr
     assert len(set(parts)) == len(parts) == 2 * (len(robustness.METHODS) + 1)
     costs = {name: method.cost for name, method in robustness.METHODS.items()}
     assert (costs["plain"], costs["sam"], costs["fgm"]) == (1, 2, pytest.approx(7 / 3))
-    trained = {"/".join(map(str, part)): parse_experiment(robustness.experiment(*part)).training for part in parts}
+    trainings = {"/".join(map(str, part)): parse_experiment(robustness.experiment(*part)).training for part in parts}
     # A method is alone: what the set's own file has of the kind is left out.
-    assert (trained["sst2/plain/0"].sam_rho, trained["sst2/plain/0"].word_dropout) == (None, 0)
-    assert (trained["sst2/sam/1"].sam_rho, trained["sst2/sam/1"].seed) == (0.05, 1)
-    assert trained["tweets/fgm/0"].fgm_epsilon == 1
-    assert trained["sst2/neighbours/0"].augment.kinds == ("neighbours",)
+    assert (trainings["sst2/plain/0"].sam_rho, trainings["sst2/plain/0"].word_dropout) == (None, 0)
+    assert (trainings["sst2/sam/1"].sam_rho, trainings["sst2/sam/1"].seed) == (0.05, 1)
+    assert trainings["tweets/fgm/0"].fgm_epsilon == 1
+    assert trainings["sst2/neighbours/0"].augment.kinds == ("neighbours",)
     # A bit a text: the first ten texts are wrong, or the first two.
     score = {"accuracy": {"clean": 0.9}, "count": 100, "wrong": {"clean": "ffc0"}}
     better = {"accuracy": {"clean": 0.98}, "count": 100, "wrong": {"clean": "c000"}}
@@ -90,10 +90,10 @@ def test_unknown_intents_are_drawn_and_scored_as_textoir_does(monkeypatch: pytes
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     benchmark = importlib.import_module("unknown_intents")
     intents = np.repeat(np.arange(77), 20)
-    for ratio, known in ((0.25, 19), (0.5, 38), (0.75, 58)):
+    for ratio, known_count in ((0.25, 19), (0.5, 38), (0.75, 58)):
         part = benchmark.draw(intents, ratio, 1)
-        assert np.sum(part.classes >= 0) == known
-        assert len(part.train) + len(part.dev) == 20 * known
+        assert np.sum(part.classes >= 0) == known_count
+        assert len(part.train) + len(part.dev) == 20 * known_count
         assert not np.intersect1d(part.train, part.dev).size
     part = benchmark.draw(intents, 0.5, 1, learnt_ratio=0.5)
     assert np.unique(part.classes[intents[part.train]]).tolist() == list(range(19))

@@ -53,17 +53,17 @@ def uncalibrated(run: Run) -> np.ndarray:
 
 
 def test_the_saved_model_is_calibrated_and_the_test_split_says_what_it_is_worth(run: Run) -> None:
-    found = run.evaluation
-    assert isinstance(found, ClassEvaluation)
-    report = found.calibration_report
+    evaluation = run.evaluation
+    assert isinstance(evaluation, ClassEvaluation)
+    report = evaluation.calibration_report
     assert report is not None
     assert report.before is not None
     assert report.after is not None
     assert report.rows == run.folder.read("data")["report"]["rows"]["dev"] >= 100
     model = load_model(run.folder.model)
     assert model.calibration == TemperatureScaling(report.temperatures, report.rows, "")
-    assert report.after.loss == found.loss != report.before.loss
-    assert run.evaluate() == found
+    assert report.after.loss == evaluation.loss != report.before.loss
+    assert run.evaluate() == evaluation
     assert np.abs(run.predict(TEXTS)["probabilities"] - uncalibrated(run)).max() > 1e-3
     page = run.folder.report.read_text(encoding="utf-8")
     assert f"fitted on {report.rows} held-out rows" in page
@@ -73,11 +73,11 @@ def test_the_saved_model_is_calibrated_and_the_test_split_says_what_it_is_worth(
 
 def test_what_is_served_is_calibrated_and_the_card_says_so(run: Run, tmp_path: Path) -> None:
     version = run.export(tmp_path)
-    here = run.predict(TEXTS)
+    run_answers = run.predict(TEXTS)
     with tfapp.serve(tmp_path) as server:
         answers = server.client.classify("toy", TEXTS)
     for row, answer in enumerate(answers):
-        np.testing.assert_allclose(list(answer.probabilities.values()), here["probabilities"][row], atol=1e-4)
+        np.testing.assert_allclose(list(answer.probabilities.values()), run_answers["probabilities"][row], atol=1e-4)
     facts = json.loads((version / contract.METADATA_FILE).read_text())["calibration"]
     report = run.evaluation.calibration_report
     assert report is not None

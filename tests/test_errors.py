@@ -27,9 +27,9 @@ def test_the_nearest_name_is_offered() -> None:
 
 
 def test_a_long_list_is_cut() -> None:
-    shown = did_you_mean("zzz", [f"name-{number:02}" for number in range(20)])
-    assert shown.startswith("; known: name-00, name-01")
-    assert shown.endswith("name-11 and 8 more")
+    message = did_you_mean("zzz", [f"name-{number:02}" for number in range(20)])
+    assert message.startswith("; known: name-00, name-01")
+    assert message.endswith("name-11 and 8 more")
 
 
 @given(name=st.text(), choices=st.sets(st.text(min_size=1), min_size=1))

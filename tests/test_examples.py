@@ -25,8 +25,8 @@ def test_every_example_loads_and_its_data_exist(file: Path) -> None:
 
 
 def test_every_labelled_data_set_has_an_example() -> None:
-    labelled = {name for name, asset in assets.catalogue().items() if asset.kind == "dataset" and asset.data}
-    assert labelled <= {load_experiment(file).data.train for file in EXAMPLES}
+    names = {name for name, asset in assets.catalogue().items() if asset.kind == "dataset" and asset.data}
+    assert names <= {load_experiment(file).data.train for file in EXAMPLES}
 
 
 def test_the_baseline_differs_in_the_model_and_its_training_alone() -> None:

@@ -90,13 +90,13 @@ def _strings(file: Path) -> Iterator[str]:
 def test_a_name_of_a_task_is_written_in_its_folder_alone() -> None:
     folders = _folders_by_task()
     assert "regression" in folders.values()
-    found = set()
+    mentions = set()
     for file in (ROOT / "tfapp").rglob("*.py"):
         for name in re.findall(r"[\w-]+", " ".join(_strings(file))):
             path = file.relative_to(ROOT / "tfapp")
             if name in folders and not path.is_relative_to(f"tasks/{folders[name]}"):
-                found.add((path.as_posix(), name))
-    assert {(path, name) for path, name in found if path != PLACES_OF_OLD_NAMES} == NAMES_ELSEWHERE.keys()
+                mentions.add((path.as_posix(), name))
+    assert {(path, name) for path, name in mentions if path != PLACES_OF_OLD_NAMES} == NAMES_ELSEWHERE.keys()
 
 
 def test_the_default_task_is_read_where_a_default_is_needed_alone() -> None:

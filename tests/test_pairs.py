@@ -57,20 +57,20 @@ def models(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_learns_and_says_how_well(run: Run) -> None:
-    found = run.evaluation
+    evaluation = run.evaluation
     # Two thirds of the pairs have the label 0.
-    assert found.main_score > 0.8
+    assert evaluation.main_score > 0.8
     if run.experiment.task == "ranking":
-        assert isinstance(found, RankingEvaluation)
-        assert found.main_name == "nDCG@10"
-        assert found.count == 3 * found.queries
+        assert isinstance(evaluation, RankingEvaluation)
+        assert evaluation.main_name == "nDCG@10"
+        assert evaluation.count == 3 * evaluation.queries
     else:
-        assert isinstance(found, ClassEvaluation)
-        assert found.labels == ("0", "1")
-    assert run.evaluate() == found
+        assert isinstance(evaluation, ClassEvaluation)
+        assert evaluation.labels == ("0", "1")
+    assert run.evaluate() == evaluation
     page = run.folder.report.read_text()
-    assert found.main_name in page
-    assert found.main_name in run._repr_html_()
+    assert evaluation.main_name in page
+    assert evaluation.main_name in run._repr_html_()
 
 
 def test_other_data_are_evaluated(run: Run, pair_data: Path) -> None:
@@ -82,10 +82,10 @@ def numbers(answers: Any) -> np.ndarray:
 
 
 def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> None:
-    here, exported = run.predict(PAIRS), tfapp.predict(models / "toy", PAIRS)
-    np.testing.assert_allclose(numbers(exported), numbers(here), atol=1e-4)
-    alone = np.concatenate([numbers(run.predict([pair])) for pair in PAIRS])
-    np.testing.assert_allclose(numbers(here), alone, atol=1e-5)
+    run_answers, exported_answers = run.predict(PAIRS), tfapp.predict(models / "toy", PAIRS)
+    np.testing.assert_allclose(numbers(exported_answers), numbers(run_answers), atol=1e-4)
+    rows = np.concatenate([numbers(run.predict([pair])) for pair in PAIRS])
+    np.testing.assert_allclose(numbers(run_answers), rows, atol=1e-5)
 
     async def ask(address: str) -> Any:
         async with AsyncClient(address) as client:
@@ -94,19 +94,19 @@ def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> No
             return await client.classify_pairs("toy", PAIRS)
 
     with tfapp.serve(models) as server:
-        found = asyncio.run(ask(server.address))
+        answers = asyncio.run(ask(server.address))
         if run.experiment.task == "ranking":
-            np.testing.assert_allclose(found, here["score"], atol=1e-4)
-            assert server.client.score("toy", PAIRS) == pytest.approx(found, abs=1e-6)
+            np.testing.assert_allclose(answers, run_answers["score"], atol=1e-4)
+            assert server.client.score("toy", PAIRS) == pytest.approx(answers, abs=1e-6)
             candidates = [toy_text(topic, 907) for topic in ("tech", "sport", "money")]
-            ranked = server.client.rank("toy", "which", candidates)
-            assert ranked[0].place == 1
-            assert [item.score for item in ranked] == sorted((item.score for item in ranked), reverse=True)
+            ranking = server.client.rank("toy", "which", candidates)
+            assert ranking[0].place == 1
+            assert [item.score for item in ranking] == sorted((item.score for item in ranking), reverse=True)
         else:
-            assert server.client.classify_pairs("toy", PAIRS) == found
-            assert [answer.label for answer in found] == here["label"].tolist()
-            served = [list(answer.probabilities.values()) for answer in found]
-            np.testing.assert_allclose(served, here["probabilities"], atol=1e-4)
+            assert server.client.classify_pairs("toy", PAIRS) == answers
+            assert [answer.label for answer in answers] == run_answers["label"].tolist()
+            probabilities = [list(answer.probabilities.values()) for answer in answers]
+            np.testing.assert_allclose(probabilities, run_answers["probabilities"], atol=1e-4)
 
 
 @pytest.mark.slow
@@ -114,14 +114,14 @@ def test_run_version_and_both_clients_answer_alike(run: Run, models: Path) -> No
 def test_what_reads_texts_apart_is_fitted_and_exported(
     task: str, shallow_preset: Path, pair_data: Path, tmp_path: Path
 ) -> None:
-    apart: dict[str, Any] = {"model": {"pair_encoder": "bi"}, "training": {"adapt": "head"}}
-    values = toy_experiment(shallow_preset, pair_data, **apart) | {"task": task}
+    changes: dict[str, Any] = {"model": {"pair_encoder": "bi"}, "training": {"adapt": "head"}}
+    values = toy_experiment(shallow_preset, pair_data, **changes) | {"task": task}
     run = tfapp.fit(parse_experiment(values), runs=tmp_path / "runs", quiet=True)
     assert run.experiment.network.pooling == "mean"
     version = run.export(tmp_path / "models")
-    here = numbers(run.predict(PAIRS))
-    np.testing.assert_allclose(numbers(tfapp.predict(version, PAIRS)), here, atol=1e-4)
-    assert np.ptp(here, axis=0).max() > 0
+    run_numbers = numbers(run.predict(PAIRS))
+    np.testing.assert_allclose(numbers(tfapp.predict(version, PAIRS)), run_numbers, atol=1e-4)
+    assert np.ptp(run_numbers, axis=0).max() > 0
     assert run.evaluation == run.evaluate()
 
 
@@ -136,8 +136,8 @@ def test_a_file_of_pairs_is_scored(run: Run, models: Path, tmp_path: Path) -> No
         csv.writer(out).writerows([("id", "question", "candidate"), (7, "which ball", "the goal"), (8, "", "tax")])
     columns = ("--column", "query=question")
     assert call("predict", models / "toy", file, *columns, "--json").code == 0
-    with (tmp_path / "faq.predictions.csv").open(newline="") as written:
-        rows = list(csv.DictReader(written))
+    with (tmp_path / "faq.predictions.csv").open(newline="") as csv_file:
+        rows = list(csv.DictReader(csv_file))
     assert [row["id"] for row in rows] == ["7", "8"]
     expected = run.predict([("which ball", "the goal"), ("", "tax")])["score"]
     assert [float(row["predicted_score"]) for row in rows] == pytest.approx(expected, abs=1e-4)
@@ -152,8 +152,8 @@ def test_a_query_and_its_candidates_are_answered_on_the_command_line(run: Run) -
     rows = [json.loads(line) for line in result.out.splitlines()]
     assert [(row["query"], row["candidate"]) for row in rows] == [("which ball", "the goal"), ("which ball", "the tax")]
     assert all(0 <= row["score"] <= 1 for row in rows)
-    shown = call("predict", run.path, "which ball", "the goal")
-    assert "candidate" in shown.out
+    list_result = call("predict", run.path, "which ball", "the goal")
+    assert "candidate" in list_result.out
 
 
 def test_what_is_on_record_names_the_main_measure_first(run: Run, models: Path) -> None:

@@ -45,36 +45,36 @@ def project() -> dict[str, Any]:
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_links_to_exists(page: str) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
-    local = [target for target in targets if "://" not in target]
+    paths = [target for target in targets if "://" not in target]
     folder = (ROOT / page).parent
-    assert [target for target in local if not (folder / target).exists()] == []
+    assert [target for target in paths if not (folder / target).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_paths_that_a_page_names_exist(page: str) -> None:
     folders = "tfapp|serving|tests|examples|notebooks"
-    named = re.findall(rf"`((?:{folders})/[\w./-]*)`", (ROOT / page).read_text(encoding="utf-8"))
+    paths = re.findall(rf"`((?:{folders})/[\w./-]*)`", (ROOT / page).read_text(encoding="utf-8"))
     # NAME stands for the reader's own.
-    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+    assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_make_targets_that_a_page_names_exist(page: str) -> None:
-    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE))
-    assert named <= _make_targets()
+    targets = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE))
+    assert targets <= _make_targets()
 
 
 def test_every_command_of_a_page_exists() -> None:
     pages = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     # After a line break, a backtick or a prompt: commands, not sentences about tfapp.
-    named = set(re.findall(r"(?:^|`|\$ )tfapp ([a-z]+)", pages, re.MULTILINE))
-    assert named <= _commands()
+    names = set(re.findall(r"(?:^|`|\$ )tfapp ([a-z]+)", pages, re.MULTILINE))
+    assert names <= _commands()
 
 
 def test_the_makefile_has_what_a_user_types() -> None:
     assert {"demo", "test", "test-full", "check", "format", "install", "help"} <= _make_targets()
-    shown = set(re.findall(r'@echo "make ([a-z-]+)', MAKEFILE))
-    assert shown <= _make_targets()
+    names = set(re.findall(r'@echo "make ([a-z-]+)', MAKEFILE))
+    assert names <= _make_targets()
 
 
 def test_ci_runs_existing_targets_and_can_be_run() -> None:
@@ -86,14 +86,14 @@ def test_ci_runs_existing_targets_and_can_be_run() -> None:
 
 def test_help_lists_every_command_file_and_loads_no_tensorflow() -> None:
     ask = "import sys; sys.argv[1:] = ['--help']; from tfapp.cli.app import main"
-    told = "print(*sorted({'tensorflow', 'keras', 'tfapp_client', 'grpc'} & set(sys.modules)))"
-    out = _python(f"{ask}\ntry:\n  main()\nexcept SystemExit as end:\n  assert not end.code, end.code\n{told}")
-    *text, loaded = out.splitlines()
+    report = "print(*sorted({'tensorflow', 'keras', 'tfapp_client', 'grpc'} & set(sys.modules)))"
+    out = _python(f"{ask}\ntry:\n  main()\nexcept SystemExit as end:\n  assert not end.code, end.code\n{report}")
+    *text, modules = out.splitlines()
     files = {path.stem for path in (ROOT / "tfapp" / "cli").glob("[a-z]*.py")} - {"app"}
     files |= {path.parent.name for path in (ROOT / "tfapp" / "apps").glob("*/cli.py")}
     assert files == _commands()
     assert files <= {word for line in text for word in line.split()}
-    assert loaded == ""
+    assert modules == ""
 
 
 def test_importing_tfapp_loads_nothing_heavy() -> None:
@@ -102,8 +102,8 @@ def test_importing_tfapp_loads_nothing_heavy() -> None:
 
 
 def test_every_direct_dependency_is_pinned_and_nothing_else(project: dict[str, Any]) -> None:
-    ours = {"tfapp-client"}
-    direct = {_name(requirement) for requirement in project["dependencies"]} - ours
+    own_packages = {"tfapp-client"}
+    direct = {_name(requirement) for requirement in project["dependencies"]} - own_packages
     pins = _pins("requirements.txt")
     assert set(pins) == direct
     assert all(re.fullmatch(r"==[\d.]+", pin) for pin in pins.values()), pins
@@ -128,16 +128,16 @@ def test_the_pins_are_what_the_tests_run_with(file: str) -> None:
 
 @pytest.mark.parametrize(("file", "lock"), [("requirements.txt", LOCK), ("requirements-build.txt", BUILD_LOCK)])
 def test_a_lock_has_every_pin_and_all_that_it_brings_by_hash(file: str, lock: str) -> None:
-    locked, pins = _locked(lock), _pins(file)
-    assert {name: locked[name] for name in pins} == {name: {pin} for name, pin in pins.items()}
-    left, seen = list(pins), set[str]()
-    while left:
-        if (name := left.pop()) not in seen:
-            seen.add(name)
+    locks, pins = _locked(lock), _pins(file)
+    assert {name: locks[name] for name in pins} == {name: {pin} for name, pin in pins.items()}
+    queue, names = list(pins), set[str]()
+    while queue:
+        if (name := queue.pop()) not in names:
+            names.add(name)
             needs = [Requirement(need) for need in _requires(name)]
-            needed = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-            left += [canonicalize_name(need.name) for need in needed]
-    assert seen <= set(locked)
+            requirements = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+            queue += [canonicalize_name(need.name) for need in requirements]
+    assert names <= set(locks)
 
 
 @pytest.mark.parametrize("lock", [LOCK, BUILD_LOCK], ids=["run", "build"])
@@ -149,14 +149,16 @@ def test_a_lock_has_no_address_and_nothing_without_a_hash(lock: str) -> None:
 
 def test_what_builds_has_one_version_and_is_what_the_builds_ask_for() -> None:
     """Our wheels' build requirements, and those of seqeval, which are in its setup.py."""
-    locked, built = _locked(LOCK), _locked(BUILD_LOCK)
-    assert {name: locked[name] for name in {*locked} & {*built}} == {name: built[name] for name in {*locked} & {*built}}
+    locks, build_locks = _locked(LOCK), _locked(BUILD_LOCK)
+    assert {name: locks[name] for name in {*locks} & {*build_locks}} == {
+        name: build_locks[name] for name in {*locks} & {*build_locks}
+    }
     for folder in (".", "serving/client"):
         system = tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
         for need in map(Requirement, system["requires"]):
-            (pin,) = built[need.name]
+            (pin,) = build_locks[need.name]
             assert need.specifier.contains(pin.removeprefix("=="))
-    assert "setuptools-scm" in built
+    assert "setuptools-scm" in build_locks
 
 
 def test_the_image_installs_and_builds_nothing_that_is_not_locked() -> None:
@@ -192,11 +194,11 @@ def test_the_licence_is_apache(project: dict[str, Any]) -> None:
 
 def test_the_image_copies_what_exists_and_is_sent_to_it() -> None:
     lines = [line.split()[1:-1] for line in DOCKERFILE.splitlines() if re.match(r"COPY (?!--from)", line)]
-    copied = {source for sources in lines for source in sources}
+    paths = {source for sources in lines for source in sources}
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in ignore
-    assert copied == {line[1:] for line in ignore if line.startswith("!")}
-    assert all((ROOT / source).exists() for source in copied)
+    assert paths == {line[1:] for line in ignore if line.startswith("!")}
+    assert all((ROOT / source).exists() for source in paths)
 
 
 def test_the_image_runs_as_no_root_on_one_python(project: dict[str, Any]) -> None:
@@ -209,8 +211,8 @@ def test_the_image_runs_as_no_root_on_one_python(project: dict[str, Any]) -> Non
 
 
 def _commands() -> set[str]:
-    named = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-    return named | {group.name or "" for group in app.registered_groups}
+    names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    return names | {group.name or "" for group in app.registered_groups}
 
 
 def _make_targets() -> set[str]:
@@ -223,10 +225,10 @@ def _requires(name: str) -> list[str]:
 
 
 def _locked(lock: str) -> dict[str, set[str]]:
-    locked: dict[str, set[str]] = {}
+    locks: dict[str, set[str]] = {}
     for name, pin in re.findall(r"^([a-z0-9-]+)(==[\w.]+)", lock, re.MULTILINE):
-        locked.setdefault(name, set()).add(pin)
-    return locked
+        locks.setdefault(name, set()).add(pin)
+    return locks
 
 
 def _pins(file: str) -> dict[str, str]:
@@ -247,9 +249,9 @@ def test_times_of_day_are_asked_where_they_are_kept_or_shown_and_nowhere_else() 
     files = [
         path for folder in ("tfapp", "serving") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".js")
     ]
-    asked = re.compile(r"\btime\.time(_ns)?\b|\b(datetime|date)\.(now|utcnow|today)\b|\bDate\.now\b|\bnew Date\(\)")
-    found = {str(path.relative_to(ROOT)) for path in files if asked.search(path.read_text(encoding="utf-8"))}
-    assert found == {
+    pattern = re.compile(r"\btime\.time(_ns)?\b|\b(datetime|date)\.(now|utcnow|today)\b|\bDate\.now\b|\bnew Date\(\)")
+    places = {str(path.relative_to(ROOT)) for path in files if pattern.search(path.read_text(encoding="utf-8"))}
+    assert places == {
         "tfapp/core/clock.py",
         "tfapp/registry/history.py",
         # Both name files that must come after all earlier ones.

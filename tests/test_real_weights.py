@@ -48,8 +48,8 @@ def test_little_of_a_batch_is_padding(run: Run, data: Splits) -> None:
     texts = tokenize_split(load_model(run.folder.model), data.train).texts
     rows, weights = epoch_batches(texts.lengths, run.experiment.training.batch_size, seed=0, epoch=0)
     lengths = texts.lengths[rows]
-    padded = (lengths.max(axis=1) * rows.shape[1]).sum()
-    assert 1 - (lengths * weights).sum() / padded < 0.1
+    token_count = (lengths.max(axis=1) * rows.shape[1]).sum()
+    assert 1 - (lengths * weights).sum() / token_count < 0.1
 
 
 def test_what_is_served_is_what_was_trained(run: Run, data: Splits, tmp_path: Path) -> None:
@@ -58,11 +58,11 @@ def test_what_is_served_is_what_was_trained(run: Run, data: Splits, tmp_path: Pa
     texts = [*data.test["text"].to_pylist()[:64], *HARD_TEXTS]
     expected = run.predict(texts)
     with tfapp.serve(tmp_path / "models") as server:
-        served = server.client.classify("bbc-news", texts)
-    probabilities = np.array([list(answer.probabilities.values()) for answer in served])
+        answers = server.client.classify("bbc-news", texts)
+    probabilities = np.array([list(answer.probabilities.values()) for answer in answers])
     np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-4)
     sure = np.sort(expected["probabilities"], axis=1)
     clear = sure[:, -1] - sure[:, -2] > 2e-4
-    labels = np.array([answer.label for answer in served])
+    labels = np.array([answer.label for answer in answers])
     assert (labels == expected["label"])[clear].all()
     assert clear.sum() > 64

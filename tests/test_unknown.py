@@ -24,8 +24,8 @@ KNOWN = sorted(TOPICS.keys() - {"money"})
 
 def write_data(file: Path, *topics: str) -> Path:
     rows = [row | {"label": row["label"] if row["label"] in KNOWN else "other"} for row in toy_rows()]
-    wanted = {topic if topic in KNOWN else "other" for topic in topics}
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows if row["label"] in wanted), encoding="utf-8")
+    labels = {topic if topic in KNOWN else "other" for topic in topics}
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows if row["label"] in labels), encoding="utf-8")
     return file
 
 
@@ -42,21 +42,21 @@ def run(shallow_preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_it_finds_what_belongs_to_none(run: Run) -> None:
-    found = run.evaluation
-    assert isinstance(found, ClassEvaluation)
-    assert found.labels == (*KNOWN, "other")
-    assert min(found.scope()["in_scope_accuracy"], found.scope()["out_of_scope_recall"]) > 0.8
+    evaluation = run.evaluation
+    assert isinstance(evaluation, ClassEvaluation)
+    assert evaluation.labels == (*KNOWN, "other")
+    assert min(evaluation.scope()["in_scope_accuracy"], evaluation.scope()["out_of_scope_recall"]) > 0.8
     report = run.folder.report.read_text()
     assert "Out of scope recall" in report
     assert "by guidance, found of dev" in report.replace("&#39;", "'")
     assert "known texts of dev (0.0\u202f%, 95\u202f% interval" in report
-    assert run.evaluate() == found
+    assert run.evaluate() == evaluation
 
 
 def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None:
     texts = [toy_text(topic, 700 + index) for topic in sorted(TOPICS) for index in range(4)]
-    here = run.predict(texts)
-    labels, sure = here["label"], np.asarray(here["unknown_score"])
+    run_answers = run.predict(texts)
+    labels, sure = run_answers["label"], np.asarray(run_answers["unknown_score"])
     assert {"other", *KNOWN} == set(labels)
     np.testing.assert_array_equal(np.asarray(labels) == "other", sure >= 0.5)
     run.export(tmp_path)
@@ -70,14 +70,14 @@ def test_a_loaded_and_a_served_model_answer_so(run: Run, tmp_path: Path) -> None
 
 
 def test_an_average_evaluates_each_part_by_nothing_of_another(run: Run, tmp_path: Path) -> None:
-    other = tmp_path / "toy" / "20260101-000000"
-    shutil.copytree(run.path, other)
-    model = load_model(other / "model")
+    other_run = tmp_path / "toy" / "20260101-000000"
+    shutil.copytree(run.path, other_run)
+    model = load_model(other_run / "model")
     *body, kernel, bias = model.network.get_weights()
     # Its labels are the same, and its logits are farther out than those of unknown texts in the first run.
     model.network.set_weights([*body, 10 * kernel, 10 * bias])
-    model.save(other / "model")
-    average = tfapp.average_runs([run, other], method="uniform", to=tmp_path / "averages", quiet=True)
+    model.save(other_run / "model")
+    average = tfapp.average_runs([run, other_run], method="uniform", to=tmp_path / "averages", quiet=True)
     first, second = average.folder.read("parts")["parts"]
     assert first["dev"] == second["dev"]
     assert isinstance(average.evaluation, ClassEvaluation)
@@ -90,24 +90,24 @@ def test_an_average_evaluates_each_part_by_nothing_of_another(run: Run, tmp_path
 def test_each_way_to_measure_is_in_the_served_graph(shallow_preset: Path, tmp_path: Path, by: str) -> None:
     run = fit(shallow_preset, write_data(tmp_path / "data.jsonl", *TOPICS), tmp_path / "runs", unknown_by=by)
     texts = [toy_text(topic, 700 + index) for topic in sorted(TOPICS) for index in range(4)]
-    here = run.predict(texts)
-    assert {"other", *KNOWN} == set(here["label"])
+    run_answers = run.predict(texts)
+    assert {"other", *KNOWN} == set(run_answers["label"])
     run.export(tmp_path / "models")
     with tfapp.serve(tmp_path / "models") as server:
         answers = server.client.classify("toy", texts)
-    assert [answer.label for answer in answers] == list(here["label"])
-    np.testing.assert_allclose([answer.unknown_score for answer in answers], here["unknown_score"], atol=1e-4)
+    assert [answer.label for answer in answers] == list(run_answers["label"])
+    np.testing.assert_allclose([answer.unknown_score for answer in answers], run_answers["unknown_score"], atol=1e-4)
 
 
 @pytest.mark.slow
 def test_rows_of_none_may_be_on_one_side_only(shallow_preset: Path, tmp_path: Path) -> None:
-    known = write_data(tmp_path / "known.jsonl", *KNOWN)
-    trained = fit(shallow_preset, known, tmp_path / "runs", unknown_share=0.2, unknown_by="energy")
-    assert isinstance(trained.evaluation, ClassEvaluation)
-    assert "out_of_scope_recall" not in trained.evaluation.scope()
-    other = trained.evaluate(write_data(tmp_path / "all.jsonl", *TOPICS))
-    assert isinstance(other, ClassEvaluation)
-    assert "out_of_scope_recall" in other.scope()
+    file = write_data(tmp_path / "known.jsonl", *KNOWN)
+    run = fit(shallow_preset, file, tmp_path / "runs", unknown_share=0.2, unknown_by="energy")
+    assert isinstance(run.evaluation, ClassEvaluation)
+    assert "out_of_scope_recall" not in run.evaluation.scope()
+    evaluation = run.evaluate(write_data(tmp_path / "all.jsonl", *TOPICS))
+    assert isinstance(evaluation, ClassEvaluation)
+    assert "out_of_scope_recall" in evaluation.scope()
 
 
 @pytest.mark.parametrize(

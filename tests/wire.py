@@ -36,7 +36,7 @@ def _calls() -> dict[str, WireCall]:
         prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"],
         model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
     ]
-    made = [
+    calls = [
         WireCall(
             f"/{service.full_name}/{method.name}",
             message_factory.GetMessageClass(method.input_type),
@@ -45,7 +45,7 @@ def _calls() -> dict[str, WireCall]:
         for service in services
         for method in service.methods
     ]
-    return {call.path: call for call in made}
+    return {call.path: call for call in calls}
 
 
 # By path, such as "/tensorflow.serving.PredictionService/Predict".
