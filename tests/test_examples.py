@@ -36,7 +36,7 @@ def test_the_baseline_differs_in_the_model_and_its_training_alone() -> None:
     assert lstm.model.max_length == bert.model.max_length
 
 
-def test_support_messages_need_no_cleaning_and_reach_every_side() -> None:
+def test_support_messages_need_no_cleaning_and_reach_every_split() -> None:
     settings = load_experiment(ROOT / "examples/support-topics.toml", [MESSAGES]).data
     data = load(settings, multi_label=True)
     assert data.labels == TOPICS

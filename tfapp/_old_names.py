@@ -46,6 +46,7 @@ NEW_PLACES: Final = {
     "tfapp.data": {"sniff": "tfapp.tasks.sniff.sniff"},
     "tfapp.models": {
         "Answerer": "tfapp.tasks.answering.model.Answerer",
+        "ClassEmbedder": "tfapp.tasks.classification.class_embedder.ClassEmbedder",
         "LanguageModel": "tfapp.tasks.pretraining.model.LanguageModel",
         "LstmClassifier": "tfapp.tasks.classification.lstm.LstmClassifier",
         "PairClassifier": "tfapp.tasks.pair_classification.model.PairClassifier",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.models.contrast import class_losses, pair_losses
+from tfapp.models.contrast import pair_losses
 
 
 def unit_vectors(seed: int, *shape: int) -> np.ndarray:
@@ -69,24 +67,7 @@ def test_a_negative_is_one_for_every_query_but_not_for_its_candidate() -> None:
     np.testing.assert_allclose(hard - plain_losses, (one_way[1] - one_way[0]) / 2, atol=1e-5)
 
 
-@pytest.mark.parametrize("places", [1, 2])
-def test_texts_of_a_class_find_each_other(places: int) -> None:
-    classes = np.array([0, 1, 0, -1, 1, -1, 2], np.int32)
-    vectors = unit_vectors(1, len(classes), places, 4)
-    flat, row_classes = vectors.reshape(-1, 4), np.repeat(classes, places)
-    losses: list[Any] = []
-    for at in range(len(row_classes)):
-        other_rows = [other for other in range(len(row_classes)) if other != at]
-        scores = {other: float(flat[at] @ flat[other]) / 0.3 for other in other_rows}
-        positives = [other for other in other_rows if row_classes[other] == row_classes[at] >= 0]
-        total = np.logaddexp.reduce(list(scores.values()))
-        losses.append(np.mean([total - scores[other] for other in positives]) if positives else 0.0)
-    expected = np.mean(np.reshape(losses, (-1, places)), axis=1)
-    np.testing.assert_allclose(class_losses(vectors, classes, 0.3), expected, rtol=1e-4, atol=1e-5)
-
-
 def test_a_row_of_its_own_learns_nothing_and_is_a_number() -> None:
     vectors = unit_vectors(2, 1, 2, 4)
     codes = np.array([[0, 1]], np.int32)
     np.testing.assert_allclose(pair_losses(vectors, codes, 0.05, symmetric=True), [0.0], atol=1e-6)
-    assert np.isfinite(class_losses(vectors[:, :1], np.array([0], np.int32), 0.05)).all()

@@ -11,8 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tfapp.errors import ModelError
-from tfapp.models import Embedder, TextClassifier
-from tfapp.tasks.classification.settings import ClassificationModelSettings
+from tfapp.models import Embedder
 from tfapp.tasks.embedding.settings import EmbeddingModelSettings
 from tfapp.tasks.models import build_model, load_model
 
@@ -100,23 +99,3 @@ def test_more_tokens_than_positions_are_refused(shallow_preset: Path, model: Emb
         build(shallow_preset, max_length=65)
     with pytest.raises(ModelError, match=r"at most 64 tokens at once; take fewer$"):
         model.check_length(65)
-
-
-@pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_a_classifier_s_embedder_shares_its_weights_and_reads_as_its_head_does(
-    shallow_preset: Path, pooling: str
-) -> None:
-    settings = ClassificationModelSettings(
-        preset=str(shallow_preset), max_length=40, window=8, pooling=pooling, temperature=0.2
-    )
-    classifier = build_model("classification", settings, ["a", "b"])
-    assert isinstance(classifier, TextClassifier)
-    embedder = classifier.embedder()
-    assert embedder.temperature == 0.2
-    features = classifier.features(classifier.preprocessor(tf.constant(TEXTS[:2]))).numpy()
-    expected = features / np.linalg.norm(features, axis=1, keepdims=True)
-    np.testing.assert_allclose(vectors(embedder, TEXTS[:2]), expected, atol=1e-5)
-    weights = {id(weight) for weight in classifier.network.trainable_weights}
-    assert {id(weight) for weight in embedder.network.trainable_weights} < weights
-    # A text in windows is cut behind the first.
-    assert embedder.preprocessor.max_length == 8

@@ -13,7 +13,7 @@ from tfapp.registry.unlabelled_versions import promote_command, unlabelled_warni
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    return add_versions(tmp_path / "shelf", "news", 1, 2, 3)
+    return add_versions(tmp_path / "models", "news", 1, 2, 3)
 
 
 def _warnings(models: Path, policy: str, stable: int = 2, *, config: Path | None = None, base: str = "news") -> str:

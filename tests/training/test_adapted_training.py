@@ -58,7 +58,7 @@ def epochs(history: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
-def fresh(experiment: Experiment) -> TaskModel:
+def new_model(experiment: Experiment) -> TaskModel:
     return build_model("classification", experiment.model, ["money", "sport", "tech"])
 
 
@@ -66,7 +66,7 @@ def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupt
     side = tokenize_split(uninterrupted_model, table(93, 120))
     logits = uninterrupted_model.logits(uninterrupted_model.preprocessor(list(side.raw_texts))).numpy()
     assert fit_and_evaluate(uninterrupted_model, logits, side).main_score > 0.8
-    fresh_weights = fresh(experiment).network.weights
+    fresh_weights = new_model(experiment).network.weights
     paths = {
         old.path.split("/", 1)[1] if old.path.startswith("transformer") else old.path
         for old, new in zip(fresh_weights, uninterrupted_model.network.weights, strict=True)
@@ -80,7 +80,7 @@ def test_it_learns_and_leaves_the_rest_alone(experiment: Experiment, uninterrupt
 def test_low_rank_it_is(experiment: Experiment, uninterrupted_model: TaskModel) -> None:
     ranks = {
         old.path: np.linalg.matrix_rank((new.numpy() - old.numpy()).reshape(32, 32), tol=1e-5)
-        for old, new in zip(fresh(experiment).network.weights, uninterrupted_model.network.weights, strict=True)
+        for old, new in zip(new_model(experiment).network.weights, uninterrupted_model.network.weights, strict=True)
         if old.path.endswith(("query/kernel", "value/kernel"))
     }
     expected = {"lora": [2, 2], "head": [0, 0]}
@@ -167,7 +167,7 @@ def test_without_one_dense_layer_on_top_the_head_learns_in_steps(shallow_preset:
     model, _ = run(experiment, run_folder, change=lambda model: setattr(model, "head", None))
     assert run_folder.checkpoint.exists()
     assert not run_folder.features.exists()
-    fresh_weights = fresh(experiment).network.weights
+    fresh_weights = new_model(experiment).network.weights
     paths = {
         old.path
         for old, new in zip(fresh_weights, model.network.weights, strict=True)

@@ -29,7 +29,7 @@ def size(version: Path) -> int:
     return sum(file.stat().st_size for file in (version / "variables").iterdir())
 
 
-def facts(version: Path) -> dict[str, object]:
+def read_metadata(version: Path) -> dict[str, object]:
     return dict(json.loads((version / contract.METADATA_FILE).read_text()))
 
 
@@ -59,15 +59,15 @@ def rounded_versions(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def test_packed_is_what_is_exported(exact_version: Path) -> None:
-    assert facts(exact_version)["encoder"] == "packed"
-    assert facts(exact_version)["precision"] == "float32"
+    assert read_metadata(exact_version)["encoder"] == "packed"
+    assert read_metadata(exact_version)["precision"] == "float32"
     assert "differed from the Keras model's" in (exact_version / "README.md").read_text()
 
 
 @pytest.mark.slow
 def test_the_plain_graph_stays_available(run: Run, exact_version: Path, tmp_path: Path) -> None:
     plain_version = run.export(tmp_path, overrides=["export.encoder=plain"])
-    assert facts(plain_version)["encoder"] == "plain"
+    assert read_metadata(plain_version)["encoder"] == "plain"
     np.testing.assert_allclose(
         answers(plain_version)["probabilities"], answers(exact_version)["probabilities"], atol=1e-4
     )
@@ -79,7 +79,7 @@ def test_fewer_bits_take_less_room_and_say_what_they_lose(
 ) -> None:
     version = rounded_versions[precision]
     assert size(version) < share * size(exact_version)
-    metadata = facts(version)
+    metadata = read_metadata(version)
     check = metadata["precision_check"]
     assert isinstance(check, dict)
     assert check["exact_score"] == pytest.approx(run.folder.read("finished")["dev_score"])

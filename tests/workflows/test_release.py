@@ -34,7 +34,7 @@ def _accept(_name: str, _version: int, _folder: Path) -> int:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Path:
+def models_folder(tmp_path: Path) -> Path:
     for version, accuracy in ((1, 0.9), (2, 0.95), (3, 0.8)):
         add_version(tmp_path, "news", version, task="classification", metrics={"accuracy": accuracy})
     return tmp_path
@@ -44,38 +44,38 @@ def _labels(models: Path, name: str = "news") -> dict[str, int]:
     return dict(LabelStore.open(models).model(name).labels)
 
 
-def test_forward_and_back(shelf: Path) -> None:
-    assert tfapp.promote("news", 1, models=shelf, check=_accept).before is None
-    change = tfapp.promote("news", 2, models=shelf, check=_accept)
+def test_forward_and_back(models_folder: Path) -> None:
+    assert tfapp.promote("news", 1, models=models_folder, check=_accept).before is None
+    change = tfapp.promote("news", 2, models=models_folder, check=_accept)
     assert (change.before, change.after, change.label) == (1, 2, "stable")
-    tfapp.promote("news", 2, label="canary", models=shelf, check=_accept)
-    assert _labels(shelf) == {"stable": 2, "canary": 2}
-    assert tfapp.rollback("news", models=shelf).after == 1
+    tfapp.promote("news", 2, label="canary", models=models_folder, check=_accept)
+    assert _labels(models_folder) == {"stable": 2, "canary": 2}
+    assert tfapp.rollback("news", models=models_folder).after == 1
     with pytest.raises(RegistryError, match="label stable has no earlier version on disk to go back to"):
-        tfapp.rollback("news", models=shelf)
-    release.unlabel("news", "canary", models=shelf)
-    assert _labels(shelf) == {"stable": 1}
-    assert [(c.action, c.label, c.after) for c in version_catalogue.history("news", models=shelf)] == [
+        tfapp.rollback("news", models=models_folder)
+    release.unlabel("news", "canary", models=models_folder)
+    assert _labels(models_folder) == {"stable": 1}
+    assert [(c.action, c.label, c.after) for c in version_catalogue.history("news", models=models_folder)] == [
         ("promote", "stable", 1),
         ("promote", "stable", 2),
         ("promote", "canary", 2),
         ("rollback", "stable", 1),
         ("unlabel", "canary", None),
     ]
-    assert version_catalogue.history("mail", models=shelf) == []
+    assert version_catalogue.history("mail", models=models_folder) == []
 
 
-def test_a_worse_version_needs_force_and_the_history_says_so(shelf: Path) -> None:
-    tfapp.promote("news", 2, models=shelf, check=_accept)
+def test_a_worse_version_needs_force_and_the_history_says_so(models_folder: Path) -> None:
+    tfapp.promote("news", 2, models=models_folder, check=_accept)
     with pytest.raises(
         RegistryError, match=r"not promoted to stable: its accuracy is 0.8000, that of version 2 is 0.9"
     ):
-        tfapp.promote("news", 3, models=shelf, check=_accept)
+        tfapp.promote("news", 3, models=models_folder, check=_accept)
     # Another label is compared with the version that has it.
-    tfapp.promote("news", 3, label="canary", models=shelf, check=_accept)
-    tfapp.promote("news", 3, models=shelf, check=_accept, force=True)
-    assert _labels(shelf) == {"stable": 3, "canary": 3}
-    assert version_catalogue.history(models=shelf)[-1].note.startswith("forced: its accuracy is 0.8000")
+    tfapp.promote("news", 3, label="canary", models=models_folder, check=_accept)
+    tfapp.promote("news", 3, models=models_folder, check=_accept, force=True)
+    assert _labels(models_folder) == {"stable": 3, "canary": 3}
+    assert version_catalogue.history(models=models_folder)[-1].note.startswith("forced: its accuracy is 0.8000")
 
 
 def test_a_version_that_may_be_worse_by_chance_is_promoted_and_told(tmp_path: Path) -> None:
@@ -110,157 +110,157 @@ def _write_unsettled(models: Path, name: str, stable: int, entry: str = "") -> N
     )
 
 
-def test_a_refused_promote_has_servers_load_what_labels_name(shelf: Path) -> None:
-    _write_unsettled(shelf, "news", 2)
-    old_callers = version_catalogue.caller_versions("news", models=shelf)
+def test_a_refused_promote_has_servers_load_what_labels_name(models_folder: Path) -> None:
+    _write_unsettled(models_folder, "news", 2)
+    old_callers = version_catalogue.caller_versions("news", models=models_folder)
     assert (old_callers.with_label, old_callers.without_label) == ({"stable": None}, 3)
     assert old_callers.why == "models.config has no model_version_policy for news, and it is newer than stable"
     with pytest.raises(ReleaseRefusedError, match=r"not promoted to stable.* or give --force$") as excinfo:
-        tfapp.promote("news", 3, models=shelf, check=_accept)
-    callers = version_catalogue.caller_versions("news", models=shelf)
-    assert (excinfo.value.settled, _labels(shelf)) == (True, {"stable": 2})
+        tfapp.promote("news", 3, models=models_folder, check=_accept)
+    callers = version_catalogue.caller_versions("news", models=models_folder)
+    assert (excinfo.value.settled, _labels(models_folder)) == (True, {"stable": 2})
     assert (callers.with_label, callers.without_label, callers.warning) == ({"stable": 2}, 2, "")
-    assert (shelf / registry.CONFIG_FILE).read_text().endswith("  # ours")
-    change = version_catalogue.history(models=shelf)[-1]
+    assert (models_folder / registry.CONFIG_FILE).read_text().endswith("  # ours")
+    change = version_catalogue.history(models=models_folder)[-1]
     assert (change.action, change.note) == ("settle", "version 3 was not promoted")
     # Once is enough.
     with pytest.raises(ReleaseRefusedError) as excinfo:
-        tfapp.promote("news", 3, models=shelf, check=_accept)
-    assert (excinfo.value.settled, version_catalogue.history(models=shelf)[-1]) == (False, change)
+        tfapp.promote("news", 3, models=models_folder, check=_accept)
+    assert (excinfo.value.settled, version_catalogue.history(models=models_folder)[-1]) == (False, change)
 
 
-def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(shelf: Path) -> None:
+def test_a_promote_that_is_refused_as_its_version_does_not_load_settles_too(models_folder: Path) -> None:
     def check(_name: str, version: int, _folder: Path) -> int:
         if version == 3:
             raise RegistryError("version 3 does not load")
         return 0
 
-    _write_unsettled(shelf, "news", 2)
+    _write_unsettled(models_folder, "news", 2)
     with pytest.raises(ReleaseRefusedError, match=r"^version 3 does not load$") as excinfo:
-        tfapp.promote("news", 3, label="canary", models=shelf, check=check)
-    assert (excinfo.value.settled, LabelStore.open(shelf).served_versions("news")) == (True, {2})
+        tfapp.promote("news", 3, label="canary", models=models_folder, check=check)
+    assert (excinfo.value.settled, LabelStore.open(models_folder).served_versions("news")) == (True, {2})
 
 
 @pytest.mark.parametrize(
     "policy", ["all {}", "latest { num_versions: 2 }", "specific { versions: 2 versions: 3 }", "specific {}"]
 )
-def test_a_refused_promote_leaves_a_policy_of_somebodys_choice(shelf: Path, policy: str) -> None:
-    _write_unsettled(shelf, "news", 2, f"model_version_policy {{ {policy} }}")
-    content = (shelf / registry.CONFIG_FILE).read_bytes()
+def test_a_refused_promote_leaves_a_policy_of_somebodys_choice(models_folder: Path, policy: str) -> None:
+    _write_unsettled(models_folder, "news", 2, f"model_version_policy {{ {policy} }}")
+    content = (models_folder / registry.CONFIG_FILE).read_bytes()
     with pytest.raises(ReleaseRefusedError) as excinfo:
-        tfapp.promote("news", 3, models=shelf, check=_accept)
-    assert (excinfo.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, content)
+        tfapp.promote("news", 3, models=models_folder, check=_accept)
+    assert (excinfo.value.settled, (models_folder / registry.CONFIG_FILE).read_bytes()) == (False, content)
 
 
-def test_a_refused_promote_settles_a_list_that_an_earlier_tfapp_wrote(shelf: Path) -> None:
-    tfapp.promote("news", 2, models=shelf, check=_accept)
-    config = shelf / registry.CONFIG_FILE
+def test_a_refused_promote_settles_a_list_that_an_earlier_tfapp_wrote(models_folder: Path) -> None:
+    tfapp.promote("news", 2, models=models_folder, check=_accept)
+    config = models_folder / registry.CONFIG_FILE
     config.write_text(config.read_text().replace("versions: 2", "versions: 2 versions: 3"))
-    assert version_catalogue.caller_versions("news", models=shelf).without_label == 3
+    assert version_catalogue.caller_versions("news", models=models_folder).without_label == 3
     with pytest.raises(ReleaseRefusedError) as excinfo:
-        tfapp.promote("news", 3, models=shelf, check=_accept)
-    callers = version_catalogue.caller_versions("news", models=shelf)
+        tfapp.promote("news", 3, models=models_folder, check=_accept)
+    callers = version_catalogue.caller_versions("news", models=models_folder)
     assert (excinfo.value.settled, callers.with_label, callers.without_label) == (True, {"stable": 2}, 2)
 
 
 @pytest.mark.parametrize("command", ["promote", "rollback"])
-def test_a_version_that_is_not_there_leaves_no_list_of_an_earlier_tfapp(shelf: Path, command: str) -> None:
+def test_a_version_that_is_not_there_leaves_no_list_of_an_earlier_tfapp(models_folder: Path, command: str) -> None:
     """Up to 0.1 a promote, and a rollback, listed the newest version on disk beside the labelled one."""
-    tfapp.promote("news", 1, models=shelf, check=_accept)
-    config = shelf / registry.CONFIG_FILE
+    tfapp.promote("news", 1, models=models_folder, check=_accept)
+    config = models_folder / registry.CONFIG_FILE
     config.write_text(config.read_text().replace("versions: 1", "versions: 1 versions: 2"))
-    assert version_catalogue.caller_versions("news", models=shelf).without_label == 2
+    assert version_catalogue.caller_versions("news", models=models_folder).without_label == 2
     move: Callable[..., Any] = partial(tfapp.promote, version=9) if command == "promote" else tfapp.rollback
     why = "has no version 9; it has: 1, 2, 3$" if command == "promote" else "no earlier version .* moves it anywhere$"
     with pytest.raises(ReleaseRefusedError, match=why) as excinfo:
-        move("news", models=shelf, check=_accept)
-    callers = version_catalogue.caller_versions("news", models=shelf)
+        move("news", models=models_folder, check=_accept)
+    callers = version_catalogue.caller_versions("news", models=models_folder)
     assert (excinfo.value.settled, callers.with_label, callers.without_label) == (True, {"stable": 1}, 1)
     note = "version 9 was not promoted" if command == "promote" else "no version to go back to"
-    change = version_catalogue.history(models=shelf)[-1]
-    assert (change.action, change.note, _labels(shelf)) == ("settle", note, {"stable": 1})
+    change = version_catalogue.history(models=models_folder)[-1]
+    assert (change.action, change.note, _labels(models_folder)) == ("settle", note, {"stable": 1})
 
 
-def test_a_refused_promote_settles_nothing_on_a_stable_that_does_not_load(shelf: Path) -> None:
-    _write_unsettled(shelf, "news", 2)
-    content = (shelf / registry.CONFIG_FILE).read_bytes()
+def test_a_refused_promote_settles_nothing_on_a_stable_that_does_not_load(models_folder: Path) -> None:
+    _write_unsettled(models_folder, "news", 2)
+    content = (models_folder / registry.CONFIG_FILE).read_bytes()
     with pytest.raises(ReleaseRefusedError) as excinfo:
-        tfapp.promote("news", 3, models=shelf)
+        tfapp.promote("news", 3, models=models_folder)
     assert re.search(r"give --force; what servers load is not settled, either: news version 2 does", str(excinfo.value))
     assert "\n" not in str(excinfo.value)
-    assert (excinfo.value.settled, (shelf / registry.CONFIG_FILE).read_bytes()) == (False, content)
+    assert (excinfo.value.settled, (models_folder / registry.CONFIG_FILE).read_bytes()) == (False, content)
 
 
-def test_a_refused_promote_settles_the_file_though_a_server_is_away(shelf: Path) -> None:
-    _write_unsettled(shelf, "news", 2)
+def test_a_refused_promote_settles_the_file_though_a_server_is_away(models_folder: Path) -> None:
+    _write_unsettled(models_folder, "news", 2)
     servers = Servers(("localhost:1",), timeout=0.2)
     with pytest.raises(
         ReleaseRefusedError, match=r"not promoted to stable.*not settled, either: localhost:1"
     ) as excinfo:
-        tfapp.promote("news", 3, models=shelf, check=_accept, servers=servers)
+        tfapp.promote("news", 3, models=models_folder, check=_accept, servers=servers)
     assert excinfo.value.settled is False
     # No label is lost to a server that is away.
-    assert (_labels(shelf), LabelStore.open(shelf).served_versions("news")) == ({"stable": 2}, {2})
+    assert (_labels(models_folder), LabelStore.open(models_folder).served_versions("news")) == ({"stable": 2}, {2})
     with pytest.raises(ReleaseRefusedError, match="not promoted to stable"):
-        tfapp.promote("news", 3, models=shelf, check=_accept, servers=Servers(("localhost:1",), token="secret"))
+        tfapp.promote("news", 3, models=models_folder, check=_accept, servers=Servers(("localhost:1",), token="secret"))
 
 
-def test_a_candidate_that_fails_its_check_moves_nothing(shelf: Path) -> None:
+def test_a_candidate_that_fails_its_check_moves_nothing(models_folder: Path) -> None:
     with pytest.raises(RegistryError, match=r"news version 1 does not load and warm up: .*; export it anew") as excinfo:
-        tfapp.promote("news", 1, models=shelf)
+        tfapp.promote("news", 1, models=models_folder)
     assert "\n" not in str(excinfo.value)
-    assert not (shelf / registry.CONFIG_FILE).exists()
+    assert not (models_folder / registry.CONFIG_FILE).exists()
 
 
 @pytest.mark.parametrize("label", ["", "a b", "-x", "a/b", "ä", "a\n"])
-def test_a_label_must_be_plain(shelf: Path, label: str) -> None:
+def test_a_label_must_be_plain(models_folder: Path, label: str) -> None:
     with pytest.raises(RegistryError, match="must be letters, digits"):
-        tfapp.promote("news", 1, label=label, models=shelf, check=_accept)
+        tfapp.promote("news", 1, label=label, models=models_folder, check=_accept)
 
 
-def test_mistakes_are_told(shelf: Path) -> None:
+def test_mistakes_are_told(models_folder: Path) -> None:
     with pytest.raises(RegistryError, match="news has no version 9; it has: 1, 2, 3"):
-        tfapp.promote("news", 9, models=shelf, check=_accept)
+        tfapp.promote("news", 9, models=models_folder, check=_accept)
     with pytest.raises(RegistryError, match='no model new in it; did you mean "news"'):
-        tfapp.rollback("new", models=shelf)
+        tfapp.rollback("new", models=models_folder)
     with pytest.raises(RegistryError, match="model news has no label stable; it has none"):
-        tfapp.rollback("news", models=shelf)
-    tfapp.promote("news", 1, models=shelf, check=_accept)
+        tfapp.rollback("news", models=models_folder)
+    tfapp.promote("news", 1, models=models_folder, check=_accept)
     with pytest.raises(RegistryError, match='no label stabel; did you mean "stable"'):
-        release.unlabel("news", "stabel", models=shelf)
+        release.unlabel("news", "stabel", models=models_folder)
 
 
-def test_prune_tells_what_it_would_remove(shelf: Path) -> None:
-    tfapp.promote("news", 1, models=shelf, check=_accept)
-    would = tfapp.prune("news", keep=1, models=shelf, dry_run=True)
+def test_prune_tells_what_it_would_remove(models_folder: Path) -> None:
+    tfapp.promote("news", 1, models=models_folder, check=_accept)
+    would = tfapp.prune("news", keep=1, models=models_folder, dry_run=True)
     assert (would.versions, would.size > 20) == ((2,), True)
-    assert registry.versions(shelf, "news") == [1, 2, 3]
-    assert tfapp.prune("news", keep=1, models=shelf) == would
-    assert registry.versions(shelf, "news") == [1, 3]
+    assert registry.versions(models_folder, "news") == [1, 2, 3]
+    assert tfapp.prune("news", keep=1, models=models_folder) == would
+    assert registry.versions(models_folder, "news") == [1, 3]
 
 
-def test_models_are_described(shelf: Path) -> None:
-    add_versions(shelf, "mail", 5)
-    tfapp.promote("news", 2, models=shelf, check=_accept)
-    mail, news = version_catalogue.describe(shelf)
+def test_models_are_described(models_folder: Path) -> None:
+    add_versions(models_folder, "mail", 5)
+    tfapp.promote("news", 2, models=models_folder, check=_accept)
+    mail, news = version_catalogue.describe(models_folder)
     assert (mail.name, dict(mail.labels), mail.served) == ("mail", {}, (5,))
     assert (news.name, dict(news.labels), news.served, news.labels_of(2)) == ("news", {"stable": 2}, (2,), ["stable"])
     assert [version.version for version in news.versions] == [1, 2, 3]
 
 
-def test_the_released_version_is_stable_or_the_newest_that_is_served(shelf: Path) -> None:
+def test_the_released_version_is_stable_or_the_newest_that_is_served(models_folder: Path) -> None:
     def released() -> tuple[int, bool]:
-        (news,) = version_catalogue.describe(shelf)
+        (news,) = version_catalogue.describe(models_folder)
         return news.released.version, news.stable is not None
 
     assert released() == (3, False)
-    tfapp.promote("news", 2, models=shelf, check=_accept)
-    tfapp.promote("news", 3, label="canary", models=shelf, check=_accept)
+    tfapp.promote("news", 2, models=models_folder, check=_accept)
+    tfapp.promote("news", 3, label="canary", models=models_folder, check=_accept)
     assert released() == (2, True)
-    release.unlabel("news", "canary", models=shelf)
-    release.unlabel("news", "stable", models=shelf)
+    release.unlabel("news", "canary", models=models_folder)
+    release.unlabel("news", "stable", models=models_folder)
     assert released() == (2, False)
-    config = LabelStore.open(shelf).config
+    config = LabelStore.open(models_folder).config
     config.write_text(config.read_text().replace("versions: 2", ""))
     assert released() == (3, False)
 
@@ -379,15 +379,15 @@ def test_a_canary_that_was_rolled_back_reaches_nobody_without_a_stable_either(mo
         assert version_catalogue.caller_versions("numbers", models=models).without_label == 1
 
 
-def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
-    store = LabelStore.open(shelf)
+def test_a_policy_that_serves_all_versions_is_told(models_folder: Path) -> None:
+    store = LabelStore.open(models_folder)
     store.config.write_text(
-        f'model_config_list {{ config {{ name: "news" base_path: "{shelf}/news" model_platform: "tensorflow" '
+        f'model_config_list {{ config {{ name: "news" base_path: "{models_folder}/news" model_platform: "tensorflow" '
         "model_version_policy { all {} } } }"
     )
-    assert version_catalogue.caller_versions("news", models=shelf).remark == ""
-    tfapp.promote("news", 2, models=shelf, check=_accept)
-    callers = version_catalogue.caller_versions("news", models=shelf)
+    assert version_catalogue.caller_versions("news", models=models_folder).remark == ""
+    tfapp.promote("news", 2, models=models_folder, check=_accept)
+    callers = version_catalogue.caller_versions("news", models=models_folder)
     assert (callers.without_label, callers.why) == (3, "models.config serves all versions, and it is newer than stable")
     assert callers.remark == (
         "models.config serves all versions of news: 1, 3 stay loaded, though no label names them; write specific "
@@ -395,7 +395,7 @@ def test_a_policy_that_serves_all_versions_is_told(shelf: Path) -> None:
     )
     # What it says to write does what it says.
     store.config.write_text(store.config.read_text().replace("all {}", "specific { versions: 2 }"))
-    callers = version_catalogue.caller_versions("news", models=shelf)
+    callers = version_catalogue.caller_versions("news", models=models_folder)
     assert (callers.without_label, callers.loaded, callers.remark) == (2, {2}, "")
 
 

@@ -1,4 +1,4 @@
-"""`tfapp models`: versions, labels, roll-outs."""
+"""`tfapp models`: versions, labels, releases."""
 
 from __future__ import annotations
 

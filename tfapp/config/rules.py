@@ -33,8 +33,17 @@ def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
         _without_dev,
     )
     by_task = (_steps_only, _head_start, _without_epochs)
-    problems = chain((rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task))
+    problems = chain(
+        (_kind(experiment, task),), (rule(experiment) for rule in rules), (rule(experiment, task) for rule in by_task)
+    )
     return next((problem for problem in problems if problem), None)
+
+
+def _kind(experiment: Experiment, task: TaskSettings) -> str | None:
+    kind = experiment.model.kind
+    if kind in task.kinds:
+        return None
+    return f"model.kind is {kind}, but {task.name} has {' and '.join(task.kinds)} alone; take one of these"
 
 
 def _multi_label(experiment: Experiment) -> str | None:
@@ -114,7 +123,7 @@ def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
         return None
     begin = f"training.{name} is {'true' if values[name] is True else format(values[name], 'g')}"
     if training.is_contrastive:
-        return f"{begin}, but a contrastive training ends with a head that is fitted at once; use method fine-tuning"
+        return f"{begin}, but a contrastive training ends with a head that is fitted at once; remove one of both"
     if training.adapt == "head" and task.fits_head:
         return f"{begin}, but adapt head is fitted at once to texts as they are; remove it, or use adapt all or lora"
     return None

@@ -35,6 +35,7 @@ class TaskSettings:
         model: The class of its section `model`.
         training: The class of its section `training`.
         rules: Checks of its settings against each other; each returns what is wrong and the way out, or None.
+        kinds: What `model.kind` may be.
         pretrained: Whether its models answer before any training, since all of the network is pretrained.
         fits_head: Whether `training.adapt = "head"` fits its models' head at once, not by steps.
         notes: What shared settings, such as `data.label`, mean for this task alone, in sentences that follow their
@@ -53,6 +54,7 @@ class TaskSettings:
     model: type[ModelSettings] = ModelSettings
     training: type[TrainingSettings] = TrainingSettings
     rules: tuple[Callable[[Experiment], str | None], ...] = ()
+    kinds: tuple[str, ...] = ("bert",)
     pretrained: bool = False
     fits_head: bool = False
     notes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)

@@ -16,14 +16,13 @@ with warnings.catch_warnings():
 from tfapp.models.base import TaskModel  # noqa: E402
 from tfapp.models.bert import BertModel  # noqa: E402
 from tfapp.models.classifier import TextClassifier  # noqa: E402
-from tfapp.models.embedder import ClassEmbedder, Embedder  # noqa: E402
+from tfapp.models.embedder import Embedder  # noqa: E402
 from tfapp.models.preprocessor import Preprocessor  # noqa: E402
 from tfapp.models.presets import Preset, load_preset  # noqa: E402
-from tfapp.models.students import student_preset  # noqa: E402
+from tfapp.models.student import student_preset  # noqa: E402
 
 __all__ = [
     "BertModel",
-    "ClassEmbedder",
     "Embedder",
     "Preprocessor",
     "Preset",

@@ -11,7 +11,6 @@ import tensorflow as tf
 from tfapp.config import ModelSettings
 from tfapp.models.bert import BertModel
 from tfapp.models.classes import ClassificationModel
-from tfapp.models.embedder import ClassEmbedder
 from tfapp.models.heads import bert_network, classifier_pooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.text_pairs import comparison_of
@@ -30,7 +29,7 @@ class TextClassifier(BertModel, ClassificationModel):
         pooling: "cls" for BERT's pooled [CLS] vector, "mean" or "max" over the tokens.
         dropout: Rate before the dense layer.
         window: Longer texts are read in windows of at most this many tokens; None: whole.
-        temperature: Of `embedder`, what divides the cosines.
+        temperature: Divides the cosines where vectors of texts are compared.
         pair_encoder: Of pairs of texts, "cross" to read both as one, "bi" to read each for itself.
         kwargs: As in `ClassificationModel`.
     """
@@ -78,16 +77,6 @@ class TextClassifier(BertModel, ClassificationModel):
             "class_balance": settings.class_balance,
             "focal_gamma": settings.focal_gamma,
         }
-
-    def embedder(self) -> ClassEmbedder:
-        """Returns an embedder on the same weights, which learns classes by contrast and pools as the head does.
-
-        Of a text in windows it reads as much as the first one holds.
-        """
-        preprocessor = self.preprocessor.with_max_length(self.window or self.preprocessor.max_length)
-        embedder = ClassEmbedder(self.backbone, preprocessor, pooling=self.pooling, temperature=self.temperature)
-        embedder.xla, embedder.shards = self.xla, self.shards
-        return embedder
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network, on a long text's windows if there are such.

@@ -9,7 +9,7 @@ from typing import Final
 
 import tensorflow as tf
 
-__all__ = ["class_losses", "pair_losses"]
+__all__ = ["pair_losses"]
 
 # Instead of minus infinity, whose gradient would be no number.
 _NEVER: Final = -1e9
@@ -42,30 +42,6 @@ def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, sym
         return losses
     rows = tf.shape(scores)[0]
     return (losses + _losses(tf.transpose(scores[:, :rows]), tf.transpose(positives[:, :rows]))) / 2
-
-
-def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Returns each text's loss of telling those of its class from the others (Khosla et al. 2020, its L_out).
-
-    Args:
-        vectors: float32[N, P, H], of each row P texts of one class.
-        classes: int32[N]; -1 for texts of no class, which have nothing in common.
-        temperature: Divides the cosines.
-
-    Returns:
-        float32[N], the mean over a row's texts; 0 for those of no class.
-    """
-    positions = tf.shape(vectors)[1]
-    flat = tf.reshape(vectors, [-1, tf.shape(vectors)[2]])
-    labels = tf.repeat(classes, positions)
-    scores = tf.matmul(flat, flat, transpose_b=True) / temperature
-    itself = tf.eye(tf.size(labels), dtype=tf.bool)
-    is_same_class = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~itself
-    shares = tf.nn.log_softmax(tf.where(itself, _NEVER, scores))
-    weights = tf.cast(is_same_class, tf.float32)
-    totals = tf.reduce_sum(tf.where(is_same_class, shares, 0.0), axis=1)
-    losses = -totals / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
-    return tf.reduce_mean(tf.reshape(losses, [-1, positions]), axis=1)
 
 
 def _by_position(values: tf.Tensor, others: tf.Tensor) -> tf.Tensor:

@@ -14,11 +14,11 @@ from tfapp.config import ModelSettings
 from tfapp.core.rows import Row
 from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
-from tfapp.models.contrast import class_losses, pair_losses
+from tfapp.models.contrast import pair_losses
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 
-__all__ = ["TEXT_COLUMNS", "ClassEmbedder", "Embedder"]
+__all__ = ["TEXT_COLUMNS", "Embedder"]
 
 TEXT_COLUMNS: Final = ("query", "candidate", "negative")
 """The columns of texts that it learns from; the last may be missing."""
@@ -113,17 +113,6 @@ class Embedder(BertModel):
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `embedding`, by the contract: the vector of each row's first text."""
         return {"embedding": logits[:, 0]}
-
-
-class ClassEmbedder(Embedder):
-    """Embeds texts, so that a classifier learns from few of them before its head does, on the classifier's weights.
-
-    Its rows are texts of one class one after another, and its targets the classes' numbers, int32[N], -1 for none.
-    """
-
-    def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Returns each row's loss of telling the texts of its class from the others, float32[N]; see `class_losses`."""
-        return class_losses(logits, targets, self.temperature)
 
 
 def _codes(codes_by_text: dict[bytes, int], ids: np.ndarray, splits: np.ndarray) -> np.ndarray:

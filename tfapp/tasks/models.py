@@ -69,7 +69,7 @@ def build_on_backbone(
     """
     network = _class(task, kind)
     if not issubclass(network, BertModel):
-        raise ModelError(f"a {kind} model for {task} stands on no BERT")
+        raise ModelError(f"a {kind} model for {task} stands on no BERT; take one that does")
     model: BertModel = network.on_backbone(backbone, config, preprocessor)
     return model
 

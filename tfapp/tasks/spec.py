@@ -104,8 +104,8 @@ class TaskSpec:
             the ways are the output layer alone and all weights, where the task can fit the first.
         playground: How the console asks a model about what somebody writes; None: by a text for each input, with the
             outputs as a table.
-        preset_experiment: Returns the settings of a model that is a preset as it is, for `tfapp.export_preset`, which
-            hands it the preset, overrides, and `name`; None: a preset alone does not answer.
+        preset_experiment: Returns the settings of a model that is a preset as it is, for `tfapp.api.export_preset`,
+            which hands it the preset, overrides, and `name`; None: a preset alone does not answer.
         pretraining_experiment: Returns the settings of a pretraining, for `tfapp pretrain`, which hands it the file,
             overrides, and `name`, `preset` and `from_scratch`; None: the task pretrains nothing.
     """

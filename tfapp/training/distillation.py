@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfapp.config import DistillationSettings, Experiment
 from tfapp.errors import ModelError, TrainingError
 from tfapp.models import BertModel, Preset, student_preset
-from tfapp.models.students import chosen_layers
+from tfapp.models.student import chosen_layers
 from tfapp.training.steps import make_predictor, predict_logits
 from tfapp.training.tokenized_split import TokenizedSplit
 

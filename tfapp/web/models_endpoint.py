@@ -82,7 +82,7 @@ class ModelsEndpoint:
         """
         self.start()
         if self._starting is None:
-            raise ServerError(f"{self.folder}: there are no models in it yet")
+            raise ServerError(f"{self.folder}: there are no models in it yet; export one with tfapp export")
         try:
             return self._starting.result(self._wait if wait else 0)
         except WaitedTooLong as error:

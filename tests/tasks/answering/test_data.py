@@ -215,7 +215,7 @@ def test_the_same_question_twice_is_a_duplicate(tmp_path: Path) -> None:
     assert splits.labels == ("answer",)
 
 
-def test_every_side_needs_an_answer(tmp_path: Path) -> None:
+def test_every_split_needs_an_answer(tmp_path: Path) -> None:
     rows = [row | {"answers": []} for row in toy_questions(40)]
     file = write_squad(tmp_path / "a.json", rows)
     with pytest.raises(DataError, match=r"train has no question with an answer; check data\.answer"):

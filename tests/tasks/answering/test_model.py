@@ -187,7 +187,7 @@ def model(shallow_preset: Path) -> Answerer:
 ROWS = [("which ball", "the old goal says more " * 5), ("", ""), ("tax?", "bank e\u0301 price ﬁ. 日本 tax")]
 
 
-def respond(model: Answerer, rows: list[tuple[str, str]]) -> dict[str, np.ndarray]:
+def answer_rows(model: Answerer, rows: list[tuple[str, str]]) -> dict[str, np.ndarray]:
     return {name: values.numpy() for name, values in model.predict_text(inputs_of(rows)).items()}
 
 
@@ -316,8 +316,8 @@ def test_saving_keeps_the_answers(model: Answerer, tmp_path: Path) -> None:
     loaded_model = load_model(tmp_path)
     assert isinstance(loaded_model, Answerer)
     assert loaded_model.config() == model.config()
-    for name, values in respond(loaded_model, ROWS).items():
-        np.testing.assert_array_equal(values, respond(model, ROWS)[name])
+    for name, values in answer_rows(loaded_model, ROWS).items():
+        np.testing.assert_array_equal(values, answer_rows(model, ROWS)[name])
 
 
 @pytest.mark.parametrize("rows", [ROWS, []])

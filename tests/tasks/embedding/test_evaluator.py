@@ -22,7 +22,7 @@ from tfapp.tasks.embedding.evaluator import PairTexts, evaluate_retrieval
 from tfapp.training import TensorBoardLog
 
 
-def judge(pairs: list[tuple[str, ...]], places: dict[str, tuple[float, ...]], **changes: Any) -> RetrievalEvaluation:
+def evaluate(pairs: list[tuple[str, ...]], places: dict[str, tuple[float, ...]], **changes: Any) -> RetrievalEvaluation:
     """Evaluates pairs (or triples) of names of vectors."""
     columns = [list(column) for column in zip(*pairs, strict=True)] or [[], []]
     width = len(columns)
@@ -52,7 +52,7 @@ PLACES = {
 
 def test_each_query_looks_through_all_candidates() -> None:
     # q has two candidates, "near" at place 1 and "far" at place 4; p has "other", behind "bad".
-    evaluation = judge([("q", "near", ""), ("q", "far", ""), ("p", "other", "bad")], PLACES)
+    evaluation = evaluate([("q", "near", ""), ("q", "far", ""), ("p", "other", "bad")], PLACES)
     assert (evaluation.count, evaluation.candidates, evaluation.missed_count) == (2, 4, 1)
     ideal = 1 + 1 / np.log2(3)
     expected = {
@@ -71,7 +71,7 @@ def test_each_query_looks_through_all_candidates() -> None:
 
 
 def test_the_loss_is_that_of_telling_apart_what_does_not_fit() -> None:
-    evaluation = judge([("q", "near"), ("q", "far"), ("p", "other")], PLACES)
+    evaluation = evaluate([("q", "near"), ("q", "far"), ("p", "other")], PLACES)
     scores = {name: np.cos(np.radians(angle)) / 0.5 for name, angle in {"near": 10, "far": 80, "other": 40}.items()}
     of_q = np.mean([np.logaddexp(scores[name], scores["other"]) - scores[name] for name in ("near", "far")])
     logits = {name: np.cos(np.radians(angle)) / 0.5 for name, angle in {"near": 35, "far": 35, "other": 5}.items()}
@@ -85,7 +85,7 @@ def test_ndcg_is_sklearns(pairs: list[tuple[int, int]], seed: int) -> None:
     random = np.random.default_rng(seed)
     vectors = {name: tuple(vector / np.linalg.norm(vector)) for name, vector in _drawn(random)}
     named_pairs = [(f"q{query}", f"c{candidate}") for query, candidate in pairs]
-    evaluation = judge(named_pairs, vectors)
+    evaluation = evaluate(named_pairs, vectors)
     candidates = list(dict.fromkeys(candidate for _, candidate in named_pairs))
     expected = []
     for query in dict.fromkeys(query for query, _ in named_pairs):
@@ -101,7 +101,7 @@ def _drawn(random: np.random.Generator) -> list[tuple[str, np.ndarray]]:
 
 def test_of_equal_candidates_the_wrong_ones_stand_first() -> None:
     same_vectors = dict.fromkeys("abcdwxyz", (1.0, 0.0))
-    evaluation = judge([("a", "w"), ("b", "x"), ("c", "y"), ("d", "z")], same_vectors)
+    evaluation = evaluate([("a", "w"), ("b", "x"), ("c", "y"), ("d", "z")], same_vectors)
     assert values(evaluation)["accuracy@1"] == 0.0
     assert values(evaluation)["MRR@10"] == 0.25
 
@@ -110,19 +110,19 @@ def test_blocks_change_nothing() -> None:
     random = np.random.default_rng(0)
     vectors = {name: tuple(vector / np.linalg.norm(vector)) for name, vector in _drawn(random)}
     pairs = [(f"q{number}", f"c{number}") for number in range(26)]
-    blocks, evaluation = judge(pairs, vectors, block=26 * 3), judge(pairs, vectors)
+    blocks, evaluation = evaluate(pairs, vectors, block=26 * 3), evaluate(pairs, vectors)
     assert blocks.loss == pytest.approx(evaluation.loss, rel=1e-6)
     assert dataclasses.replace(blocks, loss=evaluation.loss) == evaluation
 
 
 def test_a_vector_that_is_no_number_is_refused_with_its_row() -> None:
     with pytest.raises(TrainingError, match=r"row 2: the vector is not a number; lower training\.learning_rate"):
-        judge([("q", "near"), ("p", "other")], PLACES | {"p": (float("nan"), 0.0)})
+        evaluate([("q", "near"), ("p", "other")], PLACES | {"p": (float("nan"), 0.0)})
 
 
 def test_it_travels_as_json_and_shows_itself(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>"
-    evaluation = judge([("q", "near"), (attack, "other")], PLACES | {attack: turned(0)})
+    evaluation = evaluate([("q", "near"), (attack, "other")], PLACES | {attack: turned(0)})
     assert Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))) == evaluation
     assert next(iter(evaluation.metrics())) == "nDCG@10"
     page = render_report(evaluation, title="t", metadata={})
@@ -137,6 +137,6 @@ def test_it_travels_as_json_and_shows_itself(tmp_path: Path) -> None:
 
 
 def test_nothing_is_evaluated_and_shown() -> None:
-    evaluation = judge([], {})
+    evaluation = evaluate([], {})
     assert (evaluation.count, evaluation.main_score, evaluation.main_interval) == (0, 0.0, (0.0, 1.0))
     assert "No queries were evaluated" in render_report(evaluation, title="t", metadata={})

@@ -39,7 +39,7 @@ def lists(size: int) -> st.SearchStrategy[tuple[np.ndarray, np.ndarray]]:
     return st.tuples(hnp.arrays(float, size, elements=GRADES), hnp.arrays(float, size, elements=SCORES))
 
 
-def judge(grades: Any, scores: Any, groups: str = "", **changes: Any) -> RankingEvaluation:
+def score_pairs(grades: Any, scores: Any, groups: str = "", **changes: Any) -> RankingEvaluation:
     count = len(grades)
     texts: dict[str, Any] = {
         "groups": list(groups or "q" * count),
@@ -90,7 +90,7 @@ def test_measures_are_means_over_the_queries_that_have_a_relevant_candidate() ->
     # a: its one at place 1; b: at place 3 of 3; c: none; d: two of three, at places 1 and 3.
     grades = [1, 0, 0, 0, 1, 0, 0, 1, 0, 1]
     scores = [0.9, 0.1, 0.8, 0.7, 0.2, 0.5, 0.4, 0.9, 0.8, 0.7]
-    evaluation = judge(grades, scores, "aabbbccddd")
+    evaluation = score_pairs(grades, scores, "aabbbccddd")
     assert values(evaluation) == pytest.approx(
         {
             "nDCG@10": (1 + 0.5 + (1 + 0.5) / (1 + 1 / np.log2(3))) / 3,
@@ -112,21 +112,21 @@ def test_measures_are_means_over_the_queries_that_have_a_relevant_candidate() ->
 
 
 def test_a_model_that_gives_everything_the_same_score_does_not_look_good() -> None:
-    measures = values(judge([1, 0, 0, 0] * 5, [0.5] * 20, "".join(name * 4 for name in "abcde")))
+    measures = values(score_pairs([1, 0, 0, 0] * 5, [0.5] * 20, "".join(name * 4 for name in "abcde")))
     assert (measures["MRR"], measures["recall@1"], measures["AUC"]) == (0.25, 0.0, 0.5)
 
 
 def test_without_a_choice_auc_is_the_main_measure() -> None:
-    evaluation = judge([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3], "abcd")
+    evaluation = score_pairs([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3], "abcd")
     assert (evaluation.main_name, evaluation.main_score) == ("AUC", roc_auc_score([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3]))
 
 
 def test_grades_between_count_in_between() -> None:
-    best, worst = (values(judge([1, 0.5, 0], scores))["nDCG@10"] for scores in ([0.9, 0.5, 0.1], [0.5, 0.9, 0.1]))
+    best, worst = (values(score_pairs([1, 0.5, 0], scores))["nDCG@10"] for scores in ([0.9, 0.5, 0.1], [0.5, 0.9, 0.1]))
     assert best == 1.0
     assert worst == pytest.approx((0.5 + 1 / np.log2(3)) / (1 + 0.5 / np.log2(3)))
     # A grade above all of train stands for certainty.
-    assert judge([2.0, 0.0], [0.75, 0.5]).loss == pytest.approx(log_loss([1, 0], [0.75, 0.5]))
+    assert score_pairs([2.0, 0.0], [0.75, 0.5]).loss == pytest.approx(log_loss([1, 0], [0.75, 0.5]))
 
 
 def test_intervals_hold_the_mean_and_shrink_with_more_queries() -> None:
@@ -159,25 +159,25 @@ def test_the_interval_of_auc_draws_whole_queries() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_almost_nothing_is_evaluated_and_shown(tmp_path: Path, count: int) -> None:
     for grade in (0.0, 1.0):
-        evaluation = judge([grade] * count, [0.5] * count)
+        evaluation = score_pairs([grade] * count, [0.5] * count)
         assert evaluation.main_name == "AUC"
         page = render_report(evaluation, title="t", metadata={})
         assert ("No pairs were evaluated" in page) == (count == 0)
         with TensorBoardLog(tmp_path) as log:
             log.evaluation(evaluation, 1, "dev")
-    assert judge([], []).main_interval == (0.0, 1.0)
+    assert score_pairs([], []).main_interval == (0.0, 1.0)
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
     with pytest.raises(TrainingError, match=r"row 2: the score is not a number; lower training\.learning_rate"):
-        judge([1, 0], [0.5, np.nan])
+        score_pairs([1, 0], [0.5, np.nan])
 
 
 @settings(max_examples=15)
 @given(st.integers(0, 12).flatmap(lists), st.data())
 def test_an_evaluation_survives_json(rows: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
     groups = "".join(data.draw(st.sampled_from("ab")) for _ in rows[0])
-    evaluation = judge(*rows, groups)
+    evaluation = score_pairs(*rows, groups)
     content = json.dumps(evaluation.to_dict(), allow_nan=False)
     assert Evaluation.from_dict(json.loads(content)) == evaluation
     assert list(json.loads(content))[:3] == ["main_name", "main_score", "kind"]
@@ -185,13 +185,13 @@ def test_an_evaluation_survives_json(rows: tuple[np.ndarray, np.ndarray], data: 
 
 
 def test_the_record_of_an_export_is_led_by_the_main_measure() -> None:
-    metrics = judge([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3], "abcd").metrics()
+    metrics = score_pairs([1, 0, 1, 0], [0.9, 0.2, 0.1, 0.3], "abcd").metrics()
     assert next(iter(metrics)) == "AUC"
     assert set(metrics) == {"nDCG@10", "MRR", "recall@1", "recall@5", "recall@10", "AUC", "loss"}
 
 
 def test_the_page_says_what_was_found_and_texts_stay_texts() -> None:
-    evaluation = judge([0, 1, 0], [0.9, 0.5, 0.1], queries=[ATTACK] * 3, candidates=[ATTACK] * 3)
+    evaluation = score_pairs([0, 1, 0], [0.9, 0.5, 0.1], queries=[ATTACK] * 3, candidates=[ATTACK] * 3)
     page = render_report(evaluation, title="My run", metadata={"Data": "d"})
     for expected in ("nDCG@10", "recall@5", "Missed queries", "2 of 3", "row 2", "first relevant candidate", "1 query"):
         assert expected in page
@@ -201,14 +201,14 @@ def test_the_page_says_what_was_found_and_texts_stay_texts() -> None:
 
 def test_tensorboard_gets_measures_places_and_missed_queries(tmp_path: Path) -> None:
     with TensorBoardLog(tmp_path) as log:
-        log.evaluation(judge([0, 1, 0], [0.9, 0.5, 0.1]), 7, "dev")
+        log.evaluation(score_pairs([0, 1, 0], [0.9, 0.5, 0.1]), 7, "dev")
     tags = set(EventAccumulator(str(tmp_path / "dev")).Reload().Tags()["tensors"])
     measures = {f"evaluation/{name}" for name in ("nDCG@10", "MRR", "recall@1", "recall@5", "recall@10", "AUC", "loss")}
     assert tags == measures | {"places", "missed_queries"}
 
 
 def test_the_terminal_gets_a_table() -> None:
-    evaluation = judge([0, 1, 0], [0.9, 0.5, 0.1])
+    evaluation = score_pairs([0, 1, 0], [0.9, 0.5, 0.1])
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(evaluation.table())
     output = console.export_text()

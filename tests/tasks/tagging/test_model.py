@@ -53,7 +53,7 @@ def model(request: pytest.FixtureRequest, shallow_preset: Path) -> TextTagger:
     return build(shallow_preset, decoding=request.param)
 
 
-def respond(model: TextTagger, texts: list[str]) -> list[list[dict[str, Any]]]:
+def tag_texts(model: TextTagger, texts: list[str]) -> list[list[dict[str, Any]]]:
     outputs = model.predict_text({"text": tf.constant(texts, tf.string)})
     return to_entities({name: value.numpy() for name, value in outputs.items()}, texts)
 
@@ -90,8 +90,8 @@ def test_padding_and_neighbours_change_nothing(model: TextTagger) -> None:
         row_logits = model.logits(ids_of(model, [text])).numpy()[0]
         np.testing.assert_allclose(batch_logits[row, : len(row_logits)], row_logits, atol=1e-5)
         assert not np.any(batch_logits[row, len(row_logits) - 1 :])
-    assert respond(model, TEXTS)[0] == [
-        entity | {"score": pytest.approx(entity["score"], abs=1e-5)} for entity in respond(model, TEXTS[:1])[0]
+    assert tag_texts(model, TEXTS)[0] == [
+        entity | {"score": pytest.approx(entity["score"], abs=1e-5)} for entity in tag_texts(model, TEXTS[:1])[0]
     ]
 
 
@@ -102,17 +102,17 @@ def test_answers_fulfil_the_contract_and_lie_in_the_text(model: TextTagger) -> N
             assert outputs[spec.name].dtype.name == spec.dtype
             assert outputs[spec.name].shape.rank == spec.rank
             assert outputs[spec.name].shape[0] == len(texts)
-        for text, entities in zip(texts, respond(model, texts), strict=True):
+        for text, entities in zip(texts, tag_texts(model, texts), strict=True):
             assert all(
                 0 <= entity["start"] < entity["end"] <= len(text) and 0 < entity["score"] <= 1 for entity in entities
             )
             assert all(entity["end"] <= next_entity["start"] for entity, next_entity in pairwise(entities))
-    assert any(respond(model, TEXTS))
+    assert any(tag_texts(model, TEXTS))
 
 
 def test_logits_that_are_known_give_the_same_spans(model: TextTagger) -> None:
     logits = model.logits(ids_of(model, TEXTS)).numpy()
-    for entities, expected in zip(model.find(TEXTS, logits), respond(model, TEXTS), strict=True):
+    for entities, expected in zip(model.find(TEXTS, logits), tag_texts(model, TEXTS), strict=True):
         assert entities == [entity | {"score": pytest.approx(entity["score"], abs=1e-5)} for entity in expected]
     assert model.find([], logits[:0]) == []
 
@@ -122,7 +122,7 @@ def test_saving_keeps_the_answers(model: TextTagger, tmp_path: Path) -> None:
     loaded_model = load_model(tmp_path)
     assert isinstance(loaded_model, TextTagger)
     assert loaded_model.config() == model.config()
-    assert respond(loaded_model, TEXTS) == respond(model, TEXTS)
+    assert tag_texts(loaded_model, TEXTS) == tag_texts(model, TEXTS)
 
 
 def decoded(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]:

@@ -51,7 +51,9 @@ class PlaygroundPages(StatePages[ConsoleState]):
         endpoint, model = self._model(request)
         task = served_task(model, endpoint.client)
         if task.form is None:
-            raise SettingsError(f"{model.name}: the playground does not support its task, {task.name or 'unknown'}")
+            raise SettingsError(
+                f"{model.name}: the playground does not support its task, {task.name or 'unknown'}; use the client"
+            )
         context = {"task": task, "values": {name: form.text(name) for name in _names(task)}, "answer": None}
         try:
             version = form.number("version") if form.text("version") else None
@@ -68,7 +70,7 @@ class PlaygroundPages(StatePages[ConsoleState]):
         """Stores the correct label of a text, in the same table as the labelling page."""
         endpoint, model = self._model(request)
         if not served_task(model, endpoint.client).labelled:
-            raise SettingsError(f"{model.name}: only the texts of a classification model can be labelled")
+            raise SettingsError(f"{model.name}: only texts of a model that classifies can be labelled; try another one")
         text = form.required_text("text")
         (answer,) = endpoint.client().classify(model.name, [text], label=_stable_label(model))
         labels, who = tuple(form.several("label")), str(request.session.get("name", ""))

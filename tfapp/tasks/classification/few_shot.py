@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from tfapp.config import TrainingSettings
 from tfapp.data.batches import TokenizedTexts
-from tfapp.models import ClassEmbedder, TextClassifier
+from tfapp.models import TextClassifier
+from tfapp.tasks.classification.class_embedder import ClassEmbedder
 from tfapp.training.head import HeadTrainer
 from tfapp.training.loop import FineTuner
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
@@ -52,7 +53,7 @@ def train_few_shot(
     Returns:
         The second phase's state.
     """
-    embedder, first = model.embedder(), TrainState()
+    embedder, first = ClassEmbedder.on(model), TrainState()
     split = _pairs(embedder, train_split, settings)
     phase = RunFolder(folder.contrast)
     if embedder.is_saved(phase.model):

@@ -16,9 +16,6 @@ __all__ = ["SETTINGS", "ClassificationModelSettings", "ClassificationTrainingSet
 class ClassificationModelSettings(ModelSettings):
     """The settings of the network that classifies, and of what it reads of a text."""
 
-    kind: Literal["bert", "lstm"] = Field(
-        "bert", description="bert: a pretrained BERT with a head; lstm: a small baseline that starts at random."
-    )
     window: int | None = Field(
         None,
         ge=4,
@@ -78,9 +75,11 @@ SETTINGS: Final = TaskSettings(
     model=ClassificationModelSettings,
     training=ClassificationTrainingSettings,
     rules=(_few_shot, _whole_texts),
+    kinds=("bert", "lstm"),
     fits_head=True,
     notes={
         "data.dev_share": "0, for method few-shot: no dev split.",
+        "model.kind": "lstm: a small baseline that starts at random.",
         "model.pooling": "Method few-shot compares vectors.",
         "model.temperature": "Method few-shot compares vectors.",
         "training.epochs": "For few-shot: how many partners of its label each text is paired with; 0: use the preset "

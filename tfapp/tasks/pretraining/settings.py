@@ -100,6 +100,7 @@ SETTINGS: Final = TaskSettings(
     reads=("model.pooling", "model.temperature"),
     model=PretrainingModelSettings,
     rules=(_adapt, _positions, _batch),
+    kinds=("bert", "simcse", "tsdae"),
     refusals={
         "training.augment": "it learns what texts are like, and hides words itself (model.masking)",
         "training.fgm_epsilon": _NO_LABELS,

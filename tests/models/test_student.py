@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.toy import toy_rows
 from tfapp.models import TaskModel, student_preset
 from tfapp.models.classes import soft_binary_loss, soft_class_loss
-from tfapp.models.students import chosen_layers
+from tfapp.models.student import chosen_layers
 from tfapp.tasks.models import build_model
 from tfapp.tasks.registry import find_task
 
