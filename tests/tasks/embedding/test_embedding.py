@@ -196,7 +196,7 @@ def test_export_takes_a_run_or_a_preset(tmp_path: Path) -> None:
         ({"training": {"adapt": "head"}}, "an embedding model has no head"),
         ({"distillation": {"teacher": "runs/x"}}, "distillation is not read by the task embedding"),
         ({"task": "classification", "training": {"epochs": 0}}, "training.epochs is 0, but the output layer"),
-        ({"data": {"train": "x", "dev_share": 0}}, "data.dev_share is 0, but fine-tuning chooses"),
+        ({"data": {"train": "x", "dev_share": 0}}, "data.dev_share is 0, but the best epoch is chosen on dev"),
         ({"data": {"train": "x", "text": "q"}}, "data.text is not read by the task embedding"),
     ],
 )
