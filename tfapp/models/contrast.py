@@ -9,10 +9,10 @@ from typing import Final
 
 import tensorflow as tf
 
-__all__ = ["pair_losses"]
+__all__ = ["NEVER", "pair_losses"]
 
-# Instead of minus infinity, whose gradient would be no number.
-_NEVER: Final = -1e9
+NEVER: Final = -1e9
+"""The score of what must not be chosen: instead of minus infinity, whose gradient would be no number."""
 
 
 def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, symmetric: bool) -> tf.Tensor:
@@ -54,4 +54,4 @@ def _losses(scores: tf.Tensor, exclusions: tf.Tensor) -> tf.Tensor:
     """Returns the cross-entropy of each row's own column against those that are not excluded."""
     rows = tf.range(tf.shape(scores)[0])
     targets = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions & ~targets, _NEVER, scores))
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions & ~targets, NEVER, scores))

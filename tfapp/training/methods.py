@@ -73,8 +73,8 @@ def train(
         budget: The time that is left for it; None: as long as it takes.
         shared: What other trainings have read by the same weights; None: nothing is shared.
         clock: Monotonic seconds.
-        method: Trains in their place, by a method that one task has; it is called with the arguments of this function,
-            none of which but `objective` and `shared` is missing.
+        method: Trains in their place, by a method that one task has; it is called with the arguments of this function
+            but for `objective`, `shared` and `method`.
 
     Returns:
         The state at the end.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import tensorflow as tf
 
 from tfapp.models import Embedder, TextClassifier
+from tfapp.models.contrast import NEVER
 
 __all__ = ["ClassEmbedder", "class_losses"]
-
-# Instead of minus infinity, whose gradient would be no number.
-_NEVER: Final = -1e9
 
 
 class ClassEmbedder(Embedder):
@@ -56,7 +52,7 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
     scores = tf.matmul(flat, flat, transpose_b=True) / temperature
     itself = tf.eye(tf.size(labels), dtype=tf.bool)
     is_same_class = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~itself
-    shares = tf.nn.log_softmax(tf.where(itself, _NEVER, scores))
+    shares = tf.nn.log_softmax(tf.where(itself, NEVER, scores))
     weights = tf.cast(is_same_class, tf.float32)
     totals = tf.reduce_sum(tf.where(is_same_class, shares, 0.0), axis=1)
     losses = -totals / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
