@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from tfapp.data.bad_tags import BadTagCount
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
 from tfapp.data.readers import arrow, folders, json_lines, parquet
-from tfapp.data.readers.block import Block
-from tfapp.data.readers.conll import WordColumns
+from tfapp.data.readers.block import Block, ProblemCount
 from tfapp.data.readers.formats import detect_format, iter_blocks, row_noun
+from tfapp.data.readers.word_columns import WordColumns
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean
@@ -28,8 +26,15 @@ OnProgress = Callable[[int, int | None], None]
 
 _BLOCK_ROWS = 8192
 
-# What formats hold that are no table, and what a task is said to need that takes them.
+_FLAT: Final = "single values, no lists"
+# What formats hold that a task does not take, and what a task is said to need that takes those without columns.
 _HOLDS: Final = {
+    "csv": f"a csv file holds {_FLAT}",
+    "tsv": f"a tsv file holds {_FLAT}",
+    "xlsx": f"an xlsx file holds {_FLAT}",
+    "jsonl": "a jsonl file holds objects",
+    "parquet": "a parquet file holds columns",
+    "arrow": "an arrow file holds columns",
     "folder": "a folder holds single texts",
     "txt": "a txt file holds single texts",
     "conll": "a conll file holds words with tags",
@@ -64,10 +69,9 @@ def read_table(
 
     Returns:
         A table with the task's columns of texts, such as `text`, string (a missing text is empty), and such extra ones
-        as the settings name; `label`, null where missing: string, list<string> for multi-label, double for grades,
-        list<struct> for spans, list<list<int32>> for answers; of tasks on pairs `group` string; `row` int64 (the
-        line of the file on which the row begins, counted from 1; of formats without lines the number of the row; for a
-        folder the ordinal of the text in sorted order) and `file`
+        as the settings name; `label`, of the type that the target reads, null where missing; where the schema has a
+        group `group`, string; `row`, int64 (the line of the file on which the row begins, counted from 1; of formats
+        without lines the number of the row; for a folder the ordinal of the text in sorted order); and `file`,
         dictionary<string>.
 
     Raises:
@@ -77,12 +81,12 @@ def read_table(
     _check_format(source, schema)
     words = schema.target.words(source.settings)
     if repair:
-        words = replace(words, on_bad_tags="repair")
-    bad_tags = BadTagCount(source.name, words.on_bad_tags)
+        words = words.with_repair()
+    problems = ProblemCount()
     if source.format == "folder":
         parts = _folder_parts(source)
     else:
-        blocks = bad_tags.watch(_blocks(source, schema, words))
+        blocks = problems.watch(_blocks(source, schema, words))
         parts = (_to_part(source, block, schema, multi_label) for block in blocks)
     batches, rows = [], 0
     for part in parts:
@@ -90,8 +94,8 @@ def read_table(
         rows += part.num_rows
         if on_progress:
             on_progress(rows, None)
-    if findings is not None:
-        findings += bad_tags.findings()
+    if findings is not None and problems.count:
+        findings.append(words.finding(source.name, problems))
     return pa.Table.from_batches(batches).unify_dictionaries()
 
 
@@ -163,12 +167,12 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
 
 def _check_format(source: Source, schema: Schema) -> None:
     if source.format not in schema.formats:
-        tables = [name for name in schema.formats if name not in _HOLDS]
+        tables = [name for name in schema.formats if name not in _NEEDS]
         readable_formats = [
             f"a file with columns ({', '.join(tables)})",
             *(description for format_name, description in _NEEDS.items() if format_name in schema.formats),
         ]
-        content = _HOLDS.get(source.format, f"{source.format} holds no spans of texts")
+        content = _HOLDS[source.format]
         way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
         raise DataError(
             f"{source.name}: {content}; the task {schema.task} needs {' or '.join(readable_formats)}{way_out}"

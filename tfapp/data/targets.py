@@ -11,7 +11,7 @@ import pyarrow as pa
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.readers.conll import WordColumns
+from tfapp.data.readers.word_columns import WordColumns
 from tfapp.data.sources import Source
 from tfapp.errors import DataError
 

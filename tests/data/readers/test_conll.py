@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.text_classes import describe, load, load_table
 from tfapp.config import DataSettings
 from tfapp.data import Splits, write_starter
-from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.conll import iter_blocks as iter_conll
 from tfapp.data.readers.formats import iter_blocks
+from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import task_settings
 from tfapp.tasks.registry import find_task
@@ -188,7 +188,8 @@ def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path:
     table = str(saved(tmp_path, "text,label\na,b\n", "a.csv"))
     with pytest.raises(
         DataError,
-        match=r"csv holds no spans of texts; the task tagging needs a file with .* \(jsonl, parquet, arrow\) or words",
+        match=r"a csv file holds single values, no lists; the task tagging needs a file with columns "
+        r"\(jsonl, parquet, arrow\) or words with tags",
     ):
         load(DataSettings(train=table), schema=find_task("tagging").schema)
 

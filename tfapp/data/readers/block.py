@@ -1,4 +1,4 @@
-"""The block of rows that every reader yields."""
+"""The block of rows that every reader yields, and a count of the problems in such blocks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-__all__ = ["Block", "group_rows"]
+from tfapp.data.findings import ROWS_SHOWN
+
+__all__ = ["Block", "ProblemCount", "group_rows"]
 
 T = TypeVar("T")
 
@@ -22,13 +24,13 @@ class Block:
             whatever the file holds; None stands for a missing value.
         lines: The line of the file on which each row begins, counted from 1; empty where rows are on no lines, or
             where the number of a row is its line.
-        bad_tags: Of words with tags: the line of each tag that breaks its scheme, and what is wrong with it.
+        problems: The line of each problem that the reader met and did not refuse, and what is wrong there.
     """
 
     first_row: int
     columns: dict[str, list[Any]]
     lines: tuple[int, ...] = ()
-    bad_tags: tuple[tuple[int, str], ...] = ()
+    problems: tuple[tuple[int, str], ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -42,6 +44,27 @@ class Block:
         """Returns the first rows."""
         columns = {name: values[:rows] for name, values in self.columns.items()}
         return replace(self, columns=columns, lines=self.lines[:rows])
+
+
+class ProblemCount:
+    """A count of the problems that a reader meets in a file and does not refuse, and the first of them.
+
+    Attributes:
+        count: How many there were so far.
+        first: The line of each of the first, and what is wrong there.
+    """
+
+    def __init__(self) -> None:
+        """Starts without problems."""
+        self.count = 0
+        self.first: list[tuple[int, str]] = []
+
+    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yields the blocks unchanged, and counts their problems."""
+        for block in blocks:
+            self.count += len(block.problems)
+            self.first += block.problems[: ROWS_SHOWN - len(self.first)]
+            yield block
 
 
 def group_rows(rows: Iterable[T], size: int) -> Iterator[tuple[int, list[T]]]:

@@ -11,35 +11,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from tfapp.data.readers.block import Block, group_rows
-from tfapp.data.readers.tag_schemes import Tag, TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
+from tfapp.data.readers.tag_schemes import Tag, bad_tags, detect_scheme, parse_tag, to_entities
 from tfapp.data.readers.textfile import open_text
+from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 
-__all__ = ["WordColumns", "iter_blocks"]
+__all__ = ["iter_blocks"]
 
 # Stands for the border between two documents.
 _BORDER: Final = "-DOCSTART-"
-
-
-@dataclass(frozen=True)
-class WordColumns:
-    """The settings by which lines are read.
-
-    Attributes:
-        word: The column of the word, counted from 0; from the end where negative.
-        tag: The column of the tag, likewise.
-        scheme: The scheme of the tags; "auto": found out.
-        on_bad_tags: What becomes of a sentence with tags that break the scheme: it is read as conlleval reads it
-            ("repair"), left out ("drop"), or refused ("fail").
-    """
-
-    word: int = 0
-    tag: int = -1
-    scheme: Literal["auto"] | TagScheme = "auto"
-    on_bad_tags: Literal["repair", "drop", "fail"] = "repair"
 
 
 @dataclass(frozen=True)

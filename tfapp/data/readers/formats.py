@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tfapp.data.readers.block import Block
-from tfapp.data.readers.conll import WordColumns
 from tfapp.data.readers.shards import list_shards
 from tfapp.data.readers.textfile import open_bytes
+from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 
 __all__ = [

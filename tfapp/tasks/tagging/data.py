@@ -14,7 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, drop_marked
 from tfapp.data.findings import Finding, name_list
 from tfapp.data.labels import as_label, iter_column
-from tfapp.data.readers.conll import WordColumns
+from tfapp.data.readers.word_columns import WordColumns
 from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError

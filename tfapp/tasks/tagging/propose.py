@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from tfapp.data.bad_tags import BadTagCount
 from tfapp.data.proposals.data_sample import DataSample
 from tfapp.data.proposals.proposal import WINDOW, Proposal, make_proposal
+from tfapp.data.readers.block import ProblemCount
 from tfapp.data.readers.formats import iter_blocks
+from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 from tfapp.tasks.tagging.choices import choose_tagging
 
@@ -43,7 +44,7 @@ def _propose_words(sample: DataSample) -> Proposal:
     """Reads a file with a word and its tag a line whole, for its rows cannot be counted otherwise."""
     texts: list[str] = []
     spans: list[Sequence[Mapping[str, Any]]] = []
-    bad_tags = BadTagCount(sample.source.name, "repair")
+    bad_tags = ProblemCount()
     encoding = sample.settings.get("encoding", "utf-8")
     for block in bad_tags.watch(iter_blocks(sample.source.path, "conll", encoding=encoding)):
         texts += block.columns["text"]
@@ -52,7 +53,8 @@ def _propose_words(sample: DataSample) -> Proposal:
     if not types:
         raise DataError(f"{sample.source.name}: no word has a tag other than O; set data.tag_column in a settings file")
     notes = [f"words in the first column, tags in the last; types: {', '.join(sorted(types))}", *sample.notes]
-    notes += [finding.message for finding in bad_tags.findings()]
+    if bad_tags.count:
+        notes.append(WordColumns().finding(sample.source.name, bad_tags).message)
     proposal = _propose(sample, texts, notes, rows=len(texts))
     return choose_tagging(proposal, texts, spans, sample.source.settings, words=True)
 
