@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.config import Experiment
 from tfapp.core.files import narrow, private_folder, private_opener, replacing, write_json, write_json_lines, write_text
+from tfapp.data.file_formats import output_writer
 from tfapp.data.parts import PartStore
-from tfapp.data.scored_rows import merge_parts, write_part
 from tfapp.tasks.experiments import read_run_settings
 from tfapp.training.checkpoint import save_checkpoint
 from tfapp.training.run_folder import create_run
@@ -109,9 +110,10 @@ def test_whoever_writes_a_draft_leaves_it_private(tmp_path: Path) -> None:
     for kind in ("csv", "tsv", "jsonl", "parquet"):
         target = tmp_path / f"out.{kind}"
         parts = PartStore.open(target, {})
-        parts.write(0, lambda path, kind=kind: write_part(path, kind, rows, {"x": np.ones(2)}, first=True))  # type: ignore[misc]
+        writer = output_writer(target)
+        parts.write(0, partial(writer.write, rows=rows, answers={"x": np.ones(2)}, first=True))
         assert (mode(parts.folder), mode(parts.path(0))) == (0o700, 0o600)
-        parts.finish(lambda path, kind=kind, parts=parts: merge_parts(path, kind, [parts.path(0)]))  # type: ignore[misc]
+        parts.finish(partial(writer.merge, parts=[parts.path(0)]))
     LogSink(tmp_path / "log" / "alerts.jsonl").send({}, "key")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 8

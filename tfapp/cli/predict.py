@@ -108,11 +108,11 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
     Raises:
         DataError: An argument is spelt like a data file and there is none, or a file stands among others.
     """
-    from tfapp.data.readers.formats import INPUT_SUFFIXES, data_suffix
+    from tfapp.data.file_formats import SUFFIXES, data_suffix
     from tfapp.data.sources import existing_path
 
     for value in inputs:
-        looks_like_file = len(value.split()) == 1 and data_suffix(Path(value)) in INPUT_SUFFIXES
+        looks_like_file = len(value.split()) == 1 and data_suffix(Path(value)) in SUFFIXES
         if looks_like_file and len(inputs) > 1 and Path(value).is_file():
             raise DataError(f"{value} is a file: give one file, or texts only; got {len(inputs)} arguments")
         if looks_like_file and len(inputs) == 1:
@@ -157,10 +157,12 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 
 def default_output(file: Path) -> Path:
-    """Names the scored file beside its input: csv for lines of text, jsonl for SQuAD's json, else of the same form."""
-    from tfapp.data.readers.formats import INPUT_SUFFIXES, data_suffix
+    """Names the scored file beside its input, with the suffix of the format as which such a file is scored."""
+    from tfapp.data.file_formats import FORMATS, SUFFIXES, data_suffix
 
-    suffixes = {"txt": ".csv", "squad": ".jsonl", "arrow": ".parquet", "xlsx": ".csv"}
     input_suffix = data_suffix(file)
-    suffix = suffixes.get(INPUT_SUFFIXES.get(input_suffix, "squad"), input_suffix)
+    name = SUFFIXES.get(input_suffix)
+    # A file whose suffix says nothing may have values of any kind.
+    scored_as = FORMATS[name].scored_as if name else "jsonl"
+    suffix = input_suffix if scored_as in (name, None) else FORMATS[scored_as].suffixes[0]
     return file.with_name(f"{file.name[: file.name.lower().rfind(input_suffix)]}.predictions{suffix}")

@@ -13,7 +13,7 @@ from tfapp.config.experiment import DEFAULT_TASK, Experiment, dump_toml
 from tfapp.config.parse import parse_experiment
 from tfapp.config.settings.augment import AugmentSettings, PerturbationKind
 from tfapp.config.settings.base import Settings
-from tfapp.config.settings.data import DataSettings, OnOverlap, OnProblem, RatingSettings
+from tfapp.config.settings.data import DataSettings, FormatName, OnOverlap, OnProblem, RatingSettings
 from tfapp.config.settings.export import ExportSettings
 from tfapp.config.settings.model import ModelSettings
 from tfapp.config.settings.training import DistillationSettings, TrainingSettings
@@ -26,6 +26,7 @@ __all__ = [
     "DistillationSettings",
     "Experiment",
     "ExportSettings",
+    "FormatName",
     "ModelSettings",
     "OnOverlap",
     "OnProblem",

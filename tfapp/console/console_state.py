@@ -9,7 +9,7 @@ from tfapp.apps.feedback.service import Feedback
 from tfapp.apps.registry import APPLICATIONS
 from tfapp.console.training_queue import TrainingQueue
 from tfapp.console.uploads import Uploads
-from tfapp.data.readers.formats import INPUT_SUFFIXES
+from tfapp.data.file_formats import SUFFIXES
 from tfapp.web.app_state import AppState, was_begun
 
 __all__ = ["ConsoleState"]
@@ -35,7 +35,7 @@ class ConsoleState(AppState):
         super().__init__(home, [spec.pages() for spec in APPLICATIONS if spec.pages], **settings)
         self._database = database
         folder = home.absolute() / "training"
-        self.uploads = Uploads(folder / "uploads", INPUT_SUFFIXES)
+        self.uploads = Uploads(folder / "uploads", SUFFIXES)
         self.trainings = trainings or TrainingQueue(folder / "queue", clock=self.clock)
 
     def start(self) -> None:

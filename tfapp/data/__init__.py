@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from tfapp.data.cleaning import normalize_text
 from tfapp.data.describe import CountTokens, Description, LengthStats, describe
+from tfapp.data.file_formats import detect_format
 from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import OverlapMasks, find_overlap
 from tfapp.data.proposals.data_sample import DataSample, take_sample
 from tfapp.data.proposals.proposal import QUALITIES, Candidate, Proposal, Quality
 from tfapp.data.proposals.starter import experiment_name, write_starter
-from tfapp.data.readers.formats import detect_format
 from tfapp.data.scoring import score_file
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.split_loader import load, load_table

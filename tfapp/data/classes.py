@@ -45,7 +45,7 @@ class ClassTarget(Target):
             )
         if multi_label and source.format == "folder":
             raise DataError(f"{source.name}: a folder gives each text one label; set model.multi_label = false")
-        if multi_label and source.format in ("csv", "tsv", "xlsx") and not separator:
+        if multi_label and source.file_format.table == "flat" and not separator:
             raise DataError(
                 f"{source.name}: model.multi_label = true needs data.label_separator for {source.format}, for example "
                 '"|"'

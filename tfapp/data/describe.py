@@ -18,7 +18,7 @@ from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
 from tfapp.data.readers.block import group_rows
-from tfapp.data.readers.formats import iter_blocks, row_noun
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Catalogue, Pull, Source, resolve
 from tfapp.data.table_reader import OnProgress, read_table
@@ -154,7 +154,7 @@ def describe(
         findings=(
             *problems,
             *_findings(
-                Rows.of(source, table, schema.texts, schema.extra, row_noun(origin.format)),
+                Rows.of(source, table, schema.texts, schema.extra, origin.file_format.row_noun),
                 schema.target,
                 origin.settings,
             ),
@@ -165,9 +165,10 @@ def describe(
 def _has_lists(source: Source) -> bool:
     """Tells whether the file's labels are lists, by the settings or the first labels themselves."""
     settings = source.settings
-    if settings.label_separator or settings.rating or source.format not in ("jsonl", "parquet", "arrow"):
+    if settings.label_separator or settings.rating or source.file_format.table != "nested":
         return bool(settings.label_separator)
-    blocks = iter_blocks(source.path, source.format, encoding=settings.encoding, columns=[settings.label])
+    options = ReadOptions(encoding=settings.encoding, columns=[settings.label])
+    blocks = source.file_format.read(source.path, options)
     values = (value for block in blocks for value in block.columns.get(settings.label, ()))
     return isinstance(next((value for value in values if value is not None), None), list)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tfapp.config import DataSettings
-from tfapp.data.readers.formats import FileFormat
+from tfapp.config import DataSettings, FormatName
+from tfapp.data.file_formats import FORMATS
 from tfapp.data.targets import Target
 
 __all__ = ["TABLES", "Schema"]
@@ -33,12 +33,12 @@ class Schema:
     task: str
     texts: tuple[str, ...]
     target: Target
-    formats: tuple[FileFormat, ...]
+    formats: tuple[FormatName, ...]
     extra: tuple[str, ...] = ()
     group: str | None = None
     beside: tuple[str, ...] = ()
     settings: type[DataSettings] = DataSettings
 
 
-TABLES: Final[tuple[FileFormat, ...]] = ("csv", "tsv", "jsonl", "parquet", "arrow", "xlsx")
+TABLES: Final[tuple[FormatName, ...]] = tuple(name for name, file_format in FORMATS.items() if file_format.table)
 """The formats of tables."""

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import abc
 import csv
 import json
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 import pyarrow as pa
 
 from tfapp.data.answer_format import AnswerColumn
-from tfapp.data.readers.formats import SUFFIXES, FileFormat
 from tfapp.data.readers.json_lines import as_json_text
-from tfapp.errors import DataError
 
-__all__ = ["InputRows", "merge_parts", "output_format", "write_part"]
+__all__ = ["Answers", "CsvWriter", "InputRows", "JsonLinesWriter", "ParquetWriter", "RowWriter", "TsvWriter"]
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
+
+Answers: TypeAlias = Mapping[str, AnswerColumn]
+"""The columns of answers, as `AnswerFormat.columns` gives them; a vector is a list, in csv and tsv as JSON."""
 
 # What a field of tsv does not hold.
 _TO_SPACES = str.maketrans("\t\n\r", "   ")
@@ -29,78 +31,100 @@ _GROUP_ROWS = 1 << 16
 _GROUP_BYTES = 1 << 25
 
 
-def output_format(target: Path) -> FileFormat:
-    """Tells a target's format by its suffix.
+class RowWriter(abc.ABC):
+    """Writes rows with a model's answers in one format, in parts that are joined."""
 
-    Raises:
-        DataError: The suffix names none.
-    """
-    file_format = SUFFIXES.get(target.suffix.lower())
-    if file_format is None or file_format == "txt":
-        tables = ", ".join(suffix for suffix, kind in SUFFIXES.items() if kind != "txt")
-        raise DataError(f'{target}: the suffix "{target.suffix}" names no output format; use {tables}')
-    return file_format
+    @abc.abstractmethod
+    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+        """Writes some rows with their answers; an input column with an answer's name gives way.
+
+        Args:
+            path: A new file.
+            rows: The rows.
+            answers: The answers to them.
+            first: Whether these are the target's first rows: csv and tsv then begin with the column names.
+        """
+
+    def merge(self, target: Path, parts: Iterable[Path]) -> None:
+        """Joins parts into one file in bounded memory."""
+        with target.open("wb") as file:
+            for part in parts:
+                with part.open("rb") as piece:
+                    shutil.copyfileobj(piece, file)
 
 
-def write_part(
-    path: Path,
-    format: FileFormat,  # noqa: A002 - the setting's name
-    rows: InputRows,
-    answers: Mapping[str, AnswerColumn],
-    *,
-    first: bool,
-) -> None:
-    """Writes some rows with their answers; an input column with an answer's name gives way.
+class CsvWriter(RowWriter):
+    """Writes csv."""
 
-    Args:
-        path: A new file.
-        format: What to write.
-        rows: The rows.
-        answers: As `AnswerFormat.columns` gives them; a vector is a list, in csv and tsv as JSON.
-        first: Whether these are the target's first rows: csv and tsv then begin with the column names.
-    """
-    if format == "parquet":
-        _write_parquet(path, rows, answers)
-        return
-    with path.open("w", encoding="utf-8", newline="") as file:
-        if format == "jsonl":
+    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+        """Writes some rows with their answers; see `RowWriter.write`."""
+        with _open(path) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            # Python quotes a carriage return only where it is part of the line terminator.
+            quoting_writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            for cells in _cells(rows, answers, first=first):
+                (quoting_writer if any("\r" in cell for cell in cells) else writer).writerow(cells)
+
+
+class TsvWriter(RowWriter):
+    """Writes tsv, with a space for each tab or line end in a field."""
+
+    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+        """Writes some rows with their answers; see `RowWriter.write`."""
+        with _open(path) as file:
+            for cells in _cells(rows, answers, first=first):
+                file.write("\t".join(cell.translate(_TO_SPACES) for cell in cells) + "\n")
+
+
+class JsonLinesWriter(RowWriter):
+    """Writes jsonl."""
+
+    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+        """Writes some rows with their answers; see `RowWriter.write`."""
+        del first
+        with _open(path) as file:
             file.writelines(f"{_dump(values)}\n" for values in _merge_rows(rows, answers))
-            return
-        inputs = rows[0] if isinstance(rows, list) else rows.schema.names
-        names = [*(name for name in inputs if name not in answers), *answers]
-        table = [names] if first else []
-        table += [[_cell(values[name]) for name in names] for values in _merge_rows(rows, answers)]
-        if format == "csv":
-            _write_csv(file, table)
-        else:
-            file.writelines("\t".join(cell.translate(_TO_SPACES) for cell in cells) + "\n" for cells in table)
 
 
-def merge_parts(target: Path, format: FileFormat, parts: Iterable[Path]) -> None:  # noqa: A002
-    """Joins parts into one file in bounded memory."""
-    if format == "parquet":
-        _merge_parquet(target, parts)
-        return
-    with target.open("wb") as file:
-        for part in parts:
-            with part.open("rb") as piece:
-                shutil.copyfileobj(piece, file)
+class ParquetWriter(RowWriter):
+    """Writes parquet."""
+
+    def write(self, path: Path, *, rows: Any, answers: Answers, first: bool) -> None:
+        """Writes a batch of rows with their answers; see `RowWriter.write`."""
+        import pyarrow.parquet as pq
+
+        del first
+        columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
+        columns |= {name: _arrow(values) for name, values in answers.items()}
+        pq.write_table(pa.table(columns), path)
+
+    def merge(self, target: Path, parts: Iterable[Path]) -> None:
+        """Joins parts into one file with row groups of a useful size, in bounded memory."""
+        import pyarrow.parquet as pq
+
+        tables = (pq.read_table(part) for part in parts)
+        group = [next(tables)]
+        with pq.ParquetWriter(target, group[0].schema) as writer:
+            for table in tables:
+                if sum(len(t) for t in group) >= _GROUP_ROWS or sum(t.nbytes for t in group) >= _GROUP_BYTES:
+                    writer.write_table(pa.concat_tables(group))
+                    group = []
+                group.append(table)
+            writer.write_table(pa.concat_tables(group))
 
 
-def _write_csv(file: TextIO, table: Iterable[Sequence[str]]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    # Python quotes a carriage return only where it is part of the line terminator.
-    quoting_writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for cells in table:
-        (quoting_writer if any("\r" in cell for cell in cells) else writer).writerow(cells)
+def _open(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="")
 
 
-def _write_parquet(path: Path, rows: Any, answers: Mapping[str, AnswerColumn]) -> None:
-    import pyarrow.parquet as pq
-
-    columns = {name: rows.column(name) for name in rows.schema.names if name not in answers}
-    columns |= {name: _arrow(values) for name, values in answers.items()}
-    pq.write_table(pa.table(columns), path)
+def _cells(rows: InputRows, answers: Answers, *, first: bool) -> Iterator[list[str]]:
+    """Yields the names of the columns before the target's first rows, and each row's cells."""
+    inputs = rows[0] if isinstance(rows, list) else rows.schema.names
+    names = [*(name for name in inputs if name not in answers), *answers]
+    if first:
+        yield names
+    for values in _merge_rows(rows, answers):
+        yield [_cell(values[name]) for name in names]
 
 
 def _arrow(values: AnswerColumn) -> pa.Array:
@@ -111,21 +135,7 @@ def _arrow(values: AnswerColumn) -> pa.Array:
     return pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
 
 
-def _merge_parquet(target: Path, parts: Iterable[Path]) -> None:
-    import pyarrow.parquet as pq
-
-    tables = (pq.read_table(part) for part in parts)
-    group = [next(tables)]
-    with pq.ParquetWriter(target, group[0].schema) as writer:
-        for table in tables:
-            if sum(len(t) for t in group) >= _GROUP_ROWS or sum(t.nbytes for t in group) >= _GROUP_BYTES:
-                writer.write_table(pa.concat_tables(group))
-                group = []
-            group.append(table)
-        writer.write_table(pa.concat_tables(group))
-
-
-def _merge_rows(rows: InputRows, answers: Mapping[str, AnswerColumn]) -> Iterable[dict[str, Any]]:
+def _merge_rows(rows: InputRows, answers: Answers) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
     columns = {name: _round(values.tolist()) for name, values in answers.items()}

@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from tfapp.config import FormatName
 from tfapp.core.rows import Row, to_rows
 from tfapp.data.answer_format import AnswerColumn, AnswerFormat
+from tfapp.data.file_formats import FORMATS, detect_format, output_writer
 from tfapp.data.parts import PartStore, file_identity
 from tfapp.data.readers.block import group_rows
-from tfapp.data.readers.formats import FileFormat, detect_format, estimate_rows
 from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
-from tfapp.data.scored_rows import InputRows, merge_parts, output_format, write_part
+from tfapp.data.scored_rows import InputRows, JsonLinesWriter, RowWriter
 from tfapp.data.sources import existing_path
 from tfapp.data.table_reader import OnProgress, as_text, check_column, read_batches
 from tfapp.errors import DataError
@@ -73,42 +74,42 @@ def score_file(
         DataError: The input is missing or broken or lacks the column, or the target cannot be written.
     """
     source, target = existing_path(Path(source)), Path(target)
-    kind, kind_out = _check_formats(source, target, format), output_format(target)
+    kind, writer = _check_formats(source, target, format), output_writer(target)
     inputs = dict(columns or {"text": text})
     settings = {"columns": inputs, "format": kind, "encoding": encoding, "header": header, "batch_rows": batch_rows}
     manifest = {"input": file_identity(source), "model": identity, "labels": list(labels), **settings}
     store = PartStore.open(target, manifest, resume=resume)
-    total = estimate_rows(source, kind)
+    total = FORMATS[kind].count_rows(source)
     rows, parts = 0, 0
-    blocks = _read_blocks(source, kind, kind_out, encoding=encoding, header=header, batch_rows=batch_rows)
+    blocks = _read_blocks(source, kind, writer, encoding=encoding, header=header, batch_rows=batch_rows)
     for index, block in enumerate(blocks):
         if not store.path(index).exists():
             texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
             answers = _answer_columns(predict, answer_format, to_rows(texts, tuple(inputs)), labels, len(inputs))
-            store.write(index, partial(write_part, format=kind_out, rows=block, answers=answers, first=index == 0))
+            store.write(index, partial(writer.write, rows=block, answers=answers, first=index == 0))
         rows += len(block)
         parts = index + 1
         if on_progress:
             on_progress(rows, max(total or 0, rows))
-    store.finish(lambda file: merge_parts(file, kind_out, [store.path(index) for index in range(parts)]))
+    store.finish(lambda file: writer.merge(file, [store.path(index) for index in range(parts)]))
     return rows
 
 
-def _check_formats(source: Path, target: Path, format: str) -> FileFormat:  # noqa: A002
+def _check_formats(source: Path, target: Path, format: str) -> FormatName:  # noqa: A002
     kind = detect_format(source, format)
-    if kind in ("folder", "conll") or source.is_dir():
-        form = "a folder" if source.is_dir() else "read as words with tags (conll)"
+    if FORMATS[kind].scored_as is None or source.is_dir():
+        form = "a folder" if source.is_dir() else f"read as {FORMATS[kind].content} ({kind})"
         raise DataError(f"{source} is {form}; name a csv, tsv, jsonl or parquet file to score, or set its --format")
-    output_format(target)
+    output_writer(target)
     if target.exists() and target.samefile(source):
         raise DataError(f"{target}: the output would replace its own input; choose another output")
     return kind
 
 
 def _read_blocks(
-    source: Path, kind: FileFormat, output: FileFormat, *, encoding: str, header: bool, batch_rows: int
+    source: Path, kind: FormatName, writer: RowWriter, *, encoding: str, header: bool, batch_rows: int
 ) -> Iterator[InputRows]:
-    if (kind, output) != ("jsonl", "jsonl"):
+    if kind != "jsonl" or not isinstance(writer, JsonLinesWriter):
         yield from read_batches(source, format=kind, encoding=encoding, header=header, batch_rows=batch_rows)
         return
     # From jsonl to jsonl objects stay as they are: no types to agree on, no keys to add.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tfapp import assets
-from tfapp.config import DataSettings
-from tfapp.data.readers.formats import INPUT_SUFFIXES, FileFormat, data_suffix, detect_format
+from tfapp.config import DataSettings, FormatName
+from tfapp.data.file_formats import FORMATS, SUFFIXES, FileFormat, data_suffix, detect_format
 from tfapp.data.readers.shards import list_shards, main_split
 from tfapp.errors import DataError
 
@@ -36,9 +36,14 @@ class Source:
 
     name: str
     path: Path
-    format: FileFormat
+    format: FormatName
     settings: DataSettings
     asset: assets.Asset | None = None
+
+    @property
+    def file_format(self) -> FileFormat:
+        """Returns what is known of its format."""
+        return FORMATS[self.format]
 
 
 def resolve(
@@ -86,7 +91,7 @@ def existing_path(path: Path, catalogue: Catalogue | None = None) -> Path:
 def _neighbours(path: Path) -> list[str]:
     if not path.name or not path.parent.is_dir():
         return []
-    return [p.name for p in path.parent.iterdir() if data_suffix(p) in INPUT_SUFFIXES or p.is_dir()]
+    return [p.name for p in path.parent.iterdir() if data_suffix(p) in SUFFIXES or p.is_dir()]
 
 
 def _with_defaults(settings: DataSettings, defaults: Mapping[str, Any]) -> DataSettings:

@@ -13,7 +13,6 @@ from tfapp.data import cleaning
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import drop_overlap
-from tfapp.data.readers.formats import row_noun
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Catalogue, Pull, resolve
 from tfapp.data.splits import Splits, fingerprint_rows
@@ -64,7 +63,7 @@ def load(
             source = resolve(name, settings, pull=pull, catalogue=catalogue)
             read_rows = partial(read_table, schema=schema, multi_label=multi_label, on_progress=on_progress)
             table = read_rows(source, findings=findings)
-            from_files[split] = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
+            from_files[split] = Rows.of(name, table, schema.texts, schema.extra, source.file_format.row_noun)
             del table
             rows_read[name] = len(from_files[split])
             findings += _clean(from_files, split, settings, schema)
@@ -115,7 +114,7 @@ def load_table(
     """
     source = resolve(name, settings)
     table = read_table(source, schema=schema, multi_label=multi_label)
-    rows = Rows.of(name, table, schema.texts, schema.extra, row_noun(source.format))
+    rows = Rows.of(name, table, schema.texts, schema.extra, source.file_format.row_noun)
     rows, _ = cleaning.drop_empty(rows, settings.on_empty_text)
     rows, _ = cleaning.drop_missing(rows, settings.on_missing_label)
     rows = schema.target.keep_known(rows, labels, settings)

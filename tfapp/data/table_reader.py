@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from tfapp.data.file_formats import FORMATS, detect_format
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
-from tfapp.data.readers import arrow, folders, json_lines, parquet
+from tfapp.data.readers import folders, json_lines
 from tfapp.data.readers.block import Block, ProblemCount
-from tfapp.data.readers.formats import detect_format, iter_blocks, row_noun
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Source
@@ -25,27 +26,6 @@ OnProgress = Callable[[int, int | None], None]
 """Is told the number of rows done so far, and of all rows where it is known."""
 
 _BLOCK_ROWS = 8192
-
-_FLAT: Final = "single values, no lists"
-# What formats hold that a task does not take, and what a task is said to need that takes those without columns.
-_HOLDS: Final = {
-    "csv": f"a csv file holds {_FLAT}",
-    "tsv": f"a tsv file holds {_FLAT}",
-    "xlsx": f"an xlsx file holds {_FLAT}",
-    "jsonl": "a jsonl file holds objects",
-    "parquet": "a parquet file holds columns",
-    "arrow": "an arrow file holds columns",
-    "folder": "a folder holds single texts",
-    "txt": "a txt file holds single texts",
-    "conll": "a conll file holds words with tags",
-    "squad": "a squad file holds questions on paragraphs",
-}
-_NEEDS: Final = {
-    "folder": "a folder of texts",
-    "txt": "texts, one a line (txt)",
-    "conll": "words with tags (conll)",
-    "squad": "questions on paragraphs (squad)",
-}
 
 
 def read_table(
@@ -125,14 +105,8 @@ def read_batches(
     Raises:
         DataError: The file is missing or broken; names the file and the line.
     """
-    kind = detect_format(path, format)
-    if kind in ("parquet", "arrow"):
-        yield from (parquet if kind == "parquet" else arrow).iter_batches(path, None, batch_rows)
-        return
-    blocks = iter_blocks(path, kind, encoding=encoding, header=header, block_rows=batch_rows)
-    schema = json_lines.infer_schema(path, encoding, batch_rows) if kind == "jsonl" else None
-    for block in blocks:
-        yield json_lines.to_batch(block, schema or pa.schema([(name, pa.string()) for name in block.columns]))
+    options = ReadOptions(encoding=encoding, header=header, block_rows=batch_rows)
+    yield from FORMATS[detect_format(path, format)].iter_batches(path, options)
 
 
 def as_text(value: Any) -> str:
@@ -167,15 +141,12 @@ def check_column(source: str | Path, name: str, columns: list[str], setting: str
 
 def _check_format(source: Source, schema: Schema) -> None:
     if source.format not in schema.formats:
-        tables = [name for name in schema.formats if name not in _NEEDS]
-        readable_formats = [
-            f"a file with columns ({', '.join(tables)})",
-            *(description for format_name, description in _NEEDS.items() if format_name in schema.formats),
-        ]
-        content = _HOLDS[source.format]
+        needs = [f"a file with columns ({', '.join(name for name in schema.formats if FORMATS[name].table)})"]
+        needs += [f"{FORMATS[name].content} ({name})" for name in schema.formats if not FORMATS[name].table]
         way_out = "; set data.format if its suffix says something else" if source.format != "folder" else ""
         raise DataError(
-            f"{source.name}: {content}; the task {schema.task} needs {' or '.join(readable_formats)}{way_out}"
+            f"{source.name}: the format {source.format} holds {source.file_format.content}; the task {schema.task} "
+            f"needs {' or '.join(needs)}{way_out}"
         )
 
 
@@ -183,9 +154,7 @@ def _blocks(source: Source, schema: Schema, words: WordColumns) -> Iterator[Bloc
     """Yields the first rows of a file, as the settings limit them, and checks its columns."""
     settings = source.settings
     names: dict[str, None] = {}
-    blocks = iter_blocks(
-        source.path,
-        source.format,
+    options = ReadOptions(
         encoding=settings.encoding,
         header=settings.header,
         words=words,
@@ -193,9 +162,10 @@ def _blocks(source: Source, schema: Schema, words: WordColumns) -> Iterator[Bloc
         sheet=settings.sheet,
         block_rows=_BLOCK_ROWS,
     )
+    blocks = source.file_format.read(source.path, options)
     for block in _first_rows(blocks, settings.max_rows):
         names |= dict.fromkeys(block.columns)
-        if source.format != "jsonl":
+        if not source.file_format.has_optional_keys:
             _check_columns(source, schema, list(names))
         yield block
     _check_columns(source, schema, list(names))
@@ -260,7 +230,7 @@ def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *
             results.append(to(value, *beside))
     except ValueError as error:
         value = values[len(results)]
-        position = f"{row_noun(source.format)} {block.numbers[len(results)]}"
+        position = f"{source.file_format.row_noun} {block.numbers[len(results)]}"
         raise DataError(f'{source.name}, {position}: column "{column}" {error}, got {value!r:.60}') from error
     return results
 

@@ -13,7 +13,7 @@ from tests.text_classes import load
 from tfapp.cli.predict import default_output, file_to_score
 from tfapp.config import DataSettings
 from tfapp.data import detect_format, read_batches, write_starter
-from tfapp.data.readers.formats import estimate_rows
+from tfapp.data.file_formats import FORMATS
 from tfapp.data.readers.textfile import find_bad_byte
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
@@ -49,7 +49,7 @@ def test_a_packed_file_is_read_like_the_plain_one(tmp_path: Path, suffix: str, p
     starter = load_experiment(write_starter(packed_starter, tmp_path / "e.toml", tasks=task_settings()))
     assert starter.name == "a"
     assert load(starter.data).fingerprint == load(DataSettings.model_validate(plain_starter.data)).fingerprint
-    assert estimate_rows(packed_file, "csv") == 61
+    assert FORMATS["csv"].count_rows(packed_file) == 61
     assert file_to_score([str(packed_file)]) == packed_file
     assert default_output(packed_file) == tmp_path / "a.predictions.csv"
 

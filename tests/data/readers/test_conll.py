@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.text_classes import describe, load, load_table
 from tfapp.config import DataSettings
 from tfapp.data import Splits, write_starter
-from tfapp.data.readers.conll import iter_blocks as iter_conll
-from tfapp.data.readers.formats import iter_blocks
+from tfapp.data.readers.conll import iter_blocks
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import task_settings
@@ -40,7 +40,7 @@ Ana NN B-person
 
 def read(file: Path, words: tuple[int, int] = (0, -1), block_rows: int = 8192, **options: Any) -> list[Row]:
     rows: list[Row] = []
-    for block in iter_conll(file, "utf-8", WordColumns(*words, **options), block_rows):
+    for block in iter_blocks(file, ReadOptions(words=WordColumns(*words, **options), block_rows=block_rows)):
         assert block.first_row == len(rows) + 1
         for text, spans in zip(block.columns["text"], block.columns["label"], strict=True):
             rows.append((text, [(span["start"], span["end"], span["label"]) for span in spans]))
@@ -159,7 +159,7 @@ def test_too_few_columns_for_the_settings_are_named(tmp_path: Path) -> None:
 
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
     assert read(saved(tmp_path, "\n \n\t\n")) == []
-    (block,) = iter_blocks(saved(tmp_path, ""), "conll")
+    (block,) = iter_blocks(saved(tmp_path, ""), ReadOptions())
     assert list(block.columns) == ["text", "label"]
 
 
@@ -182,13 +182,13 @@ ALL = ("org", "person", "place")
 def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path: Path) -> None:
     file = str(saved(tmp_path, SAMPLE))
     with pytest.raises(
-        DataError, match="a conll file holds words with tags; the task classification needs a file with"
+        DataError, match="the format conll holds words with tags; the task classification needs a file with"
     ):
         load(DataSettings(train=file))
     table = str(saved(tmp_path, "text,label\na,b\n", "a.csv"))
     with pytest.raises(
         DataError,
-        match=r"a csv file holds single values, no lists; the task tagging needs a file with columns "
+        match=r"the format csv holds single values, no lists; the task tagging needs a file with columns "
         r"\(jsonl, parquet, arrow\) or words with tags",
     ):
         load(DataSettings(train=table), schema=find_task("tagging").schema)

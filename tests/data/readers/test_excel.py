@@ -17,7 +17,8 @@ from tests.text_classes import load, read_table
 from tfapp.cli.predict import default_output
 from tfapp.config import DataSettings
 from tfapp.data import read_batches, resolve, write_starter
-from tfapp.data.readers.formats import estimate_rows, iter_blocks
+from tfapp.data.readers.excel import count_rows, iter_blocks
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.sniff import sniff
@@ -50,7 +51,7 @@ def test_values_are_read_and_rows_told_by_their_number_in_the_sheet(tmp_path: Pa
         ("2024-05-01", None, 6),
         ("2024-05-01 12:30:00", None, 7),
     ]
-    assert estimate_rows(tmp_path / "a.xlsx", "xlsx") == 6
+    assert count_rows(tmp_path / "a.xlsx") == 6
 
 
 @settings(max_examples=20, deadline=None)
@@ -58,7 +59,7 @@ def test_values_are_read_and_rows_told_by_their_number_in_the_sheet(tmp_path: Pa
 def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]]) -> None:
     file = save(tmp_path_factory.getbasetemp() / "a.xlsx", one=[["text", "label"], *map(list, pairs)])
     assert [(row["text"], row["label"]) for row in rows(file)] == pairs
-    assert [len(block) for block in iter_blocks(file, "xlsx", block_rows=1)] == [1] * len(pairs)
+    assert [len(block) for block in iter_blocks(file, ReadOptions(block_rows=1))] == [1] * len(pairs)
 
 
 def test_a_sheet_is_proposed_and_can_be_learnt_from(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_another_sheet_one_without_names_and_columns_without_names(tmp_path: Pat
     file = save(tmp_path / "a.xlsx", one=[["text", "label"]], two=[["a", "x"], ["b"]], three=[["n", None, "label"]])
     table = rows(file, sheet="two", header=False, text="0", label="1")
     assert [(row["text"], row["label"], row["row"]) for row in table] == [("a", "x", 1), ("b", None, 2)]
-    (block,) = iter_blocks(file, "xlsx", sheet="three")
+    (block,) = iter_blocks(file, ReadOptions(sheet="three"))
     assert list(block.columns) == ["n", "B", "label"]
 
 

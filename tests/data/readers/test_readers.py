@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from tests.text_classes import read_table
 from tfapp.config import DataSettings
 from tfapp.data import read_batches, resolve
-from tfapp.data.readers.formats import iter_blocks
+from tfapp.data.readers.delimited import iter_csv_blocks
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.textfile import find_bad_byte
 from tfapp.errors import DataError
 from tfapp.tasks.sniff import sniff
@@ -279,7 +280,7 @@ def test_files_without_rows_still_name_their_columns(tmp_path: Path) -> None:
     _write(tmp_path / "a.csv", "text,label\n")
     assert [batch.schema.names for batch in read_batches(tmp_path / "a.parquet")] == [["text"]]
     assert [batch.schema.names for batch in read_batches(tmp_path / "a.csv")] == [["text", "label"]]
-    assert [len(block) for block in iter_blocks(tmp_path / "a.csv", "csv")] == [0]
+    assert [len(block) for block in iter_csv_blocks(tmp_path / "a.csv", ReadOptions())] == [0]
 
 
 @pytest.mark.parametrize(("word", "replacement"), [(b"plain", b"pl\xedin"), (b"text", b"te\xeet")])

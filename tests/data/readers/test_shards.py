@@ -14,7 +14,7 @@ import pytest
 from tests.text_classes import load, read_table
 from tfapp.config import DataSettings
 from tfapp.data import detect_format, read_batches, resolve, write_starter
-from tfapp.data.readers.formats import estimate_rows
+from tfapp.data.file_formats import FORMATS
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.sniff import sniff
@@ -86,7 +86,7 @@ def test_the_splits_of_a_folder_become_train_dev_and_test(tmp_path: Path, save: 
     # The folder itself is its train split.
     assert rows(folder) == rows(folder / "train")
     assert [row["row"] for row in rows(folder)] == list(range(1, 61))
-    assert estimate_rows(folder / "train", "arrow") == 60
+    assert FORMATS["arrow"].count_rows(folder / "train") == 60
 
 
 @pytest.mark.parametrize("label_type", [pa.int64(), pa.float32()])

@@ -12,14 +12,14 @@ from tests.text_classes import load
 from tfapp.cli.predict import default_output
 from tfapp.config import DataSettings
 from tfapp.data import read_batches
-from tfapp.data.readers.formats import iter_blocks
-from tfapp.data.scored_rows import output_format
+from tfapp.data.file_formats import FORMATS, output_writer
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task
 
 
 def lines_of(file: Path, block_rows: int = 3) -> list[tuple[int, list[str]]]:
-    blocks = iter_blocks(file, "txt", block_rows=block_rows)
+    blocks = FORMATS["txt"].read(file, ReadOptions(block_rows=block_rows))
     return [(block.first_row, block.columns["text"]) for block in blocks]
 
 
@@ -53,7 +53,7 @@ def test_what_is_wrong_with_it_is_named(tmp_path: Path) -> None:
         load(DataSettings(train=str(file)), schema=find_task("pretraining").schema)
     file.write_text("one\n")
     with pytest.raises(
-        DataError, match="a txt file holds single texts; the task classification needs a file with columns"
+        DataError, match="the format txt holds texts, one a line; the task classification needs a file with columns"
     ):
         load(DataSettings(train=str(file)))
 
@@ -65,4 +65,4 @@ def test_lines_can_be_scored_into_a_table(tmp_path: Path) -> None:
     assert batch.to_pydict() == {"text": ["one, two", "three"]}
     assert default_output(file) == tmp_path / "a.predictions.csv"
     with pytest.raises(DataError, match=r'"\.txt" names no output format; use \.csv, '):
-        output_format(file)
+        output_writer(file)

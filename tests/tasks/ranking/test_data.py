@@ -128,7 +128,7 @@ def test_a_file_without_the_second_column_is_named_in_one_line(tmp_path: Path) -
 
 
 def test_a_folder_holds_no_pairs(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a folder holds single texts; the task ranking needs a file with columns"):
+    with pytest.raises(DataError, match="the format folder holds texts, one a file; the task ranking needs a file"):
         load(DataSettings(train=str(tmp_path)), schema=find_task("ranking").schema)
 
 

@@ -8,7 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tfapp.config.settings.base import Settings
 
-__all__ = ["DataSettings", "OnOverlap", "OnProblem", "RatingSettings"]
+__all__ = ["DataSettings", "FormatName", "OnOverlap", "OnProblem", "RatingSettings"]
+
+FormatName = Literal["csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad", "arrow", "xlsx"]
+"""The formats of data files; `tfapp.data.file_formats` says what each is."""
 
 OnProblem = Literal["drop", "fail"]
 OnOverlap = Literal["drop", "keep"]
@@ -41,13 +44,11 @@ class DataSettings(Settings):
     )
     dev: str | None = Field(None, description="The same for the dev split; by default a share of train.")
     test: str | None = Field(None, description="The same for the test split; by default a share of train.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "txt", "folder", "conll", "squad", "arrow", "xlsx"] = (
-        Field(
-            "auto",
-            description="The files' format. auto: by the file's suffix; txt: one text per line; conll: one word and "
-            "its tag per line; squad: questions on paragraphs, as SQuAD's json; arrow: a folder that Hugging Face "
-            "datasets saved, or one split of it, as FOLDER/train.",
-        )
+    format: Literal["auto", FormatName] = Field(
+        "auto",
+        description="The files' format. auto: by the file's suffix; txt: one text per line; conll: one word and its "
+        "tag per line; squad: questions on paragraphs, as SQuAD's json; arrow: a folder that Hugging Face datasets "
+        "saved, or one split of it, as FOLDER/train.",
     )
     encoding: str = Field("utf-8", description="The files' text encoding.")
     text: str = Field("text", description="The column of the texts.")

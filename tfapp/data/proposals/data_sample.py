@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ from tfapp.config import DataSettings
 from tfapp.config.overrides import validate_settings
 from tfapp.data.proposals.columns import guess_text, looks_headless
 from tfapp.data.readers.arrow import hidden_columns
-from tfapp.data.readers.excel import list_sheets
 from tfapp.data.readers.folders import iter_texts, list_files
-from tfapp.data.readers.formats import estimate_rows, iter_blocks
-from tfapp.data.readers.separators import find_separator
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.shards import split_settings
 from tfapp.data.readers.textfile import find_bad_byte, open_bytes
 from tfapp.data.sources import Pull, Source, resolve
@@ -69,7 +66,7 @@ class DataSample:
     @property
     def holds_strings(self) -> bool:
         """Returns whether all values are strings, numbers and lists of labels too, as the format has no others."""
-        return self.source.format in ("csv", "tsv", "xlsx")
+        return self.source.file_format.table == "flat"
 
     def named(self, setting: str) -> str | None:
         """Returns the column that the user named for a setting of the section `data`; None: the user named none.
@@ -88,7 +85,7 @@ class DataSample:
     @property
     def rows(self) -> int:
         """Returns the rows of the file, estimated by its lines where it is text."""
-        estimate = estimate_rows(self.source.path, self.source.format)
+        estimate = self.source.file_format.count_rows(self.source.path)
         return estimate or len(next(iter(self.columns.values()), ()))
 
     @property
@@ -139,9 +136,9 @@ def take_sample(
     if source.format == "folder":
         files = list_files(source.path, _SAMPLE_FILES)
         return DataSample(source, {"text": list(iter_texts(source.path, files, encoding))}, settings, notes, hints)
-    if source.format == "conll":
+    if not source.file_format.is_sampled:
         return DataSample(source, {}, settings, notes, hints)
-    notes += _separator_note(source, encoding) + _sheet_note(source)
+    notes += source.file_format.sniff_notes(source.path, _read_options(source, encoding))
     columns, header = _first_rows(source, encoding, hints)
     if not any(columns.values()):
         raise DataError(f"{name}: no rows to look at")
@@ -154,44 +151,28 @@ def _hides_labels(splits: Mapping[str, str], split: str) -> bool:
     return bool(hidden) and not set(hidden) <= set(hidden_columns(Path(splits["train"])))
 
 
-def _separator_note(source: Source, encoding: str) -> tuple[str, ...]:
-    if source.settings.separator is not None:
-        return ()
-    separator = find_separator(source.path, encoding) if source.format == "csv" else ","
-    name = {"\t": "a tab"}.get(separator, f'"{separator}"')
-    return () if separator == "," else (f"separator: the fields are apart by {name}; data.separator would set another",)
-
-
-def _sheet_note(source: Source) -> tuple[str, ...]:
-    sheets = list_sheets(source.path) if source.format == "xlsx" and source.settings.sheet is None else []
-    others = ", ".join(f'"{name}"' for name in sheets[1:])
-    return (f'sheet: "{sheets[0]}", the first one; data.sheet would name another: {others}',) if others else ()
+def _read_options(source: Source, encoding: str, *, header: bool = True, rows: int = _SAMPLE_ROWS) -> ReadOptions:
+    separator, sheet = source.settings.separator, source.settings.sheet
+    return ReadOptions(encoding=encoding, header=header, separator=separator, sheet=sheet, block_rows=rows)
 
 
 def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tuple[dict[str, list[Any]], bool]:
     """Returns the first rows by column, and whether the file has a header."""
-    settings = source.settings
-    read_blocks = partial(
-        iter_blocks,
-        source.path,
-        source.format,
-        encoding=encoding,
-        separator=settings.separator,
-        sheet=settings.sheet,
-    )
-    if source.format in ("csv", "tsv") and "header" not in hints:
-        columns = next(read_blocks(header=False, block_rows=_SAMPLE_ROWS + 1)).columns
+    file_format = source.file_format
+    if file_format.has_optional_header and "header" not in hints:
+        options = _read_options(source, encoding, header=False, rows=_SAMPLE_ROWS + 1)
+        columns = next(file_format.read(source.path, options)).columns
         first = [values[0] for values in columns.values()]
         rows = {name: values[1:] for name, values in columns.items()}
         if looks_headless(first, rows) or len(set(first)) < len(first):
             return columns, False
         return dict(zip(first, rows.values(), strict=True)), True
     header = hints.get("header", True)
-    return next(read_blocks(header=header, block_rows=_SAMPLE_ROWS)).columns, header
+    return next(file_format.read(source.path, _read_options(source, encoding, header=header))).columns, header
 
 
 def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
-    if source.format in ("parquet", "arrow", "xlsx"):
+    if not source.file_format.is_text:
         return "utf-8", ()
     paths = [source.path]
     if source.format == "folder":

@@ -19,8 +19,8 @@ from tfapp.config import (
 from tfapp.config.overrides import section_of
 from tfapp.config.task_settings import foreign_fields
 from tfapp.core.files import safe_name, write_text
+from tfapp.data.file_formats import data_suffix
 from tfapp.data.proposals.proposal import Proposal
-from tfapp.data.readers.formats import data_suffix
 from tfapp.errors import DataError
 
 __all__ = ["experiment_name", "starter_text", "write_starter"]

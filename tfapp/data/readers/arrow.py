@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tfapp.data.readers import parquet
 from tfapp.data.readers.block import Block
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.shards import list_shards
 from tfapp.errors import DataError
 
@@ -23,7 +24,7 @@ _FILE_MARK: Final = b"ARROW1"
 _LOOK_ROWS: Final = 10_000
 
 
-def iter_batches(path: Path, columns: Sequence[str] | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
+def iter_batches(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Yields the rows of a file, or of all files of a folder, with their types; at least one batch, possibly empty.
 
     Raises:
@@ -31,27 +32,28 @@ def iter_batches(path: Path, columns: Sequence[str] | None, batch_rows: int) -> 
     """
     for file in _files(path):
         if file.suffix == ".parquet":
-            yield from parquet.iter_batches(file, columns, batch_rows)
+            yield from parquet.iter_batches(file, options)
             continue
         with _open(file) as reader:
-            names = [name for name in reader.schema.names if columns is None or name in columns]
+            names = [name for name in reader.schema.names if options.selects(name)]
             rows = 0
             for batch in _batches(reader):
                 batch.validate(full=True)
                 rows += batch.num_rows
                 some = batch.select(names)
-                yield from (some.slice(start, batch_rows) for start in range(0, batch.num_rows, batch_rows))
+                size = options.block_rows
+                yield from (some.slice(start, size) for start in range(0, batch.num_rows, size))
             if not rows:
                 yield _empty(reader.schema, names)
 
 
-def iter_blocks(path: Path, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
+def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
     """Yields blocks of Python values; a class label is its name, and -1 is none.
 
-    Arguments and errors are as in `tfapp.data.readers.formats.iter_blocks`.
+    Errors are as in `tfapp.data.file_formats.FileFormat.read`.
     """
     row = 1
-    for batch in iter_batches(path, columns, block_rows):
+    for batch in iter_batches(path, options):
         names = _class_names(batch.schema)
         values = {name: batch.column(name).to_pylist() for name in batch.schema.names}
         yield Block(row, {name: _to_names(column, names.get(name)) for name, column in values.items()})
@@ -67,7 +69,7 @@ def hidden_columns(path: Path) -> list[str]:
         DataError: A file is damaged; names it.
     """
     names: list[str] | None = None
-    for batch in iter_batches(path, None, _LOOK_ROWS):
+    for batch in iter_batches(path, ReadOptions(block_rows=_LOOK_ROWS)):
         if names is None:
             classes = _class_names(batch.schema)
             types = {field.name: field.type for field in batch.schema}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tfapp.data.readers.block import Block, group_rows
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.tag_schemes import Tag, bad_tags, detect_scheme, parse_tag, to_entities
 from tfapp.data.readers.textfile import open_text
 from tfapp.data.readers.word_columns import WordColumns
@@ -34,7 +35,7 @@ class _Sentence:
     lines: list[int]
 
 
-def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int) -> Iterator[Block]:
+def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
     """Yields blocks of `text` and `label`, a list of spans a row, as jsonl has them.
 
     The file is read twice: whether its tags are IOB1, IOB2 or BIOES shows in the whole of it.
@@ -43,10 +44,11 @@ def iter_blocks(path: Path, encoding: str, columns: WordColumns, block_rows: int
         DataError: A line has too few columns or no word, a tag is none, or stands where it may not and
             `on_bad_tags` is "fail"; names the line.
     """
+    encoding, columns = options.encoding, options.words
     scheme = columns.scheme
     if scheme == "auto":
         scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
-    for first, sentences in group_rows(_sentences(path, encoding, columns), block_rows):
+    for first, sentences in group_rows(_sentences(path, encoding, columns), options.block_rows):
         problems = [
             [(sentence.lines[bad.position], bad.reason) for bad in bad_tags(sentence.tags, scheme)]
             for sentence in sentences

@@ -8,26 +8,37 @@ corpora (SST-2 and others) are written, bare quotes and all. Blank lines are ski
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 from tfapp.data.readers.block import Block, group_rows
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.separators import FIELD_LIMIT, csv_lines, find_separator
 from tfapp.data.readers.textfile import open_text
 from tfapp.errors import DataError
 
-__all__ = ["Record", "csv_records", "iter_blocks", "tsv_records"]
+__all__ = ["iter_csv_blocks", "iter_tsv_blocks"]
 
 Record = tuple[int, list[str]]
 """The line on which a row starts, counted from 1, and the row's fields."""
 
 
-def csv_records(path: Path, encoding: str, separator: str | None = None) -> Iterator[Record]:
+def iter_csv_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
+    """Yields the rows of a csv file as blocks of strings; errors as in `tfapp.data.file_formats.FileFormat.read`."""
+    return _iter_blocks(path, _csv_records(path, options), options)
+
+
+def iter_tsv_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
+    """Yields the rows of a tsv file as blocks of strings; errors as in `tfapp.data.file_formats.FileFormat.read`."""
+    return _iter_blocks(path, _tsv_records(path, options), options)
+
+
+def _csv_records(path: Path, options: ReadOptions) -> Iterator[Record]:
     """Yields the rows of a csv file, the header included, but for a line "sep=" above it."""
     csv.field_size_limit(max(FIELD_LIMIT, csv.field_size_limit()))
-    separator = separator or find_separator(path, encoding)
-    with open_text(path, encoding) as file:
+    separator = options.separator or find_separator(path, options.encoding)
+    with open_text(path, options.encoding) as file:
         hint, lines = csv_lines(file)
         reader = csv.reader(lines, delimiter=separator, strict=True)
         first = line = 2 if hint else 1
@@ -40,29 +51,26 @@ def csv_records(path: Path, encoding: str, separator: str | None = None) -> Iter
             raise DataError(f"{path}, line {line}: {_explain(str(error))}") from error
 
 
-def tsv_records(path: Path, encoding: str) -> Iterator[Record]:
+def _tsv_records(path: Path, options: ReadOptions) -> Iterator[Record]:
     """Yields the rows of a tsv file, the header included."""
-    with open_text(path, encoding, newline="\n") as file:
+    with open_text(path, options.encoding, newline="\n") as file:
         for line, text in enumerate(file, start=1):
             fields = text.rstrip("\r\n").split("\t")
             if fields != [""]:
                 yield line, fields
 
 
-def iter_blocks(
-    path: Path, records: Iterator[Record], header: bool, columns: Sequence[str] | None, block_rows: int
-) -> Iterator[Block]:
-    """Groups rows into blocks of strings; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`."""
+def _iter_blocks(path: Path, records: Iterator[Record], options: ReadOptions) -> Iterator[Block]:
     first = next(records, None)
     if first is None:
         raise DataError(f"{path}: the file is empty")
-    if header:
+    if options.header:
         names = _check_names(path, first[1])
     else:
         names = [str(index) for index in range(len(first[1]))]
         records = chain([first], records)
-    indices = [(index, name) for index, name in enumerate(names) if columns is None or name in columns]
-    for row, rows in group_rows(_same_width(path, records, len(names)), block_rows):
+    indices = [(index, name) for index, name in enumerate(names) if options.selects(name)]
+    for row, rows in group_rows(_same_width(path, records, len(names)), options.block_rows):
         columns_of = {name: [fields[index] for _, fields in rows] for index, name in indices}
         yield Block(row, columns_of, tuple(line for line, _ in rows))
 

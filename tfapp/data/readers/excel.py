@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from itertools import chain
@@ -10,48 +10,48 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.data.readers.block import Block, group_rows
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.errors import DataError, TfappError, did_you_mean
 
-__all__ = ["count_rows", "iter_blocks", "list_sheets"]
+__all__ = ["count_rows", "iter_blocks", "sheet_notes"]
 
 Record = tuple[int, list[Any]]
 """The number of a row in the sheet, counted from 1, and its values, without empty ones at the end."""
 
 
-def iter_blocks(
-    path: Path, sheet: str | None, header: bool, columns: Sequence[str] | None, block_rows: int
-) -> Iterator[Block]:
-    """Groups the rows of a sheet into blocks; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`.
+def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
+    """Groups the rows of a sheet into blocks; errors as in `tfapp.data.file_formats.FileFormat.read`.
 
     Numbers and truth values stay what they are, dates and times become texts as ISO 8601 writes them, a formula is its
     last value. Empty rows are skipped. A column without a name has its letter.
     """
     with _open(path) as book:
-        records = _records(_sheet(path, book, sheet))
+        records = _records(_sheet(path, book, options.sheet))
         first = next(records, None)
         if first is None:
             raise DataError(f"{path}: the sheet is empty; set data.sheet to another ({_sheet_list(book)})")
-        names = _names(path, first[1]) if header else [str(index) for index in range(len(first[1]))]
-        rows = records if header else chain([first], records)
-        for row, some in group_rows(_same_width(path, rows, len(names)), block_rows):
+        names = _names(path, first[1]) if options.header else [str(index) for index in range(len(first[1]))]
+        rows = records if options.header else chain([first], records)
+        for row, some in group_rows(_same_width(path, rows, len(names)), options.block_rows):
             values = {
-                name: [fields[index] for _, fields in some]
-                for index, name in enumerate(names)
-                if columns is None or name in columns
+                name: [fields[index] for _, fields in some] for index, name in enumerate(names) if options.selects(name)
             }
             yield Block(row, values, tuple(number for number, _ in some))
 
 
-def list_sheets(path: Path) -> list[str]:
-    """Returns the names of the sheets, in their order."""
+def sheet_notes(path: Path, options: ReadOptions) -> tuple[str, ...]:
+    """Returns a note on the sheet that is read, where the file has several and the user named none."""
+    if options.sheet is not None:
+        return ()
     with _open(path) as book:
-        return list(book.sheetnames)
+        first, *others = (f'"{name}"' for name in book.sheetnames)
+    return (f"sheet: {first}, the first one; data.sheet would name another: {', '.join(others)}",) if others else ()
 
 
-def count_rows(path: Path, sheet: str | None) -> int | None:
-    """Returns how many rows a sheet says it has, without the header; None where it does not say."""
+def count_rows(path: Path) -> int | None:
+    """Returns how many rows the first sheet says it has, without the header; None where it does not say."""
     with _open(path) as book:
-        rows = _sheet(path, book, sheet).max_row
+        rows = book.worksheets[0].max_row
         return None if rows is None else max(int(rows) - 1, 0)
 
 

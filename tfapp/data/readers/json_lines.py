@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from tfapp.data.readers.block import Block, group_rows
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.textfile import open_text
 from tfapp.errors import DataError
 
-__all__ = ["as_json_text", "infer_schema", "iter_blocks", "iter_objects", "replace_surrogates", "to_batch"]
+__all__ = ["as_json_text", "iter_batches", "iter_blocks", "iter_objects", "replace_surrogates", "to_batch"]
 
 
 def iter_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
@@ -32,25 +33,31 @@ def _numbered_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str
                 yield line, _parse(path, line, text)
 
 
-def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
-    """Groups objects into blocks; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`.
+def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
+    """Groups objects into blocks; errors as in `tfapp.data.file_formats.FileFormat.read`.
 
     The columns of a block are the keys that its objects have, in the order of their first use.
     """
-    for row, rows in group_rows(_numbered_objects(path, encoding), block_rows):
-        names = dict.fromkeys(name for _, values in rows for name in values if columns is None or name in columns)
+    for row, rows in group_rows(_numbered_objects(path, options.encoding), options.block_rows):
+        names = dict.fromkeys(name for _, values in rows for name in values if options.selects(name))
         block = {name: [values.get(name) for _, values in rows] for name in names}
         yield Block(row, block, tuple(line for line, _ in rows) if names else ())
 
 
-def infer_schema(path: Path, encoding: str, block_rows: int) -> pa.Schema:
+def iter_batches(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yields the rows with the types that hold all values of the file, which is read twice, first to find them."""
+    schema = _infer_schema(path, options)
+    return (to_batch(block, schema) for block in iter_blocks(path, options))
+
+
+def _infer_schema(path: Path, options: ReadOptions) -> pa.Schema:
     """Reads a jsonl file once, some rows at a time, to find the types that hold all its values.
 
     A column whose values share no type (numbers and strings, say) becomes a string column; see `to_batch`. The columns
     are in the order of their first use.
     """
     types: dict[str, pa.DataType] = {}
-    for block in iter_blocks(path, encoding, None, block_rows):
+    for block in iter_blocks(path, options):
         for name, values in block.columns.items():
             types[name] = _join_types(types.get(name, pa.null()), _type_of(values))
     return pa.schema([(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in types.items()])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfapp.data.readers.block import Block, group_rows
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.textfile import open_text
 
 __all__ = ["COLUMN", "iter_blocks"]
@@ -13,8 +14,8 @@ __all__ = ["COLUMN", "iter_blocks"]
 COLUMN = "text"
 
 
-def iter_blocks(path: Path, encoding: str, block_rows: int) -> Iterator[Block]:
+def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
     """Yields the lines as blocks of one column; row numbers are line numbers, and an empty line is an empty text."""
-    with open_text(path, encoding, newline=None) as file:
-        for first, lines in group_rows(file, block_rows):
+    with open_text(path, options.encoding, newline=None) as file:
+        for first, lines in group_rows(file, options.block_rows):
             yield Block(first, {COLUMN: [line.rstrip("\n") for line in lines]})

@@ -14,9 +14,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TextIO
 
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.textfile import open_text
 
-__all__ = ["FIELD_LIMIT", "csv_lines", "find_separator"]
+__all__ = ["FIELD_LIMIT", "csv_lines", "find_separator", "separator_notes"]
 
 # Python's own limit (131072) is under the length of a long document. A limit there must be: a quote that is never
 # closed makes the rest of the file one field.
@@ -49,6 +50,13 @@ def find_separator(path: Path, encoding: str) -> str:
         if share > best and share >= _LEAST_SHARE:
             separator, best = other, share
     return separator
+
+
+def separator_notes(path: Path, options: ReadOptions) -> tuple[str, ...]:
+    """Returns a note on the separator that was found, where it is no comma and the user named none."""
+    separator = "," if options.separator is not None else find_separator(path, options.encoding)
+    name = {"\t": "a tab"}.get(separator, f'"{separator}"')
+    return () if separator == "," else (f"separator: the fields are apart by {name}; data.separator would set another",)
 
 
 def csv_lines(file: TextIO) -> tuple[str | None, Iterator[str]]:

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from tfapp.data.readers.block import Block
-from tfapp.data.readers.textfile import read_text
+from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.textfile import open_bytes, read_text
 from tfapp.errors import DataError
 
-__all__ = ["COLUMNS", "iter_blocks"]
+__all__ = ["COLUMNS", "count_rows", "iter_blocks"]
 
 COLUMNS: Final = ("id", "title", "context", "question", "answer")
 
 
-def iter_blocks(path: Path, encoding: str, columns: Sequence[str] | None, block_rows: int) -> Iterator[Block]:
-    """Groups questions into blocks; arguments and errors as in `tfapp.data.readers.formats.iter_blocks`.
+def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
+    """Groups questions into blocks; errors as in `tfapp.data.file_formats.FileFormat.read`.
 
     The columns are `id`, `title` (of the article), `context`, `question` and `answer`: the list of SQuAD's answers,
     objects with `text` and `answer_start`, empty where `is_impossible` is true, None where there is no such list.
     """
-    rows = list(_questions(path, _parse(path, encoding)))
-    names = [name for name in COLUMNS if columns is None or name in columns]
-    for first in range(0, max(len(rows), 1), block_rows):
-        some = rows[first : first + block_rows]
+    rows = list(_questions(path, _parse(path, options.encoding)))
+    names = [name for name in COLUMNS if options.selects(name)]
+    for first in range(0, max(len(rows), 1), options.block_rows):
+        some = rows[first : first + options.block_rows]
         yield Block(first + 1, {name: [row[name] for row in some] for name in names})
+
+
+def count_rows(path: Path) -> int:
+    """Estimates the rows by the questions that the file names."""
+    with open_bytes(path) as file:
+        return file.read().count(b'"question"')
 
 
 def _parse(path: Path, encoding: str) -> dict[str, Any]:

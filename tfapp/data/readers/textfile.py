@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, TextIO, cast
 
 from tfapp.errors import DataError
 
-__all__ = ["BadByte", "find_bad_byte", "open_bytes", "open_text", "read_text"]
+__all__ = ["BadByte", "count_lines", "find_bad_byte", "open_bytes", "open_text", "read_text"]
 
 _CHUNK = 1 << 20
 # What such files begin with, and no text in any usual encoding.
@@ -91,6 +91,12 @@ def read_text(path: Path, encoding: str) -> str:
     """Reads a whole text file, its line ends as line feeds; raises as `open_text` does."""
     with open_text(path, encoding) as file:
         return file.read().replace("\r\n", "\n")
+
+
+def count_lines(path: Path) -> int:
+    """Counts the line ends of a file, unpacked."""
+    with open_bytes(path) as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
 
 
 def find_bad_byte(path: Path, encoding: str) -> BadByte | None:

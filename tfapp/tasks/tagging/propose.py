@@ -9,7 +9,7 @@ from typing import Any, Final
 from tfapp.data.proposals.data_sample import DataSample
 from tfapp.data.proposals.proposal import WINDOW, Proposal, make_proposal
 from tfapp.data.readers.block import ProblemCount
-from tfapp.data.readers.formats import iter_blocks
+from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 from tfapp.tasks.tagging.choices import choose_tagging
@@ -45,8 +45,8 @@ def _propose_words(sample: DataSample) -> Proposal:
     texts: list[str] = []
     spans: list[Sequence[Mapping[str, Any]]] = []
     bad_tags = ProblemCount()
-    encoding = sample.settings.get("encoding", "utf-8")
-    for block in bad_tags.watch(iter_blocks(sample.source.path, "conll", encoding=encoding)):
+    options = ReadOptions(encoding=sample.settings.get("encoding", "utf-8"))
+    for block in bad_tags.watch(sample.source.file_format.read(sample.source.path, options)):
         texts += block.columns["text"]
         spans += block.columns["label"]
     types = dict.fromkeys(span["label"] for some in spans for span in some)
