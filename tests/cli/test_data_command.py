@@ -106,7 +106,17 @@ def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", ["query", "candidate", "question", "context", "answer"])
 def test_an_old_column_flag_names_the_new_one(reviews: Path, name: str) -> None:
-    assert str(_run(str(reviews), f"--{name}", "ask").exception) == f"--{name} is --column now: --column {name}=ask"
+    for arguments in ([f"--{name}", "ask"], [f"--{name}=ask"]):
+        message = str(_run(str(reviews), *arguments).exception)
+        assert message == f"no such option: --{name} is --column {name}=NAME now"
+
+
+def test_any_other_unknown_option_is_an_error_of_usage(reviews: Path) -> None:
+    for name in ("--collumn", "--rows"):
+        result = _run(str(reviews), name, "3")
+        assert result.exit_code == 2
+        assert "No such option" in result.stderr
+        assert name in result.stderr
 
 
 def test_an_unknown_format_is_one_line(tmp_path: Path) -> None:

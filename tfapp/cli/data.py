@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from tfapp.cli._sniff_options import FILE_HELP, Task, with_hints
 from tfapp.errors import SettingsError
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-_OldColumn = Annotated[str | None, typer.Option(hidden=True)]
-
 app = typer.Typer(help="Describes data files.", no_args_is_help=True)
 
 
@@ -26,17 +25,42 @@ def _group() -> None:
     """Keeps `describe` a command of its own while it is the only one."""
 
 
-@app.command()
+class _ColumnHints(TyperCommand):
+    """A command that says of an option which is a column of some task that `--column` names it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses the arguments.
+
+        Raises:
+            SettingsError: An option is the name of a column.
+        """
+        options = {name for parameter in self.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        names = {argument.partition("=")[0] for argument in args if argument.startswith("--")}
+        unknown_names = {name.removeprefix("--") for name in names - options.union(ctx.help_option_names)}
+        # Only then, as it takes a while to load the tasks.
+        columns = unknown_names & _column_settings() if unknown_names else set()
+        if columns:
+            name = min(columns)
+            raise SettingsError(f"no such option: --{name} is --column {name}=NAME now")
+        return super().parse_args(ctx, args)
+
+
+def _column_settings() -> set[str]:
+    """Returns the settings of all tasks that name a column of texts or of labels."""
+    from tfapp.tasks.registry import all_tasks
+
+    schemas = [task.schema for task in all_tasks().values()]
+    labels = [schema.target.column(schema.settings(train="")) for schema in schemas]
+    names = {setting.removeprefix("data.") for _, setting in filter(None, labels)}
+    return names.union(*((*schema.texts, *schema.extra) for schema in schemas))
+
+
+@app.command(cls=_ColumnHints)
 @with_hints
 def describe(
     file: Annotated[str, typer.Argument(help=FILE_HELP)],
     *,
     task: Task = None,
-    query: _OldColumn = None,
-    candidate: _OldColumn = None,
-    question: _OldColumn = None,
-    context: _OldColumn = None,
-    answer: _OldColumn = None,
     hints: dict[str, Any],
     preset: Annotated[str, typer.Option(help="The preset that counts tokens; none: characters only.")] = "minilm-l6",
     max_length: Annotated[int, typer.Option(help="A limit in tokens, to compare lengths with.")] = 128,
@@ -53,16 +77,6 @@ def describe(
     from tfapp.tasks.registry import find_task
     from tfapp.tasks.sniff import sniff
 
-    former_options = {
-        "query": query,
-        "candidate": candidate,
-        "question": question,
-        "context": context,
-        "answer": answer,
-    }
-    for name, value in former_options.items():
-        if value is not None:
-            raise SettingsError(f"--{name} is --column now: --column {name}={value}")
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
         proposal = sniff(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
     sections = {"task": proposal.task, "data": proposal.data}
