@@ -32,8 +32,8 @@ from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
 from tfapp.models import TextClassifier
 from tfapp.tasks.registry import all_tasks
-from tfapp.tasks.shared.class_evaluator import ClassEvaluator
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
+from tfapp.training.class_evaluator import ClassEvaluator
 
 ENTRY_POINTS: Final = f"[tfapp.tasks]\ntone = {__name__}:TONE\n"
 

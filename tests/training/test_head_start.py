@@ -17,8 +17,8 @@ from tfapp.errors import SettingsError
 from tfapp.models import TaskModel
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model
-from tfapp.tasks.shared.class_evaluator import ClassEvaluator
 from tfapp.training import RunFolder, make_strategy, tokenize_split, train
+from tfapp.training.class_evaluator import ClassEvaluator
 from tfapp.training.head_fit import DEFAULT_PENALTY, HeadFit
 
 TOPICS = ["money", "sport", "tech"]

@@ -1,4 +1,4 @@
-"""Holds one folder for each task, their common parts in `shared`, and the registry in which others find them."""
+"""Holds one folder for each task, the definition of a task, and the registry in which others find them."""
 
 from __future__ import annotations
 

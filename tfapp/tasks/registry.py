@@ -12,7 +12,6 @@ from typing import Any
 from tfapp import tasks
 from tfapp.errors import SettingsError, did_you_mean
 from tfapp.evaluation import Evaluation
-from tfapp.tasks import shared
 from tfapp.tasks.spec import TaskSpec
 
 __all__ = ["all_tasks", "find_task", "read_evaluation"]
@@ -51,7 +50,7 @@ def _origin(point: EntryPoint) -> str:
 def _own_tasks() -> Iterator[TaskSpec]:
     """Yields the tasks of the folders here, which `__all__` of their `task.py` names."""
     for folder in iter_modules(tasks.__path__, f"{tasks.__name__}."):
-        if folder.ispkg and folder.name != shared.__name__:
+        if folder.ispkg:
             module = import_module(f"{folder.name}.task")
             yield from (getattr(module, name) for name in module.__all__)
 

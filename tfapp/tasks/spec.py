@@ -13,7 +13,6 @@ from tfapp.data.answer_format import AnswerFormat
 from tfapp.tasks.playground import PlaygroundForm
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from tfapp.assets.sentence_encoder import SentenceEncoder
@@ -22,43 +21,13 @@ if TYPE_CHECKING:
     from tfapp.data.proposals.proposal import Proposal
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
-    from tfapp.models import Preset, TaskModel
-    from tfapp.models.temperature_scaling import TemperatureScaling
-    from tfapp.training import TokenizedSplit, TrainState
+    from tfapp.models import Preset
+    from tfapp.training import TrainState
+    from tfapp.training.evaluator import Evaluator
 
-__all__ = ["CardWords", "Evaluator", "TaskClasses", "TaskSpec"]
-
+__all__ = ["CardWords", "TaskClasses", "TaskSpec"]
 
 _ALL_OUTPUTS: Final = AnswerFormat()
-
-
-class Evaluator:
-    """Evaluates a task's models; a sub-class for each kind of answers."""
-
-    def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
-        """Fits the parameters of a model's decisions, such as thresholds, to the dev split; most models have none."""
-
-    def fit_temperatures(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> TemperatureScaling:
-        """Fits the temperatures of a model's probabilities to the dev split; only for models with a `calibration`."""
-        from tfapp.models.temperature_scaling import TemperatureScaling
-
-        del logits, split
-        return TemperatureScaling(reason=f"the evaluator of {model.task.name} fits no temperature")
-
-    def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """Evaluates a model's logits.
-
-        Args:
-            model: Knows its labels and its thresholds.
-            logits: float32[N, ...], in the order of the texts, as `TaskModel.evaluation_outputs` gives them.
-            split: N texts with their targets.
-        """
-        raise NotImplementedError
-
-    def fit_and_evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
-        """Evaluates a model on the dev split, to which it is fitted first."""
-        self.fit(model, logits, split)
-        return self.evaluate(model, logits, split)
 
 
 class TaskClasses(NamedTuple):

@@ -25,8 +25,8 @@ from tfapp.tasks.answering.answer_spans import mask_logits
 from tfapp.tasks.answering.evaluation_result import AnswerEvaluation, AnswerGroup, WrongAnswer
 from tfapp.tasks.answering.metrics import cut_texts, exact_match, f1_score, fit_answer_threshold, gold_texts
 from tfapp.tasks.answering.model import Answerer
-from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
+from tfapp.training.evaluator import Evaluator
 from tfapp.training.temperature import fit_scaling, fit_temperature
 
 __all__ = ["AnswerEvaluator", "evaluate_answers"]

@@ -10,9 +10,9 @@ from tfapp.data.answer_format import ClassAnswerFormat
 from tfapp.data.classes import ClassTarget
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
+from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
 from tfapp.tasks.classification.propose import propose_classification
 from tfapp.tasks.classification.settings import SETTINGS
-from tfapp.tasks.shared.class_playground import TEXT_CLASSES_FORM
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["CLASSIFICATION"]
@@ -22,7 +22,7 @@ def _classes() -> TaskClasses:
     from tfapp.tasks.classification.few_shot import train_few_shot
     from tfapp.tasks.classification.lstm import LstmClassifier
     from tfapp.tasks.classification.model import WindowClassifier
-    from tfapp.tasks.shared.class_evaluator import ClassEvaluator
+    from tfapp.training.class_evaluator import ClassEvaluator
 
     models = {"bert": WindowClassifier, "lstm": LstmClassifier}
     return TaskClasses(models, ClassEvaluator, train_contrastive=train_few_shot)

@@ -20,8 +20,8 @@ from tfapp.evaluation.tables import shorten
 from tfapp.models import Embedder, TaskModel
 from tfapp.models.embedder import TEXT_COLUMNS
 from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
-from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
+from tfapp.training.evaluator import Evaluator
 
 __all__ = ["PairTexts", "RetrievalEvaluator", "evaluate_retrieval"]
 

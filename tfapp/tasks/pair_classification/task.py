@@ -11,9 +11,9 @@ from tfapp.data.classes import ClassTarget
 from tfapp.data.proposals.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.evaluation import ClassEvaluation
+from tfapp.tasks.class_playground import PAIR_CLASSES_FORM
 from tfapp.tasks.pair_classification.propose import propose_pair_classification
 from tfapp.tasks.pair_classification.settings import SETTINGS
-from tfapp.tasks.shared.class_playground import PAIR_CLASSES_FORM
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 __all__ = ["PAIR_CLASSIFICATION"]
@@ -21,7 +21,7 @@ __all__ = ["PAIR_CLASSIFICATION"]
 
 def _classes() -> TaskClasses:
     from tfapp.tasks.pair_classification.model import PairClassifier
-    from tfapp.tasks.shared.class_evaluator import ClassEvaluator
+    from tfapp.training.class_evaluator import ClassEvaluator
 
     return TaskClasses({"bert": PairClassifier}, ClassEvaluator)
 

@@ -17,8 +17,8 @@ from tfapp.tasks.pretraining.evaluation_result import (
 )
 from tfapp.tasks.pretraining.simcse import SimCse, self_retrieval
 from tfapp.tasks.pretraining.tsdae import Tsdae
-from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
+from tfapp.training.evaluator import Evaluator
 
 __all__ = ["LanguageEvaluator", "evaluate_language"]
 

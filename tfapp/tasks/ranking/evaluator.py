@@ -30,8 +30,8 @@ from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
 from tfapp.tasks.ranking.model import PairRanker
-from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
+from tfapp.training.evaluator import Evaluator
 
 __all__ = ["RankingEvaluator", "evaluate_ranking"]
 

@@ -18,8 +18,8 @@ from tfapp.models import TaskModel
 from tfapp.tasks.regression.evaluation_result import RegressionEvaluation, ResidualRange, WorstRow
 from tfapp.tasks.regression.metrics import measure_numbers
 from tfapp.tasks.regression.model import TextRegressor
-from tfapp.tasks.spec import Evaluator
 from tfapp.training import TokenizedSplit
+from tfapp.training.evaluator import Evaluator
 
 __all__ = ["RegressionEvaluator", "evaluate_numbers"]
 

@@ -15,11 +15,11 @@ from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import class_means, f1_interval
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.models import TaskModel
-from tfapp.tasks.spec import Evaluator
 from tfapp.tasks.tagging.evaluation_result import MISTAKE_KINDS, NO_SPAN, EntityEvaluation, EntityMistake
 from tfapp.tasks.tagging.metrics import Span, span_scores, text_counts, word_scores
 from tfapp.tasks.tagging.model import TextTagger
 from tfapp.training import TokenizedSplit
+from tfapp.training.evaluator import Evaluator
 
 __all__ = ["SpanEvaluator", "evaluate_entities"]
 

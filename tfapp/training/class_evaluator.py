@@ -16,9 +16,9 @@ from tfapp.models import TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
-from tfapp.tasks.spec import Evaluator
-from tfapp.training import TokenizedSplit
+from tfapp.training.evaluator import Evaluator
 from tfapp.training.temperature import fit_class_temperature, fit_label_temperatures, fit_scaling
+from tfapp.training.tokenized_split import TokenizedSplit
 from tfapp.training.unknown_limit import fit_unknown
 
 __all__ = ["ClassEvaluator"]
