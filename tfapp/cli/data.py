@@ -13,7 +13,7 @@ from tfapp.errors import SettingsError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tfapp.data import Description
+    from tfapp.data import CountTokens, Description
 
 __all__ = ["app"]
 
@@ -81,12 +81,7 @@ def describe(
         proposal = sniff(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
     sections = {"task": proposal.task, "data": proposal.data}
     experiment = parse_experiment({"name": "describe", **sections}, source="options")
-    count_tokens = None
-    if preset != "none":
-        with progress(f"Bringing {preset}", "bytes") as advance:
-            from tfapp.models import load_preset
-
-            count_tokens = load_preset(preset, on_progress=advance).preprocessor(4).count_tokens
+    count_tokens = _token_counter(preset) if preset != "none" else None
     with progress(f"describing {file}", "rows", quiet=json) as advance:
         describe = partial(
             describe_data, schema=find_task(experiment.task).schema, count_tokens=count_tokens, max_length=max_length
@@ -100,6 +95,15 @@ def describe(
         console().print(note, markup=False, soft_wrap=True)
     for table in tables(description):
         console().print(table)
+
+
+def _token_counter(preset: str) -> CountTokens:
+    from tfapp.core.progress_bar import progress
+
+    with progress(f"Bringing {preset}", "bytes") as advance:
+        from tfapp.models import load_preset
+
+        return load_preset(preset, on_progress=advance).preprocessor(4).count_tokens
 
 
 def tables(description: Description) -> list[Table]:

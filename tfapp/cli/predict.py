@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,8 +55,6 @@ def predict(
     from functools import partial
 
     from tfapp.api import load_predictor
-    from tfapp.core.progress_bar import progress
-    from tfapp.core.terminal import console, print_json
     from tfapp.data import score_file
 
     file = file_to_score(inputs)
@@ -66,17 +64,22 @@ def predict(
         return
     known_columns = {**predictor.columns, **({"text": text} if text is not None else {})}
     columns = input_columns(predictor.inputs, known_columns, column or [])
-    target = output or default_output(file)
+    labels = tuple(predictor.labels) if probabilities else ()
     score = partial(score_file, columns=columns, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
+    _score(partial(score, labels=labels, resume=resume), predictor, file, output or default_output(file), json=json)
+
+
+def _score(score: Callable[..., int], predictor: Predictor, file: Path, target: Path, *, json: bool) -> None:
+    from tfapp.core.progress_bar import progress
+    from tfapp.core.terminal import console, print_json
+
     with progress(f"scoring {file}", "rows", quiet=json) as advance:
         count = score(
             file,
             target,
             predictor,
             answer_format=predictor.answer_format,
-            labels=tuple(predictor.labels) if probabilities else (),
             identity=predictor.identity,
-            resume=resume,
             on_progress=advance,
         )
     if json:

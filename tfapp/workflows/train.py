@@ -140,20 +140,14 @@ def train_weights(
         TfappError: Settings, data, preset or training cannot be used.
     """
     chief = is_chief(strategy)
-    model, precision, distillation = learner.model, learner.precision, learner.distillation
-    model.preprocessor.shared = shared
-    # A run that goes on divides batches as it began.
-    for network in (model, *distillation.teachers) if distillation else (model,):
-        network.shards = folder.shards
-    _remember_data(folder, splits, model)
-    train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
-    model.prepare(train_split.targets)
+    model, distillation = learner.model, learner.distillation
+    train_split, dev_split = _prepare_splits(learner, splits, folder, shared)
     fits_head = experiment.training.adapt == "head" or experiment.training.head_start == "fitted"
     has_curve = learning_curve and not experiment.model.from_scratch
-    # What the BERT makes of texts before it has learnt anything is computed as in serving.
-    frozen = (
-        packed_model(model, bfloat16=precision.rewrite) if (has_curve or fits_head) and model.head is not None else None
-    )
+    frozen = None
+    if (has_curve or fits_head) and model.head is not None:
+        # What the BERT makes of texts before it has learnt anything is computed as in serving.
+        frozen = packed_model(model, bfloat16=learner.precision.rewrite)
     if has_curve:
         batch_size = experiment.training.batch_size
         curve = measure_learning_curve(frozen or model, train_split, dev_split, strategy, batch_size)
@@ -172,7 +166,7 @@ def train_weights(
             settings=experiment.training,
             folder=folder,
             evaluate=task.evaluator().fit_and_evaluate,
-            precision=precision,
+            precision=learner.precision,
             frozen=frozen,
             objective=distillation,
             observers=[*observers, *_own_watchers(stack, folder, experiment, chief=chief, quiet=quiet)],
@@ -185,6 +179,21 @@ def train_weights(
     score = state.best_score if splits.dev.num_rows else None
     counts = {"trained_weights": learner.trained_weights, "weights": model.trainable_weights()}
     return {"epochs": state.epoch, "dev_score": score, **counts, **({"cut": state.cut} if state.cut else {})}
+
+
+def _prepare_splits(
+    learner: Learner, splits: Splits, folder: RunFolder, shared: SharedArrays | None
+) -> tuple[TokenizedSplit, TokenizedSplit]:
+    """Prepares the networks for a run and its data, records these, and returns train and dev, tokenized."""
+    model, distillation = learner.model, learner.distillation
+    model.preprocessor.shared = shared
+    # A run that goes on divides batches as it began.
+    for network in (model, *distillation.teachers) if distillation else (model,):
+        network.shards = folder.shards
+    _remember_data(folder, splits, model)
+    train_split, dev_split = tokenize_split(model, splits.train), tokenize_split(model, splits.dev)
+    model.prepare(train_split.targets)
+    return train_split, dev_split
 
 
 def finish_run(folder: RunFolder, splits: Splits, record: dict[str, Any], *, quiet: bool) -> None:

@@ -151,6 +151,11 @@ def evaluate_answers(
     answerable = np.array([bool(spans) for spans in gold_spans], bool)
     measures = _measures(f1, exact, answerable)
     mistakes = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
+
+    def answered_row(at: int) -> AnsweredRow:
+        return AnsweredRow(row_line((questions[at], contexts[at])), golds[at][0] if golds[at] else "", answers[at])
+
+    terms = np.stack([f1, np.ones(len(f1))], axis=1)
     return AnswerEvaluation(
         count=len(questions),
         loss=loss,
@@ -174,15 +179,7 @@ def evaluate_answers(
             )
             for row in mistakes[:_WRONG]
         ),
-        answers=RowAnswers(
-            np.stack([f1, np.ones(len(f1))], axis=1),
-            lambda at: AnsweredRow(
-                row_line((questions[at], contexts[at])), golds[at][0] if golds[at] else "", answers[at]
-            ),
-            np.asarray(rows),
-            f1 >= 1,
-            measures={measures[1].name: exact},
-        ),
+        answers=RowAnswers(terms, answered_row, np.asarray(rows), f1 >= 1, measures={measures[1].name: exact}),
     )
 
 
