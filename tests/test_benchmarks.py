@@ -1,4 +1,4 @@
-"""What benchmarks take of the library by its inner names is there."""
+"""The inner names of the library that benchmarks use are there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server is sent by mistake or by malice leaves it answering; `tests/hostile` goes on from there."""
+"""A server goes on answering after malformed requests, sent by mistake or malice; `tests/hostile` has more of them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.memory import resident_megabytes
 __all__ = ["HANG_SECONDS", "AttackPlan", "Process", "attack"]
 
 HANG_SECONDS: Final = 60
-"""What no answer takes, however slow the machine."""
+"""The seconds that no answer takes, however slow the machine."""
 
 _BETWEEN_LOOKS: Final = 100
 # An allocator's arenas and a pool's threads come and go; a leak of a thousandth of a request would be more.

@@ -163,7 +163,7 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_half_precision_inside_gives_full_precision_logits(shallow_preset: Path, tmp_path: Path, pooling: str) -> None:
-    """What a GPU trains in mixed_bfloat16 is exported and served in float32, from the same weights."""
+    """A model that a GPU trains in mixed_bfloat16 is exported and served in float32, from the same weights."""
     keras.utils.set_random_seed(3)
     settings = ModelSettings(preset=str(shallow_preset), max_length=16, pooling=pooling)  # type: ignore[arg-type]
     half_precision = build_model("classification", settings, LABELS, dtype="mixed_bfloat16")

@@ -143,7 +143,7 @@ def test_a_head_count_that_does_not_divide_is_computed_whole(tmp_path: Path) -> 
 
 
 def test_a_bert_of_few_positions_reads_batches_of_any_size(tmp_path: Path) -> None:
-    """What fills a batch up to a multiple of tokens may be longer than its position table."""
+    """The padding of a batch to a multiple of tokens may be longer than the network's position table."""
     preset = write_toy_preset(tmp_path / "short", max_sequence_length=9)
     keras.utils.set_random_seed(7)
     model = build_model("classification", ModelSettings(preset=str(preset), max_length=9, pooling="mean"), ["a", "b"])

@@ -1,4 +1,4 @@
-"""Tables and lines of `tfapp models`: models, changes and differences."""
+"""Lays out the tables and lines of `tfapp models`: models, changes and differences."""
 
 from __future__ import annotations
 

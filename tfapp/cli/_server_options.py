@@ -1,4 +1,4 @@
-"""The options of commands that move labels on running servers."""
+"""Defines the options of commands that move labels on running servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands have in common, read in one place."""
+"""Gives several commands the same options, which are read in one place."""
 
 from __future__ import annotations
 

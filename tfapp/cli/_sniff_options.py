@@ -1,4 +1,4 @@
-"""The options by which a user overrides the detected properties of a data file, for all commands that read one."""
+"""Defines the options by which a user overrides the detected properties of a data file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp assets`: presets and data sets by name."""
+"""Implements `tfapp assets`, which lists and downloads presets and data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp console`: the web application."""
+"""Implements `tfapp console`, which serves the web application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp data`: looks at data files."""
+"""Implements `tfapp data`, which describes data files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp demo`: trains, exports, serves and calls a first model."""
+"""Implements `tfapp demo`, which trains, exports, serves and calls a first model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp evaluate`: evaluates a finished run."""
+"""Implements `tfapp evaluate`, which evaluates a finished run."""
 
 from __future__ import annotations
 

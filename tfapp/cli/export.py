@@ -1,4 +1,4 @@
-"""`tfapp export`: publishes a run's model for servers."""
+"""Implements `tfapp export`, which publishes a run's model for servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp init`: writes a commented settings file for a data file."""
+"""Implements `tfapp init`, which writes a commented settings file for a data file."""
 
 from __future__ import annotations
 

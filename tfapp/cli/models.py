@@ -1,4 +1,4 @@
-"""`tfapp models`: versions, labels, releases."""
+"""Implements `tfapp models`, which lists, compares, labels and removes versions of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp predict`: answers texts or whole files with a trained or an exported model."""
+"""Implements `tfapp predict`, which answers texts or whole files with a trained or an exported model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp pretrain`."""
+"""Implements `tfapp pretrain`, which teaches a BERT the language of texts without labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp runs`: lists, compares, chooses, averages and removes runs, and copies them to MLflow."""
+"""Implements `tfapp runs`, which lists, compares, chooses, averages and removes runs, and copies them to MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tfapp search`: finds settings by trials, and trains the best of them."""
+"""Implements `tfapp search`, which finds settings by trials and trains the best of them."""
 
 from __future__ import annotations
 

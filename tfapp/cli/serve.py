@@ -1,4 +1,4 @@
-"""`tfapp serve`: serves models, by TensorFlow Serving's files and flags or a models folder alone."""
+"""Implements `tfapp serve`, which serves models, by TensorFlow Serving's files and flags or a models folder alone."""
 
 from __future__ import annotations
 

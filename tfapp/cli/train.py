@@ -1,4 +1,4 @@
-"""`tfapp train`: trains and evaluates a model, from a data file or a settings file."""
+"""Implements `tfapp train`, which trains and evaluates a model, from a data file or a settings file."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_seeds_give_other_first_values_and_the_same_one_the_same() -> None:
 
 
 def test_a_stabilized_update_is_as_large_for_every_rank() -> None:
-    """What a product of random matrices adds does not depend on the rank, as it does with alpha / rank."""
+    """The size of a random update does not depend on the rank, as it does with alpha / rank."""
     random = np.random.default_rng(3)
     sizes: dict[bool, list[float]] = {False: [], True: []}
     for rank in (4, 64):

@@ -1,4 +1,4 @@
-"""What a SavedModel would do beside computing is seen in its graph, before anything of it is loaded."""
+"""The check sees in a SavedModel's graph what it would do beside computing, before anything of it is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[training.augment]`: the changes of train's texts that a network learns to read as well."""
+"""Defines the section `[training.augment]`: the changes of train's texts that a network learns to read as well."""
 
 from __future__ import annotations
 

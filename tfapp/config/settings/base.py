@@ -1,4 +1,4 @@
-"""The base class of all sections of a settings file."""
+"""Defines the base class of all sections of a settings file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[data]`: where texts and labels come from."""
+"""Defines the section `[data]`: where texts and labels come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[export]`: how the model is served."""
+"""Defines the section `[export]`: how the model is served."""
 
 from __future__ import annotations
 

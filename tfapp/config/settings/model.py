@@ -1,4 +1,4 @@
-"""`[model]`: which network is trained."""
+"""Defines the section `[model]`: which network is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[search]`: which values of which settings `tfapp search` tries."""
+"""Defines the section `[search]`: which values of which settings `tfapp search` tries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[training]` and `[distillation]`: how the network learns, and from whom."""
+"""Defines the sections `[training]` and `[distillation]`: how the network learns, and from whom."""
 
 from __future__ import annotations
 
