@@ -17,8 +17,8 @@ import numpy as np
 from tfapp import assets
 from tfapp.data import load
 from tfapp.models import Preset, load_preset
-from tfapp.models.hugging_face import write_preset
 from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.pretraining.hugging_face_checkpoint import write_preset
 from tfapp.tasks.pretraining.scratch_preset import ScratchPreset
 from tfapp.tasks.pretraining.settings import FreshSettings
 from tfapp.tasks.registry import find_task

@@ -1,4 +1,4 @@
-"""A BERT as a Hugging Face checkpoint: a folder that tfapp, KerasHub and Transformers read."""
+"""Writes a BERT as a Hugging Face checkpoint, a folder that tfapp, KerasHub and Transformers read."""
 
 from __future__ import annotations
 
