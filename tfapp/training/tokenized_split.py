@@ -13,7 +13,7 @@ from tfapp.core.rows import row_line, to_rows
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
 from tfapp.models.base import EncodedRows
-from tfapp.models.masking import drop_words
+from tfapp.models.word_dropout import drop_words
 
 __all__ = ["TokenizedSplit", "epoch_split", "tokenize_split"]
 

@@ -25,7 +25,7 @@ from tfapp.core.rows import Row, to_rows
 from tfapp.errors import ModelError
 from tfapp.models import Embedder
 from tfapp.models.base import EncodedRows
-from tfapp.models.masking import drop_words
+from tfapp.models.word_dropout import drop_words
 from tfapp.tasks.pretraining.hugging_face_checkpoint import write_preset
 from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT
 

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from tfapp.config import ModelSettings
 from tfapp.models.base import EncodedRows
 from tfapp.models.heads import MaskedPooling
-from tfapp.models.masking import Ids, Splits, ordinary_pieces, to_dense
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.models.word_dropout import ordinary_pieces
+from tfapp.tasks.pretraining.masking import Ids, Splits, to_dense
 from tfapp.tasks.pretraining.model import TokenPredictor, compare_guesses, prediction_head
 from tfapp.tasks.pretraining.settings import PretrainingModelSettings
 

@@ -1,4 +1,4 @@
-"""The rows of masked language modelling: texts as blocks of tokens, and which of these are hidden."""
+"""Makes the rows of masked language modelling: texts as blocks of tokens, some of which are hidden."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Masker", "drop_words", "make_blocks", "ordinary_pieces", "to_dense"]
+from tfapp.models.word_dropout import ordinary_pieces
 
-_SPECIAL: Final = frozenset({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
+__all__ = ["Ids", "Masker", "Splits", "make_blocks", "to_dense"]
+
 # Of what is guessed: most is masked, some replaced, the rest stays, since no [MASK] is met later (Devlin et al. 2019).
 _MASKED: Final = 0.8
 _REPLACED: Final = 0.1
@@ -57,26 +58,6 @@ def to_dense(values: Ids, splits: Splits, fill: int) -> Ids:
     dense = np.full((len(lengths), int(lengths.max(initial=1))), fill, np.int32)
     dense[np.arange(dense.shape[1]) < lengths[:, None]] = values
     return dense
-
-
-def drop_words(ids: Ids, vocabulary: Sequence[str], share: float, random: np.random.Generator) -> Ids:
-    """Hides word pieces as [MASK] (or [UNK], where there is no such), each with the same chance: "word dropout".
-
-    Args:
-        ids: Token ids int32[T], each with any multiple of the vocabulary's size added, which stays.
-        vocabulary: The word pieces in the order of their ids.
-        share: The chance.
-        random: Draws.
-    """
-    mask = vocabulary.index("[MASK]" if "[MASK]" in vocabulary else "[UNK]")
-    pieces = ids % len(vocabulary)
-    hidden = (random.random(len(ids)) < share) & ordinary_pieces(vocabulary)[pieces]
-    return np.where(hidden, ids - pieces + mask, ids).astype(np.int32)
-
-
-def ordinary_pieces(vocabulary: Sequence[str]) -> NDArray[np.bool_]:
-    """Returns which word pieces are no special tokens, in the order of their ids."""
-    return np.array([piece not in _SPECIAL for piece in vocabulary])
 
 
 class Masker:
