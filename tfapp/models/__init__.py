@@ -1,4 +1,4 @@
-"""Holds the parts of networks that several tasks share: presets, preprocessing, backbones, pooling, heads, windows."""
+"""Holds the parts of networks that several tasks share: presets, preprocessing, backbones, pooling, heads, adapters."""
 
 from __future__ import annotations
 

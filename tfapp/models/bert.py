@@ -33,19 +33,23 @@ class BertModel(TaskModel):
     Attributes:
         head_input: What of the backbone the rest of the network reads.
         config_keys: The names of `own_config`'s values.
+        former_config_keys: Names of further values in the configs of earlier models, which are not read.
         comparison: How two texts' vectors become what the head reads, where the texts of a pair are read apart; None:
             a row is read as one.
         position_input: The network's input that says of which positions its outputs are, if not one a row.
         inference: What computes the logits of ids instead of the network; see `with_inference`.
         feature_inference: The same of what the head reads.
+        reads_whole_rows: Whether a row within the preprocessor's limit passes through the network as one.
     """
 
     head_input: Pooling
     comparison: Comparison | None = None
     config_keys: ClassVar[tuple[str, ...]] = ()
+    former_config_keys: ClassVar[tuple[str, ...]] = ()
     position_input: ClassVar[str] = "token_ids"
     inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
     feature_inference: Callable[[tf.RaggedTensor], tf.Tensor] | None = None
+    reads_whole_rows: bool = True
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
@@ -99,7 +103,8 @@ class BertModel(TaskModel):
     def on_backbone(cls, backbone: Any, config: dict[str, Any], preprocessor: Preprocessor) -> Self:
         """Builds the network that `config` described on a backbone of the same sizes, which others may share."""
         build: Any = cls
-        values = {name: value for name, value in config.items() if name != "backbone"}
+        unread = {"backbone", *cls.former_config_keys}.difference(cls.config_keys)
+        values = {name: value for name, value in config.items() if name not in unread}
         return build(backbone=backbone, preprocessor=preprocessor, **values)
 
     def with_inference(

@@ -101,15 +101,21 @@ def backbone_config(backbone: Any) -> dict[str, Any]:
     return {name: getattr(backbone, name) for name in (*sizes, "max_sequence_length", "num_segments")}
 
 
-def check_positions(backbone: Any, length: int, setting: str, *, windows: bool = False) -> None:
-    """Checks that a backbone reads so many tokens at once, as a setting says; `windows`: the task may read in windows.
+def check_positions(backbone: Any, length: int, setting: str, *, otherwise: str = "") -> None:
+    """Checks that a backbone reads so many tokens at once, as a setting says.
+
+    Args:
+        backbone: A `keras_hub.models.BertBackbone`.
+        length: The tokens.
+        setting: The setting's name.
+        otherwise: What helps instead of fewer tokens, if anything does.
 
     Raises:
         ModelError: It has fewer positions.
     """
     max_positions = backbone.max_sequence_length
     if length > max_positions:
-        otherwise = f", or train with a model.window of at most {max_positions}" if windows else ""
+        way_out = f"take fewer, or {otherwise}" if otherwise else "take fewer"
         raise ModelError(
-            f"{setting} is {length}, but this BERT reads at most {max_positions} tokens at once; take fewer{otherwise}"
+            f"{setting} is {length}, but this BERT reads at most {max_positions} tokens at once; {way_out}"
         )

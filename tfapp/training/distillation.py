@@ -105,7 +105,7 @@ def _check_pair(student: BertModel, teacher: BertModel, settings: DistillationSe
         return
     layers, width = student.backbone.num_layers, student.backbone.hidden_dim
     teacher_layers, teacher_width = teacher.backbone.num_layers, teacher.backbone.hidden_dim
-    if width != teacher_width or layers > teacher_layers or teacher.config().get("window"):
+    if width != teacher_width or layers > teacher_layers or not teacher.reads_whole_rows:
         raise ModelError(
             f"distillation.hidden_weight is {settings.hidden_weight:g}, but the student's {layers} layers of {width} "
             f"and the teacher's {teacher_layers} of {teacher_width} cannot be compared one by one over whole texts; "

@@ -18,12 +18,11 @@ from tests.toy import VOCABULARY
 from tfapp.config import TrainingSettings
 from tfapp.errors import ModelError
 from tfapp.models import Preprocessor
-from tfapp.models.windows import logits_in_chunks, slide_windows
 from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.tasks.answering.answer_spans import NEVER
 from tfapp.tasks.answering.model import Answerer
 from tfapp.tasks.answering.settings import AnsweringModelSettings
-from tfapp.tasks.answering.windows import join_windows, split_contexts
+from tfapp.tasks.answering.windows import join_windows, logits_in_chunks, slide_windows, split_contexts
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import count_trained
 

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tests.models.test_contrast import unit_vectors
-from tfapp.models import TextClassifier
 from tfapp.tasks.classification.class_embedder import ClassEmbedder, class_losses
+from tfapp.tasks.classification.model import WindowClassifier
 from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model
 
@@ -44,7 +44,7 @@ def test_it_shares_the_weights_of_a_classifier_and_reads_as_its_head_does(shallo
         preset=str(shallow_preset), max_length=40, window=8, pooling=pooling, temperature=0.2
     )
     classifier = build_model("classification", settings, ["a", "b"])
-    assert isinstance(classifier, TextClassifier)
+    assert isinstance(classifier, WindowClassifier)
     embedder = ClassEmbedder.on(classifier)
     assert embedder.temperature == 0.2
     features = classifier.features(classifier.preprocessor(tf.constant(TEXTS))).numpy()

@@ -17,10 +17,15 @@ from tfapp.models.bert import BertModel
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.temperature_scaling import TemperatureScaling
-from tfapp.models.windows import logits_in_chunks
 from tfapp.tasks.answering.answer_spans import NEVER, BestSpans, find_spans
 from tfapp.tasks.answering.settings import AnsweringModelSettings
-from tfapp.tasks.answering.windows import AnswerWindows, SplitContexts, join_windows, split_contexts
+from tfapp.tasks.answering.windows import (
+    AnswerWindows,
+    SplitContexts,
+    join_windows,
+    logits_in_chunks,
+    split_contexts,
+)
 
 __all__ = ["Answerer"]
 

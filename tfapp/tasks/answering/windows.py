@@ -1,16 +1,23 @@
-"""Splits contexts into windows beside their questions, as an answerer reads them, and finds the way back."""
+"""Splits contexts into windows beside their questions, reads them few at a time, and finds the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.windows import slide_windows
 
-__all__ = ["AnswerWindows", "SplitContexts", "join_windows", "split_contexts"]
+__all__ = [
+    "AnswerWindows",
+    "SlidingWindows",
+    "SplitContexts",
+    "join_windows",
+    "logits_in_chunks",
+    "slide_windows",
+    "split_contexts",
+]
 
 
 class AnswerWindows(NamedTuple):
@@ -79,6 +86,38 @@ def split_contexts(
     return SplitContexts(preprocessor.frame(question_tokens, pieces), windows, context.texts)
 
 
+class SlidingWindows(NamedTuple):
+    """Windows over texts, which overlap.
+
+    Attributes:
+        owners: int32[M], the text that each window belongs to, in rising order; every text has one at least.
+        firsts: int32[M], the position of the window's first token in its text.
+        sizes: int32[M], its tokens.
+    """
+
+    owners: tf.Tensor
+    firsts: tf.Tensor
+    sizes: tf.Tensor
+
+
+def slide_windows(lengths: tf.Tensor, rooms: tf.Tensor, strides: tf.Tensor, max_windows: int) -> SlidingWindows:
+    """Lays windows over texts of which each holds as much as it can, the last of a text too.
+
+    Args:
+        lengths: int32[N], the texts' tokens.
+        rooms: int32[N], what a window of the text holds, 1 or more.
+        strides: int32[N], tokens from one window's first to the next one's, 1 or more and at most the room.
+        max_windows: Windows a text, at most; what follows is left out.
+    """
+    tokens_left = tf.maximum(lengths - rooms, 0)
+    counts = tf.minimum(1 + -(-tokens_left // strides), max_windows)
+    owners = tf.repeat(tf.range(tf.size(counts)), counts)
+    number = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
+    firsts = tf.minimum(number * tf.gather(strides, owners), tf.gather(tokens_left, owners))
+    sizes = tf.minimum(tf.gather(rooms, owners), tf.gather(lengths, owners))
+    return SlidingWindows(owners, firsts, sizes)
+
+
 def join_windows(parts: Sequence[AnswerWindows]) -> AnswerWindows:
     """Joins the windows of some questions after another to those of all of them."""
     shift, owners = 0, []
@@ -87,3 +126,31 @@ def join_windows(parts: Sequence[AnswerWindows]) -> AnswerWindows:
         shift += int(part.starts.nrows())
     windows = AnswerWindows(*(tf.concat(values, axis=0) for values in zip(*parts, strict=True)))
     return windows._replace(owners=tf.concat(owners, axis=0))
+
+
+def logits_in_chunks(
+    network: Callable[[tf.RaggedTensor], tf.Tensor], ids: tf.RaggedTensor, size: int = 32
+) -> tf.Tensor:
+    """Reads few windows at a time, so that the windows of long texts do not share the memory.
+
+    Args:
+        network: From ragged int32[W, (T)] to float32[W, T, K], T the longest row.
+        ids: Ragged int32[M, (T)].
+        size: The greatest W.
+
+    Returns:
+        float32[M, T, K], T at least 1, since some ops cannot compute on none; 0 behind a window's last token.
+    """
+    width = network(ids[:0]).shape[-1]
+    chunks = tf.maximum(-(-ids.nrows(tf.int32) // size), 1)
+    parts = tf.TensorArray(tf.float32, chunks, infer_shape=False, element_shape=[None, width])
+
+    def read_some(number: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        some = ids[number * size : (number + 1) * size]
+        logits = network(some)[:, : tf.cast(some.bounding_shape(axis=1), tf.int32)]
+        tokens = tf.boolean_mask(logits, tf.sequence_mask(some.row_lengths(), tf.shape(logits)[1]))
+        return number + 1, parts.write(number, tokens)
+
+    loop = tf.while_loop(lambda number, _: number < chunks, read_some, (0, parts), parallel_iterations=1)
+    logits = ids.with_values(loop[1].concat()).to_tensor()
+    return tf.pad(logits, [[0, 0], [0, tf.maximum(1 - tf.shape(logits)[1], 0)], [0, 0]])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfapp.models import Embedder, TextClassifier
+from tfapp.models import Embedder
 from tfapp.models.contrast import NEVER
+from tfapp.tasks.classification.model import WindowClassifier
 
 __all__ = ["ClassEmbedder", "class_losses"]
 
@@ -17,7 +18,7 @@ class ClassEmbedder(Embedder):
     """
 
     @classmethod
-    def on(cls, classifier: TextClassifier) -> ClassEmbedder:
+    def on(cls, classifier: WindowClassifier) -> ClassEmbedder:
         """Builds an embedder on the weights of a classifier, which pools as the classifier's head does.
 
         Of a text in windows it reads as much as the first one holds.

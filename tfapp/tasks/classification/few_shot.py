@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from tfapp.config import TrainingSettings
 from tfapp.data.batches import TokenizedTexts
-from tfapp.models import TextClassifier
 from tfapp.tasks.classification.class_embedder import ClassEmbedder
+from tfapp.tasks.classification.model import WindowClassifier
 from tfapp.training.head import HeadTrainer
 from tfapp.training.loop import FineTuner
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
@@ -31,7 +31,7 @@ __all__ = ["draw_partners", "train_few_shot"]
 
 def train_few_shot(
     *,
-    model: TextClassifier,
+    model: WindowClassifier,
     train_split: TokenizedSplit,
     settings: TrainingSettings,
     folder: RunFolder,

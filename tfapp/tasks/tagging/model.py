@@ -19,13 +19,13 @@ from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
-from tfapp.models.windows import join_windows, overlap_windows
 from tfapp.tasks.tagging import crf
 from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count
 from tfapp.tasks.tagging.casing_features import CASING_KINDS, split_casing
 from tfapp.tasks.tagging.entity_spans import merge_words, tag_words
 from tfapp.tasks.tagging.pretokenizer import Words, split_words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
+from tfapp.tasks.tagging.windows import join_windows, overlap_windows
 
 __all__ = ["TextTagger"]
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.models.windows import mean_of_windows, split_windows
+from tfapp.tasks.classification.windows import mean_of_windows, split_windows
 
 CLS, SEP = 101, 102
 
