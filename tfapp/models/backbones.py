@@ -7,10 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-import keras_hub
-import numpy as np
-
-__all__ = ["LayerParts", "depth_of", "kernels_by_layer", "layer_parts", "rows_of", "with_segments"]
+__all__ = ["LayerParts", "depth_of", "kernels_by_layer", "layer_parts", "rows_of"]
 
 _LAYER: Final = re.compile(r"(?:^|/)transformer_layer_(\d+)/")
 _EMBEDDINGS: Final = re.compile(r"(?:^|/)(?:token|position|segment)_embedding/|(?:^|/)embeddings_layer_norm/")
@@ -56,17 +53,6 @@ def depth_of(backbone: Any, variable: Any) -> int:
     if match:
         return int(match[1]) + 1
     return 0 if _EMBEDDINGS.search(variable.path) else int(backbone.num_layers) + 1
-
-
-def with_segments(backbone: Any, count: int) -> Any:
-    """Returns a `BertBackbone` for more segments, each of which is as the first one was until a training parts them."""
-    wider = keras_hub.models.BertBackbone.from_config(backbone.get_config() | {"num_segments": count})
-    for layer in backbone.layers:
-        values = layer.get_weights()
-        if layer.name == "segment_embedding":
-            values = [np.repeat(values[0][:1], count, axis=0)]
-        wider.get_layer(layer.name).set_weights(values)
-    return wider
 
 
 def kernels_by_layer(variables: Iterable[Any]) -> dict[str, list[Any]]:

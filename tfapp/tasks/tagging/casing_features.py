@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import keras_hub
+import numpy as np
 import tensorflow as tf
 
-__all__ = ["CASING_KINDS", "casing_features", "join_casing", "split_casing"]
+__all__ = ["CASING_KINDS", "casing_features", "join_casing", "split_casing", "with_casing_segments"]
 
 # Each a word as a whole, after the ones before it; what is none of these is plain. After Collobert et al. 2011,
 # section 3.4.1 ("capitalization").
@@ -38,3 +40,14 @@ def join_casing(ids: tf.Tensor, casing: tf.Tensor, vocabulary_size: int) -> tf.T
 def split_casing(numbers: tf.Tensor, vocabulary_size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns ids and casing from `join_casing`."""
     return numbers % vocabulary_size, numbers // vocabulary_size
+
+
+def with_casing_segments(backbone: Any) -> Any:
+    """Returns a `BertBackbone` with a segment for each kind of casing, all alike until a training parts them."""
+    wider = keras_hub.models.BertBackbone.from_config(backbone.get_config() | {"num_segments": CASING_KINDS})
+    for layer in backbone.layers:
+        values = layer.get_weights()
+        if layer.name == "segment_embedding":
+            values = [np.repeat(values[0][:1], CASING_KINDS, axis=0)]
+        wider.get_layer(layer.name).set_weights(values)
+    return wider

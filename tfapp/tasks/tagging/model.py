@@ -14,14 +14,13 @@ from tfapp_client import contract
 from tfapp.config import ModelSettings
 from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
-from tfapp.models.backbones import with_segments
 from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.tasks.tagging import crf
 from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count
-from tfapp.tasks.tagging.casing_features import CASING_KINDS, split_casing
+from tfapp.tasks.tagging.casing_features import split_casing, with_casing_segments
 from tfapp.tasks.tagging.entity_spans import merge_words, tag_words
 from tfapp.tasks.tagging.pretokenizer import Words, split_words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
@@ -101,7 +100,7 @@ class TextTagger(BertModel):
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
         """Gives the backbone a segment for each kind of casing, where the settings ask for it."""
         backbone = super().fit_backbone(backbone, settings)
-        return with_segments(backbone, CASING_KINDS) if TaggingModelSettings.of(settings).word_shapes else backbone
+        return with_casing_segments(backbone) if TaggingModelSettings.of(settings).word_shapes else backbone
 
     def tokenize(self, columns: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Tokenizes whole texts, whatever their length."""
