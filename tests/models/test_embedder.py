@@ -1,4 +1,4 @@
-"""The embedder: vectors of length 1, the same in any batch and any row; pooling, saving, what it is told of texts."""
+"""The embedder: vectors of length 1, the same in any batch; pooling, and which texts are the same to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfapp.errors import ModelError
 from tfapp.models import Embedder
 from tfapp.tasks.embedding.settings import EmbeddingModelSettings
-from tfapp.tasks.models import build_model, load_model
+from tfapp.tasks.models import build_model
 
 TEXTS = ["the ball", "", "bank price stock tax trade profit", "a goal", "phone", "the ball"]
 
@@ -60,38 +60,10 @@ def test_mean_is_what_pools_unless_it_is_said_otherwise(model: Embedder) -> None
     assert model.pooling == "mean"
 
 
-@pytest.mark.parametrize("negatives", [None, ["a goal", "", "phone"]])
-def test_a_row_s_vectors_are_those_of_its_texts(model: Embedder, negatives: list[str] | None) -> None:
-    columns = {"query": TEXTS[:3], "candidate": TEXTS[3:]} | ({"negative": negatives} if negatives else {})
-    ids, splits, codes, _ = model.encode(columns)
-    logits = model.logits(tf.RaggedTensor.from_row_splits(ids, splits)).numpy()
-    expected = np.stack([vectors(model, texts) for texts in columns.values()], axis=1)
-    np.testing.assert_allclose(logits, expected, atol=1e-5)
-    assert codes.dtype == np.int32
-    # "the ball" is the first query and the last candidate, "a goal" a candidate and a negative.
-    assert codes[0, 0] == codes[2, 1] != codes[0, 1]
-    if negatives:
-        assert codes[0, 2] == codes[0, 1]
-        assert codes[1, 2] == -1
-        assert len(set(codes.ravel())) == 6
-    assert model.rows(columns) == [text for texts in columns.values() for text in texts]
-
-
 def test_texts_of_the_same_tokens_are_the_same_to_it(shallow_preset: Path) -> None:
     model = build(shallow_preset, max_length=4)
-    codes = model.encode({"query": ["The BALL", "the ball, cut"], "candidate": ["the  ball", "the tax"]})[2]
+    codes = model.encode_texts([["The BALL", "the ball, cut"], ["the  ball", "the tax"]]).targets
     assert codes[0, 0] == codes[0, 1] == codes[1, 0] != codes[1, 1]
-
-
-def test_it_is_saved_with_its_settings(shallow_preset: Path, tmp_path: Path) -> None:
-    model = build(shallow_preset, pooling="max", temperature=0.1, symmetric=True)
-    assert not model.is_saved(tmp_path)
-    model.save(tmp_path)
-    assert model.is_saved(tmp_path)
-    loaded_model = load_model(tmp_path)
-    assert isinstance(loaded_model, Embedder)
-    assert (loaded_model.pooling, loaded_model.temperature, loaded_model.symmetric) == ("max", 0.1, True)
-    np.testing.assert_allclose(vectors(loaded_model, TEXTS), vectors(model, TEXTS), atol=1e-6)
 
 
 def test_more_tokens_than_positions_are_refused(shallow_preset: Path, model: Embedder) -> None:

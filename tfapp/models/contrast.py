@@ -15,7 +15,7 @@ NEVER: Final = -1e9
 """The score of what must not be chosen: instead of minus infinity, whose gradient would be no number."""
 
 
-def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, symmetric: bool) -> tf.Tensor:
+def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float) -> tf.Tensor:
     """Returns each query's loss of telling its candidate from all others of the batch (Henderson et al. 2017, InfoNCE).
 
     What is known to fit a query, since another row has the same query with it, is nothing to tell apart.
@@ -24,7 +24,6 @@ def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, sym
         vectors: float32[N, P, H], of each row the query, its candidate and any number of texts that do not fit.
         codes: int32[N, P], the same number for the same text; -1 for none.
         temperature: Divides the cosines.
-        symmetric: The mean of this loss and that of each candidate, which has to tell its query from the others.
 
     Returns:
         float32[N].
@@ -37,21 +36,14 @@ def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float, *, sym
     same_query = tf.cast(codes[:, :1] == codes[None, :, 0], tf.float32)
     same_text = tf.cast(codes[:, 1:2] == columns[None, :], tf.float32)
     positives = tf.matmul(same_query, same_text) > 0
-    losses = _losses(scores, positives | (columns < 0))
-    if not symmetric:
-        return losses
-    rows = tf.shape(scores)[0]
-    return (losses + _losses(tf.transpose(scores[:, :rows]), tf.transpose(positives[:, :rows]))) / 2
+    # Each row's own column is its target.
+    rows = tf.range(tf.shape(scores)[0])
+    targets = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
+    exclusions = (positives | (columns < 0)) & ~targets
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions, NEVER, scores))
 
 
 def _by_position(values: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Reshapes [N, P, ...] to [P * N, ...]: the first position of all rows, then the second."""
     order = tf.concat([[1, 0], tf.range(2, tf.rank(values))], axis=0)
     return tf.reshape(tf.transpose(values, order), tf.concat([[-1], others], axis=0))
-
-
-def _losses(scores: tf.Tensor, exclusions: tf.Tensor) -> tf.Tensor:
-    """Returns the cross-entropy of each row's own column against those that are not excluded."""
-    rows = tf.range(tf.shape(scores)[0])
-    targets = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions & ~targets, NEVER, scores))

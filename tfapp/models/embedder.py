@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.core.rows import Row
 from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.contrast import pair_losses
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 
-__all__ = ["TEXT_COLUMNS", "Embedder"]
-
-TEXT_COLUMNS: Final = ("query", "candidate", "negative")
-"""The columns of texts that it learns from; the last may be missing."""
+__all__ = ["Embedder"]
 
 
 class Embedder(BertModel):
     """BERT, one vector of its tokens' vectors, at length 1 (Reimers and Gurevych 2019); all its weights are pretrained.
 
-    It learns from rows of texts: a query, what belongs to it, and what does not. Such a row is tokenized as its texts
-    one after another, each from [CLS] to [SEP], and its logits are a vector for each of them.
+    It learns from rows of texts, which a sub-class's `encode` makes with `encode_texts`. Such a row is tokenized as its
+    texts one after another, each from [CLS] to [SEP], and its logits are a vector for each of them.
 
     Args:
         backbone: A `keras_hub.models.BertBackbone`.
@@ -36,12 +32,11 @@ class Embedder(BertModel):
         pooling: "mean" or "max" over the tokens, [CLS] and [SEP] included, as sentence-transformers has it; "cls" for
             the last layer's vector of [CLS], without BERT's pooler.
         temperature: Divides the cosines in the loss.
-        symmetric: As in `pair_losses`.
     """
 
     task = contract.EMBEDDING
     kind = "bert"
-    config_keys = ("pooling", "temperature", "symmetric")
+    config_keys: ClassVar[tuple[str, ...]] = ("pooling", "temperature")
     rows_apart = False
     pretrained = True
 
@@ -52,12 +47,10 @@ class Embedder(BertModel):
         *,
         pooling: str = "mean",
         temperature: float = 0.05,
-        symmetric: bool = False,
     ) -> None:
         self.backbone = backbone
         self.pooling = pooling
         self.temperature = temperature
-        self.symmetric = symmetric
         self.head_input = cast(Pooling, "first" if pooling == "cls" else pooling)
         super().__init__(bert_network(backbone, self.head_input), preprocessor, ())
 
@@ -67,32 +60,24 @@ class Embedder(BertModel):
         del labels
         return {"pooling": settings.pooling or "mean", "temperature": settings.temperature}
 
-    def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
-        """Returns the texts of all rows, each for itself."""
-        return list(chain(*(columns[name] for name in TEXT_COLUMNS if name in columns)))
-
-    def encode(self, columns: Mapping[str, Sequence[Any]]) -> EncodedRows:
+    def encode_texts(self, columns: Sequence[Sequence[str]]) -> EncodedRows:
         """Tokenizes rows of texts.
 
         Args:
-            columns: `query`, `candidate` and, if there is such a column, `negative`, N texts each; an empty negative is
-                none.
+            columns: P columns of N texts each: a query, what belongs to it, and what does not; of the latter, an empty
+                text is none.
 
         Returns:
             Rows, each its P texts one after another; and as targets int32[N, P], the same number for texts of the same
             tokens, -1 for none.
         """
-        token_columns = [self.preprocessor.tokenize(columns[name]) for name in TEXT_COLUMNS if name in columns]
+        token_columns = [self.preprocessor.tokenize(texts) for texts in columns]
         rows = tf.concat([tf.RaggedTensor.from_row_splits(*texts) for texts in token_columns], axis=1)
         codes_by_text: dict[bytes, int] = {}
         codes = np.stack([_codes(codes_by_text, *texts) for texts in token_columns], axis=1)
         empty_key = self.preprocessor.tokenize([""])[0].tobytes()
         codes[:, 2:][codes[:, 2:] == codes_by_text.get(empty_key, -1)] = -1
         return EncodedRows(rows.values.numpy(), rows.row_splits.numpy(), codes)
-
-    def encode_targets(self, labels: Sequence[Any]) -> np.ndarray:
-        """Returns int32[N, 0]: nothing is learnt from labels."""
-        return np.zeros((len(labels), 0), np.int32)
 
     def logits(self, ids: tf.RaggedTensor, *, training: bool = False) -> tf.Tensor:
         """Runs the network on rows, ragged int32[N, (T)], of P texts one after another, P the same for all.
@@ -108,7 +93,7 @@ class Embedder(BertModel):
 
     def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns each row's loss of telling its candidate from the batch's others, float32[N]; see `pair_losses`."""
-        return pair_losses(logits, targets, self.temperature, symmetric=self.symmetric)
+        return pair_losses(logits, targets, self.temperature)
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `embedding`, by the contract: the vector of each row's first text."""

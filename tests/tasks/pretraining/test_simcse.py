@@ -30,6 +30,12 @@ def model(shallow_preset: Path) -> SimCse:
     return build(shallow_preset)
 
 
+def test_a_config_of_before_is_read(model: SimCse) -> None:
+    # When `symmetric` was a setting of all models of vectors.
+    config = model.config() | {"symmetric": False}
+    assert SimCse.from_config(config, model.preprocessor, dtype="float32").config() == model.config()
+
+
 def test_the_loss_is_that_of_the_paper(model: SimCse) -> None:
     random = np.random.default_rng(0)
     vectors = random.normal(size=(5, 2, 8)).astype(np.float32)

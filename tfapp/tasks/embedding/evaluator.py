@@ -18,8 +18,8 @@ from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, query_m
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import Embedder, TaskModel
-from tfapp.models.embedder import TEXT_COLUMNS
 from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
+from tfapp.tasks.embedding.model import TEXT_COLUMNS
 from tfapp.training import TokenizedSplit
 from tfapp.training.evaluator import Evaluator
 

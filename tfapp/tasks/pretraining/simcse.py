@@ -48,6 +48,7 @@ class SimCse(Embedder):
 
     task = PRETRAINING_CONTRACT
     kind = "simcse"
+    former_config_keys = ("symmetric",)
 
     @classmethod
     def fit_backbone(cls, backbone: Any, settings: ModelSettings) -> Any:
@@ -74,7 +75,7 @@ class SimCse(Embedder):
             Rows of each text with hidden pieces and, after it, whole; and as targets int32[N, 2], the same number for
             texts of the same tokens.
         """
-        rows = super().encode({"query": columns["text"], "candidate": columns["text"]})
+        rows = self.encode_texts([columns["text"], columns["text"]])
         hidden = drop_words(rows.ids, self.preprocessor.vocabulary, _HIDDEN, np.random.default_rng(_EVALUATION_SEED))
         return EncodedRows(np.where(_is_query(rows.splits), hidden, rows.ids), rows.splits, rows.targets)
 
