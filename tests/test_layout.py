@@ -31,7 +31,6 @@ NAMES_ELSEWHERE = {
     ("apps/support/settings.py", "tagging"): "what the application wants of a served model",
     ("config/experiment.py", "classification"): "the default that settings without a task mean",
     ("evaluation/learning_curve.py", "regression"): "logistic regression",
-    ("evaluation/ranking_evaluation.py", "ranking"): "a kind of evaluation, on which the one of embeddings is built",
     ("models/embedder.py", "embedding"): "an output of the contract",
     ("server/servables/classify_regress.py", "classification"): "what TensorFlow Serving calls its Classify call",
     ("server/servables/classify_regress.py", "regression"): "what TensorFlow Serving calls its Regress call",

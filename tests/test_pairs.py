@@ -17,9 +17,10 @@ from tests.processes import call, complaint
 from tests.toy import TOPICS, toy_experiment, toy_text
 from tfapp import Run
 from tfapp.errors import SettingsError
-from tfapp.evaluation import ClassEvaluation, RankingEvaluation
+from tfapp.evaluation import ClassEvaluation
 from tfapp.savedmodel.verify import hard_rows
 from tfapp.tasks.experiments import load_experiment, parse_experiment
+from tfapp.tasks.ranking.evaluation_result import RankingEvaluation
 from tfapp.workflows import version_catalogue
 
 ROOT = Path(__file__).parents[1]

@@ -83,7 +83,7 @@ NEW_PLACES: Final = {
         "EntityEvaluation": "tfapp.tasks.tagging.evaluation_result.EntityEvaluation",
         "Evaluation": "tfapp.evaluation.Evaluation",
         "LanguageEvaluation": "tfapp.tasks.pretraining.evaluation_result.LanguageEvaluation",
-        "RankingEvaluation": "tfapp.evaluation.RankingEvaluation",
+        "RankingEvaluation": "tfapp.tasks.ranking.evaluation_result.RankingEvaluation",
         "RetrievalEvaluation": "tfapp.tasks.embedding.evaluation_result.RetrievalEvaluation",
         "Side": "tfapp.training.TokenizedSplit",
         "find_resumable": "tfapp.workflows.resume.find_resumable",

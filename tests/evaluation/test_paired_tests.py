@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from tfapp.evaluation.metrics import macro_f1_shares
 from tfapp.evaluation.paired_tests import LEVEL, PairedTest, mcnemar, paired_bootstrap
-from tfapp.evaluation.ranking_metrics import auc_shares
+from tfapp.tasks.ranking.metrics import auc_shares
 
 DRAWS = 1000
 FEWER_DRAWS = 200
@@ -136,15 +136,3 @@ def test_the_bootstrap_is_that_of_drawn_rows() -> None:
     scores = [terms[rows, 0].sum(axis=1) / terms[rows, 1].sum(axis=1) for terms in (first, second)]
     radius = np.quantile(np.abs(scores[1] - scores[0] - result.difference), 0.95)
     assert result.interval[1] - result.difference == pytest.approx(radius, rel=0.1)
-
-
-def test_the_shares_in_an_auc_have_its_error() -> None:
-    random = np.random.default_rng(2)
-    relevant = np.arange(300) % 4 == 0
-    spread = []
-    for _ in range(300):
-        scores = relevant + random.normal(size=300)
-        spread.append(auc_shares(relevant, scores).mean())
-    shares = auc_shares(relevant, relevant + random.normal(size=300))
-    assert shares.std(ddof=1) / 300**0.5 == pytest.approx(np.std(spread), rel=0.2)
-    assert auc_shares(np.ones(3, bool), np.arange(3.0)).tolist() == [0.5] * 3

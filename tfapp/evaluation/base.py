@@ -75,7 +75,9 @@ class Evaluation(EvaluatedRows, abc.ABC):
     calibration_report: CalibrationReport | None = None
 
     def __init_subclass__(cls) -> None:
-        Evaluation._kinds[cls.kind] = cls
+        # What several kinds share is none itself.
+        if hasattr(cls, "kind"):
+            Evaluation._kinds[cls.kind] = cls
 
     @classmethod
     def templates(cls) -> Path:

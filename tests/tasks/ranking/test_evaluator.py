@@ -12,31 +12,24 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from rich.console import Console
 from sklearn.metrics import log_loss, ndcg_score, roc_auc_score
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
+from tests.evaluation.scored_rows import graded_rows
 from tests.evaluators import evaluate
 from tfapp.config import ModelSettings
 from tfapp.core.ndcg import ndcg
 from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
-from tfapp.evaluation.ranking_evaluation import RankingEvaluation
-from tfapp.evaluation.ranking_metrics import auc, auc_interval, by_query, mean_interval, relevant_ranks
 from tfapp.evaluation.report import render_report
 from tfapp.tasks.models import build_model
+from tfapp.tasks.ranking.evaluation_result import RankingEvaluation
 from tfapp.tasks.ranking.evaluator import evaluate_ranking
 from tfapp.training import tokenize_split
 from tfapp.training.tensorboard import TensorBoardLog
 
 ATTACK = "<script>alert(1)</script>"
-GRADES = st.sampled_from([0.0, 0.5, 1.0])
-SCORES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
-
-
-def lists(size: int) -> st.SearchStrategy[tuple[np.ndarray, np.ndarray]]:
-    return st.tuples(hnp.arrays(float, size, elements=GRADES), hnp.arrays(float, size, elements=SCORES))
 
 
 def score_pairs(grades: Any, scores: Any, groups: str = "", **changes: Any) -> RankingEvaluation:
@@ -54,36 +47,11 @@ def values(evaluation: RankingEvaluation) -> dict[str, float]:
     return {measure.name: measure.value for measure in evaluation.measures}
 
 
-@given(st.integers(2, 12).flatmap(lists), st.integers(1, 12))
+@given(st.integers(2, 12).flatmap(graded_rows), st.integers(1, 12))
 def test_ndcg_is_sklearns_with_its_ties(rows: tuple[np.ndarray, np.ndarray], depth: int) -> None:
     grades, scores = rows
     grades[0] = 1.0
     assert ndcg(grades, scores, depth) == pytest.approx(ndcg_score([grades], [scores], k=depth))
-
-
-@given(st.integers(2, 30).flatmap(lists))
-def test_auc_is_sklearns_with_its_ties(rows: tuple[np.ndarray, np.ndarray]) -> None:
-    grades, scores = rows
-    grades[0], grades[1] = 0.0, 1.0
-    assert auc(grades > 0, scores) == pytest.approx(roc_auc_score(grades > 0, scores))
-
-
-def test_auc_of_one_kind_says_nothing() -> None:
-    assert auc(np.array([True, True]), np.array([0.1, 0.9])) == 0.5
-    assert auc(np.array([], bool), np.array([])) == 0.5
-
-
-@given(st.integers(1, 12).flatmap(lists))
-def test_places_are_those_of_the_worst_order_of_equals(rows: tuple[np.ndarray, np.ndarray]) -> None:
-    relevant, scores = rows[0] > 0, rows[1]
-    order = sorted(range(len(scores)), key=lambda at: (-scores[at], relevant[at]))
-    expected = [place for place, at in enumerate(order, start=1) if relevant[at]]
-    assert relevant_ranks(relevant, scores).tolist() == expected
-
-
-def test_rows_are_put_together_by_query() -> None:
-    assert [part.tolist() for part in by_query(np.array([2, 0, 2, 1, 0]))] == [[1, 4], [3], [0, 2]]
-    assert list(by_query(np.array([], int))) == []
 
 
 def test_measures_are_means_over_the_queries_that_have_a_relevant_candidate() -> None:
@@ -129,33 +97,6 @@ def test_grades_between_count_in_between() -> None:
     assert score_pairs([2.0, 0.0], [0.75, 0.5]).loss == pytest.approx(log_loss([1, 0], [0.75, 0.5]))
 
 
-def test_intervals_hold_the_mean_and_shrink_with_more_queries() -> None:
-    random = np.random.default_rng(0)
-    widths = []
-    for queries in (20, 500):
-        values = random.random(queries)
-        low, high = mean_interval(values)
-        assert low < values.mean() < high
-        # Of uniform numbers: 1.96 standard deviations of the mean to each side.
-        assert high - low == pytest.approx(2 * 1.96 * np.sqrt(1 / 12 / queries), rel=0.3)
-        widths.append(high - low)
-    assert widths[0] > 3 * widths[1]
-
-
-def test_the_interval_of_auc_draws_whole_queries() -> None:
-    random = np.random.default_rng(0)
-    relevant, noise = random.random(200) < 0.5, random.normal(size=200)
-    scores = relevant + noise
-    row_interval = auc_interval(relevant, scores, np.arange(200))
-    low, high = row_interval
-    assert low < auc(relevant, scores) < high
-    # Ten copies of each pair say no more than one of it, where they are of one query.
-    copies = [np.repeat(column, 10) for column in (relevant, scores, np.arange(200))]
-    assert np.ptp(auc_interval(*copies)) == pytest.approx(high - low, rel=0.2)
-    copy_interval = auc_interval(copies[0], copies[1], np.arange(2000))
-    assert np.ptp(copy_interval) < 0.5 * (high - low)
-
-
 @pytest.mark.parametrize("count", [0, 1])
 def test_almost_nothing_is_evaluated_and_shown(tmp_path: Path, count: int) -> None:
     for grade in (0.0, 1.0):
@@ -174,7 +115,7 @@ def test_a_score_that_is_no_number_is_refused() -> None:
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 12).flatmap(lists), st.data())
+@given(st.integers(0, 12).flatmap(graded_rows), st.data())
 def test_an_evaluation_survives_json(rows: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
     groups = "".join(data.draw(st.sampled_from("ab")) for _ in rows[0])
     evaluation = score_pairs(*rows, groups)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfapp.evaluation.ranking_evaluation import RankingEvaluation
+from tfapp.evaluation import QueryEvaluation
 
 __all__ = ["RetrievalEvaluation"]
 
 
 @dataclass(frozen=True)
-class RetrievalEvaluation(RankingEvaluation):
+class RetrievalEvaluation(QueryEvaluation):
     """Scores of an embedding model on one split: each query looks for its candidates among those of the whole split.
 
     Attributes:

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import check_finite
-from tfapp.evaluation.ranking_evaluation import MissedQuery
+from tfapp.evaluation.query_evaluation import MissedQuery
 from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, query_measures, relevant_ranks
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten

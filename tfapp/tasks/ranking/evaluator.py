@@ -15,20 +15,13 @@ from tfapp.core.rows import row_line
 from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import Measure, binary_cross_entropy, check_finite
-from tfapp.evaluation.ranking_evaluation import MissedQuery, RankingEvaluation
-from tfapp.evaluation.ranking_metrics import (
-    auc,
-    auc_interval,
-    auc_shares,
-    by_query,
-    count_ranks,
-    mean_measures,
-    query_measures,
-    relevant_ranks,
-)
+from tfapp.evaluation.query_evaluation import MissedQuery
+from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, query_measures, relevant_ranks
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import shorten
 from tfapp.models import TaskModel
+from tfapp.tasks.ranking.evaluation_result import RankingEvaluation
+from tfapp.tasks.ranking.metrics import auc, auc_interval, auc_shares, by_query
 from tfapp.tasks.ranking.model import PairRanker
 from tfapp.training import TokenizedSplit
 from tfapp.training.evaluator import Evaluator

@@ -10,9 +10,9 @@ from tfapp_client import contract
 from tfapp.data.answer_format import ScoreAnswerFormat
 from tfapp.data.proposals.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
-from tfapp.evaluation import RankingEvaluation
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.ranking.data import GradeTarget
+from tfapp.tasks.ranking.evaluation_result import RankingEvaluation
 from tfapp.tasks.ranking.propose import suggest_ranking
 from tfapp.tasks.ranking.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec

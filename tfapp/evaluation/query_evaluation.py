@@ -1,4 +1,4 @@
-"""The evaluation of a ranker on held-out pairs."""
+"""The evaluation of candidates that a model puts in order, query by query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-__all__ = ["MissedQuery", "RankingEvaluation"]
+__all__ = ["MissedQuery", "QueryEvaluation"]
 
 
 @dataclass(frozen=True)
@@ -39,24 +39,21 @@ class MissedQuery:
 
 
 @dataclass(frozen=True)
-class RankingEvaluation(Evaluation):
-    """Scores of a ranker on one split.
+class QueryEvaluation(Evaluation):
+    """Scores of the order of queries' candidates on one split; a task has its own kind of it.
 
     Attributes:
-        count: Pairs evaluated.
-        loss: Mean binary cross-entropy in nats, of a grade in between against a target in between.
+        count: Rows evaluated.
+        loss: The mean loss in nats.
         queries: Queries among them.
         answerable: Queries with a relevant candidate, over which MRR, nDCG and recall are means.
-        main: The measure that models are compared by: "nDCG@10", or "AUC" where no query has a choice.
+        main: The name of the measure that models are compared by.
         main_interval: Its interval.
         measures: All of them.
         places: How many answerable queries have their first relevant candidate at rank 1, 2, ... 10, and later.
         missed_count: Answerable queries whose first candidate is not relevant.
         missed: The twenty whose relevant candidate came lowest, lowest first.
     """
-
-    kind = "ranking"
-    unit = "pairs"
 
     count: int
     loss: float
@@ -79,13 +76,6 @@ class RankingEvaluation(Evaluation):
         """Returns the value of the main measure."""
         return next(measure.value for measure in self.measures if measure.name == self.main)
 
-    @property
-    def counts(self) -> tuple[str, ...]:
-        """Returns the pairs, the queries, and how many of these have something else first."""
-        pairs = f"{self.count:,} {'pair' if self.count == 1 else 'pairs'}"
-        queries = f"{self.queries:,} {'query' if self.queries == 1 else 'queries'}"
-        return pairs, queries, f"{self.missed_count:,} with another candidate first"
-
     def metrics(self) -> dict[str, float]:
         """Returns the main measure, the others, the loss."""
         measures = {measure.name: measure.value for measure in self.measures}
@@ -94,10 +84,6 @@ class RankingEvaluation(Evaluation):
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Returns the intervals of the measures, by their names."""
         return {measure.name: measure.interval for measure in self.measures}
-
-    def details(self) -> dict[str, str]:
-        """Returns the number of queries with a relevant candidate, and the loss."""
-        return {"Queries with a relevant candidate": f"{self.answerable:,}", "Loss": f"{self.loss:.4f}"}
 
     def table(self) -> Table:
         """Returns the measures with their intervals, for a terminal."""
