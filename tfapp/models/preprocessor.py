@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,27 +14,11 @@ from tfapp.core.files import write_text
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.errors import ModelError
 
-__all__ = ["PiecesWithOffsets", "Preprocessor"]
+__all__ = ["Preprocessor"]
 
 # FastBertTokenizer has no bound on a text's length, but its work grows with it. No word piece spans more than
 # 100 bytes of a word, so this many bytes a token leave room for any real text.
 _BYTES_PER_TOKEN = 256
-
-
-class PiecesWithOffsets(NamedTuple):
-    """Word pieces and their offsets in their texts.
-
-    Attributes:
-        ids: Ragged int32[N, (T)], without [CLS] and [SEP].
-        starts: Ragged int32[N, (T)], the position of each piece's first character in its text, in code points.
-        ends: Ragged int32[N, (T)], the position behind its last; combining marks that the vocabulary lacks count.
-        texts: string[N], what was read of the texts, valid UTF-8; the positions are positions in these.
-    """
-
-    ids: tf.RaggedTensor
-    starts: tf.RaggedTensor
-    ends: tf.RaggedTensor
-    texts: tf.Tensor
 
 
 class Preprocessor:
@@ -55,6 +38,7 @@ class Preprocessor:
         cls_id: The id of [CLS], with which each text begins and which none holds elsewhere.
         sep_id: The id of [SEP].
         padding_id: The id of [PAD].
+        tokenizer: The `tf_text.FastBertTokenizer`, which knows no limit.
         shared: Where `tokenize` keeps the ids of texts for other processes, and takes theirs; None: nowhere.
 
     Raises:
@@ -68,7 +52,7 @@ class Preprocessor:
         self.shared: SharedArrays | None = None
         self.cls_id, self.sep_id, self.padding_id = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
         self._id("[UNK]")
-        self._tokenizer = tf_text.FastBertTokenizer(
+        self.tokenizer = tf_text.FastBertTokenizer(
             vocab=list(self.vocabulary), token_out_type=tf.int32, lower_case_nfd_strip_accents=lowercase
         )
         # Traced functions for callers outside a graph; inside one they are inlined.
@@ -98,7 +82,12 @@ class Preprocessor:
 
         There is nothing for white space and control characters in the ragged int32[N, (P)].
         """
-        return self._tokenizer.tokenize(texts)
+        return self.tokenizer.tokenize(texts)
+
+    def readable(self, texts: tf.Tensor, max_pieces: int) -> tf.Tensor:
+        """Returns the beginnings of texts, string[N], as valid UTF-8; they are long enough for so many word pieces."""
+        texts = tf.strings.substr(texts, 0, max_pieces * _BYTES_PER_TOKEN)
+        return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
     def pad(self, ids: tf.RaggedTensor, segments: tf.RaggedTensor | None = None) -> dict[str, tf.Tensor]:
         """Makes the dense inputs of a BERT backbone.
@@ -144,20 +133,6 @@ class Preprocessor:
         values = tf.tensor_scatter_nd_update(blank, positions[:, tf.newaxis], ids.values)
         starts = tf.where(values == self.cls_id)[:, 0]
         return tf.RaggedTensor.from_row_starts(values, starts, validate=False)
-
-    def first_pieces(self, texts: tf.Tensor, max_pieces: int) -> tf.RaggedTensor:
-        """Returns the first pieces of texts, ragged int32[N, (T)], T at most `max_pieces`; without [CLS] and [SEP]."""
-        return self._pieces(texts, max_pieces)[:, :max_pieces]
-
-    def tokenize_with_offsets(self, texts: tf.Tensor, max_pieces: int) -> PiecesWithOffsets:
-        """Tokenizes at most `max_pieces` tokens of each text, as anywhere else, and says where each piece stands.
-
-        The texts are string[N], UTF-8; invalid bytes become U+FFFD.
-        """
-        texts = self._readable(texts, max_pieces)
-        ids, starts, ends = self._tokenizer.tokenize_with_offsets(texts)
-        ids, starts, ends = ids[:, :max_pieces], starts[:, :max_pieces], ends[:, :max_pieces]
-        return PiecesWithOffsets(ids, *_count_characters(texts, starts, ends), texts)
 
     def frame(self, *pieces: tf.RaggedTensor) -> tf.RaggedTensor:
         """Puts [CLS] before the first and [SEP] behind each of the texts of a row, each ragged int32[N, (P)].
@@ -212,7 +187,7 @@ class Preprocessor:
         """Returns the lengths of texts in tokens, [CLS] and [SEP] included, as without a limit; int64[N]."""
         if not texts:
             return np.zeros(0, np.int64)
-        pieces = self._tokenizer.tokenize(tf.constant(list(texts), tf.string))
+        pieces = self.tokenizer.tokenize(tf.constant(list(texts), tf.string))
         return pieces.row_lengths().numpy() + 2
 
     def save(self, folder: Path) -> dict[str, object]:
@@ -235,12 +210,7 @@ class Preprocessor:
             ) from error
 
     def _pieces(self, texts: tf.Tensor, max_pieces: int) -> tf.RaggedTensor:
-        return self._tokenizer.tokenize(self._readable(texts, max_pieces))
-
-    def _readable(self, texts: tf.Tensor, max_pieces: int) -> tf.Tensor:
-        """Returns the beginnings of texts as valid UTF-8, long enough for so many tokens."""
-        texts = tf.strings.substr(texts, 0, max_pieces * _BYTES_PER_TOKEN)
-        return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+        return self.pieces(self.readable(texts, max_pieces))
 
     def _trace(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return self.frame(self._pieces(texts, self.max_length)[:, : self.max_length - 2])
@@ -252,24 +222,6 @@ class Preprocessor:
             _cut(pieces, length) for pieces, length in zip((first_pieces, second_pieces), lengths, strict=True)
         )
         return self.frame(first_pieces, second_pieces)
-
-
-def _count_characters(
-    texts: tf.Tensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
-) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Turns offsets in bytes, ragged int64[N, (T)], into offsets in code points, ragged int32[N, (T)].
-
-    A character that the tokenizer writes as several (a ligature) is the position of all pieces that hold a part of it.
-    """
-    _, bounds = tf.strings.unicode_decode_with_offsets(texts, "UTF-8")
-    shifts = tf.cumsum(tf.cast(tf.strings.length(texts), tf.int64), exclusive=True)
-    bounds = bounds.with_flat_values(bounds.flat_values + tf.gather(shifts, bounds.value_rowids()))
-    rows = starts.value_rowids()
-    first, last = (offsets.flat_values + tf.gather(shifts, rows) for offsets in (starts, ends))
-    begin = tf.searchsorted(bounds.flat_values, first, side="right") - 1
-    end = tf.maximum(tf.searchsorted(bounds.flat_values, last, side="left"), begin + 1)
-    before = tf.cast(tf.gather(bounds.row_starts(), rows), tf.int32)
-    return starts.with_flat_values(begin - before), ends.with_flat_values(end - before)
 
 
 def _shares(first_lengths: tf.Tensor, second_lengths: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -21,6 +21,7 @@ from tfapp.models import Preprocessor
 from tfapp.savedmodel.verify import HARD_TEXTS
 from tfapp.tasks.answering.answer_spans import NEVER
 from tfapp.tasks.answering.model import Answerer
+from tfapp.tasks.answering.pieces_with_offsets import tokenize_with_offsets
 from tfapp.tasks.answering.settings import AnsweringModelSettings
 from tfapp.tasks.answering.windows import join_windows, logits_in_chunks, slide_windows, split_contexts
 from tfapp.tasks.models import build_model, load_model
@@ -50,7 +51,7 @@ TEXTS = st.lists(st.sampled_from(CHARACTERS), max_size=24).map("".join)
 PREPROCESSOR = Preprocessor(PIECES, lowercase=True, max_length=16)
 SHORT = Preprocessor(VOCABULARY, lowercase=True, max_length=9)
 place = tf.function(
-    lambda texts: PREPROCESSOR.tokenize_with_offsets(texts, 100), input_signature=[tf.TensorSpec([None], tf.string)]
+    lambda texts: tokenize_with_offsets(PREPROCESSOR, texts, 100), input_signature=[tf.TensorSpec([None], tf.string)]
 )
 
 
@@ -65,7 +66,7 @@ def folded(text: str) -> str:
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 def test_pieces_stand_where_their_letters_are(texts: list[str]) -> None:
     pieces = place(tf.constant(texts))
-    firsts = PREPROCESSOR.first_pieces(tf.constant(texts), 100).to_list()
+    firsts = PREPROCESSOR.pieces(tf.constant(texts)).to_list()
     for text, first, *columns in zip(texts, firsts, *(values.to_list() for values in pieces[:3]), strict=True):
         spans = list(zip(*columns, strict=True))
         assert [piece for piece, *_ in spans] == first
@@ -85,7 +86,7 @@ def check_places(text: str, spans: list[tuple[int, int, int]]) -> None:
 
 
 def test_invalid_bytes_are_replaced_and_long_texts_cut() -> None:
-    pieces = PREPROCESSOR.tokenize_with_offsets(tf.constant([b"a \xff b", b"a " * 5000]), 7)
+    pieces = tokenize_with_offsets(PREPROCESSOR, tf.constant([b"a \xff b", b"a " * 5000]), 7)
     assert pieces.texts[0].numpy().decode() == "a \ufffd b"
     assert pieces.starts[0].numpy().tolist()[-1] == 4
     assert pieces.ids[1].shape == 7

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfapp.models.preprocessor import Preprocessor
+from tfapp.tasks.answering.pieces_with_offsets import tokenize_with_offsets
 
 __all__ = [
     "AnswerWindows",
@@ -72,8 +73,8 @@ def split_contexts(
         max_windows: Windows a context, at most; what follows is not read.
     """
     room = preprocessor.max_length - 3
-    question = preprocessor.first_pieces(questions, room // 2)
-    context = preprocessor.tokenize_with_offsets(contexts, room * max_windows)
+    question = preprocessor.pieces(preprocessor.readable(questions, room // 2))[:, : room // 2]
+    context = tokenize_with_offsets(preprocessor, contexts, room * max_windows)
     rooms = room - tf.cast(question.row_lengths(), tf.int32)
     strides = tf.maximum(rooms // 2, 1) if stride is None else tf.minimum(rooms, stride)
     owners, firsts, sizes = slide_windows(tf.cast(context.ids.row_lengths(), tf.int32), rooms, strides, max_windows)
