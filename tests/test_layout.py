@@ -6,7 +6,7 @@ import ast
 import importlib
 import re
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -110,6 +110,35 @@ def test_a_setting_that_one_task_alone_reads_is_in_its_folder() -> None:
     readers = Counter(name for settings in task_settings().values() for name in settings.reads)
     assert readers["data.group"] > 1
     assert [name for name, count in readers.items() if count == 1] == []
+
+
+def _uses(tree: ast.AST) -> Iterator[str]:
+    """Yields the names that a module reads or imports, those of attributes included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+
+
+def test_what_one_task_alone_uses_is_not_in_the_layers_below() -> None:
+    users: defaultdict[str, set[str]] = defaultdict(set)
+    public_names: set[str] = set()
+    for file in (ROOT / "tfapp").rglob("*.py"):
+        path = file.relative_to(ROOT / "tfapp")
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        # A task's folder is one user.
+        is_of_task = path.parts[0] == "tasks" and (file.parent / "task.py").is_file()
+        for name in _uses(tree):
+            users[name].add(file.parent.name if is_of_task else path.as_posix())
+        if path.parts[0] in ("models", "evaluation"):
+            names = (node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef))
+            public_names |= {name for name in names if not name.startswith("_")}
+    assert {"answering", "tagging", "models/classifier.py"} <= users["bert_network"]
+    folders = set(_folders_by_task().values())
+    assert {name: users[name] for name in public_names if len(users[name]) == 1 and users[name] <= folders} == {}
 
 
 def test_the_top_of_the_library_is_seen_at_a_glance() -> None:
