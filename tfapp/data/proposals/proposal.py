@@ -112,7 +112,6 @@ def make_proposal(
     multi_label: bool = False,
     longest: int = 380,
     longer: str = "{max_length} cuts {cut:.0%} of them",
-    windows: bool = False,
 ) -> Proposal:
     """Makes a proposal, with a length and epochs that suit the texts.
 
@@ -126,7 +125,6 @@ def make_proposal(
         multi_label: Whether a text has several labels.
         longest: The most tokens that are proposed.
         longer: What the note says of longer texts; it may name `max_length`, and `cut`, their share.
-        windows: Whether texts longer than `WINDOW` are read in windows of so many.
     """
     tokens = np.array([_guess_tokens(text) for text in texts if isinstance(text, str)] or [2])
     typical = float(np.percentile(tokens, 95))
@@ -134,11 +132,10 @@ def make_proposal(
     words = longer.format(max_length=max_length, cut=float(np.mean(tokens > max_length)))
     note = f"max_length: 95 % of the texts have up to about {typical:.0f} tokens; {words}"
     rows = sample.rows if rows is None else rows
-    model = {"max_length": max_length} | ({"multi_label": True} if multi_label else {})
     return Proposal(
         task,
         {**sample.settings, **(columns or {}), **sample.hints},
-        model | ({"window": WINDOW} if windows and max_length > WINDOW else {}),
+        {"max_length": max_length} | ({"multi_label": True} if multi_label else {}),
         # Few texts are read more often, so that there are some hundred steps to learn in.
         {"epochs": min(max(math.ceil(_TEXTS_READ / max(rows, 1)), 1), _MOST_EPOCHS)},
         rows=rows,

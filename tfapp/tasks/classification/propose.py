@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tfapp.assets.sentence_encoder import SentenceEncoder
@@ -11,7 +12,7 @@ from tfapp.config import DataSettings
 from tfapp.data.proposals.columns import LabelGuess, guess_ids, guess_label
 from tfapp.data.proposals.data_sample import DataSample
 from tfapp.data.proposals.label_columns import choose_label, label_settings, propose_label_names
-from tfapp.data.proposals.proposal import Proposal, make_proposal
+from tfapp.data.proposals.proposal import WINDOW, Proposal, make_proposal
 from tfapp.data.readers.folders import list_files
 from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import choose_training, count_labels
@@ -82,5 +83,7 @@ def _propose(
     notes: Sequence[str],
     **options: Any,
 ) -> Proposal:
-    proposal = make_proposal("classification", sample, texts, notes, longest=506, windows=True, **options)
+    proposal = make_proposal("classification", sample, texts, notes, longest=506, **options)
+    if proposal.model["max_length"] > WINDOW:
+        proposal = replace(proposal, model={**proposal.model, "window": WINDOW})
     return choose_training(proposal, counts, sample.source.settings, encoder)
