@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import tfapp_client
 
 import tfapp
 from tfapp._old_names import NEW_PLACES
@@ -137,3 +138,30 @@ def test_an_import_of_an_old_module_is_refused_with_its_new_one() -> None:
 def test_a_search_for_an_old_module_finds_none() -> None:
     assert importlib.util.find_spec("tfapp.session") is None
     assert importlib.util.find_spec("tfapp.workflows") is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("base", "requests"),
+        ("calls", "client"),
+        ("plans", "requests"),
+        ("steps", "requests"),
+        ("variables", "environment_variables"),
+    ],
+)
+def test_an_old_module_of_the_client_is_refused_with_its_new_one(old: str, new: str) -> None:
+    message = rf"^tfapp_client\.{old} is tfapp_client\.{new} now$"
+    with pytest.raises(ModuleNotFoundError, match=message):
+        importlib.import_module(f"tfapp_client.{old}")
+    with pytest.raises(ImportError, match=message):
+        getattr(tfapp_client, old)
+    assert importlib.util.find_spec(f"tfapp_client.{old}") is None
+    assert importlib.import_module(f"tfapp_client.{new}")
+
+
+def test_any_other_name_of_the_client_is_an_attribute_error_and_no_module() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'tfapp_client' has no attribute 'nonsense'$"):
+        _ = tfapp_client.nonsense
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tfapp_client\.nonsense'$"):
+        importlib.import_module("tfapp_client.nonsense")
