@@ -11,16 +11,20 @@ import tensorflow as tf
 from tfapp_client import contract
 
 import tfapp
+from tests.run_folders import write_run
 from tests.toy import toy_experiment, toy_rows
 from tfapp import Run
 from tfapp.api import export_preset
+from tfapp.config import dump_toml
 from tfapp.errors import ExportError, SettingsError
 from tfapp.models import BertModel
 from tfapp.savedmodel import PackedEncoder
 from tfapp.savedmodel.layers import PRECISIONS
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import load_model
+from tfapp.training import RunFolder
 from tfapp.workflows.precision_check import check_precision
+from tfapp.workflows.run_data import load_splits
 
 TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]
 
@@ -124,6 +128,21 @@ def test_what_cannot_be_checked_is_refused_unless_it_is_forced(shallow_preset: P
         export_preset(str(shallow_preset), tmp_path, name="toy", overrides=overrides, quiet=True)
     version = export_preset(str(shallow_preset), tmp_path, name="toy", overrides=overrides, force=True, quiet=True)
     assert "(bfloat16): not evaluated" in (version / "README.md").read_text()
+
+
+def test_a_run_without_a_dev_split_is_refused_with_a_way_to_one(run: Run, toy_data: Path, tmp_path: Path) -> None:
+    experiment = parse_experiment(
+        {"name": "toy", "data": {"train": str(toy_data), "dev_share": 0}, "training": {"method": "few-shot"}}
+    )
+    folder = RunFolder(write_run(tmp_path, "1", data=load_splits(experiment).fingerprint))
+    (folder.path / "settings.toml").write_text(dump_toml(experiment))
+    model = load_model(run.folder.model)
+    assert isinstance(model, BertModel)
+    encoder = PackedEncoder(model, precision=PRECISIONS["int8"])
+    message = "has no dev split; train with data.dev_share over 0; export in float32, or with --force$"
+    with pytest.raises(ExportError, match=message):
+        check_precision(folder, model, encoder, force=False, quiet=True)
+    assert check_precision(folder, model, encoder, force=True, quiet=True) is None
 
 
 @pytest.mark.slow

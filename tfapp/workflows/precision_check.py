@@ -34,7 +34,7 @@ def check_precision(
     try:
         splits = load_run_splits(folder)
         if not splits.dev.num_rows:
-            raise ExportError(f"{folder.path}: the run has no dev split")
+            raise ExportError(f"{folder.path}: the run has no dev split; train with data.dev_share over 0")
         split = tokenize_split(model, splits.dev)
     except TfappError as error:
         if force:
