@@ -20,13 +20,13 @@ from tfapp.models import Preset, load_preset
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.pretraining.hugging_face_checkpoint import write_preset
 from tfapp.tasks.pretraining.scratch_preset import ScratchPreset
-from tfapp.tasks.pretraining.settings import FreshSettings
+from tfapp.tasks.pretraining.settings import ScratchSettings
 from tfapp.tasks.registry import find_task
 
 # BERT's sizes (Devlin et al. 2019) with random weights: a step takes as long.
 RANDOM: Final = {
-    "random-base": FreshSettings(layers=12, width=768, heads=12),
-    "random-large": FreshSettings(layers=24, width=1024, heads=16),
+    "random-base": ScratchSettings(layers=12, width=768, heads=12),
+    "random-large": ScratchSettings(layers=24, width=1024, heads=16),
 }
 _VOCABULARY: Final = "minilm-l6"
 

@@ -2,7 +2,7 @@
 
     python training_keras.py TASK.json THREADS POLICY MODE
 
-POLICY is a Keras dtype policy; MODE and the answers are those of training_watch.py.
+POLICY is a Keras dtype policy; MODE and the answers are those of training_timers.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from training_watch import Watch, watch_of
+from training_timers import TrainingTimer, make_timer
 
 from tfapp.core.tensorflow_import import import_tensorflow
 
@@ -44,12 +44,12 @@ def main() -> None:
         answers = classifier.predict(dev, batch_size=settings["batch_size"], verbose=0)
         return float((answers.argmax(axis=-1) == labels).mean())
 
-    watch = watch_of(mode, tf.test.experimental.sync_devices, accuracy)
+    timer = make_timer(mode, tf.test.experimental.sync_devices, accuracy)
     lengths = np.array([len(ids) for ids in task["train"]["ids"]])
     classifier.fit(
-        batches(task["train"], order), verbose=0, callbacks=[make_callback(watch, lengths[order].sum(axis=1))]
+        batches(task["train"], order), verbose=0, callbacks=[make_callback(timer, lengths[order].sum(axis=1))]
     )
-    watch.end()
+    timer.end()
 
 
 def draw_order(rows: int, epochs: int, settings: dict[str, Any]) -> np.ndarray:
@@ -102,7 +102,7 @@ def pad_rows(rows: list[list[int]]) -> dict[str, np.ndarray]:
     return {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": ids != 0}
 
 
-def make_callback(watch: Watch, tokens: np.ndarray) -> Any:
+def make_callback(timer: TrainingTimer, tokens: np.ndarray) -> Any:
     import keras
 
     class StepCounter(keras.callbacks.Callback):  # type: ignore[misc]
@@ -112,11 +112,11 @@ def make_callback(watch: Watch, tokens: np.ndarray) -> Any:
 
         def on_train_begin(self, logs: Any = None) -> None:
             del logs
-            watch.start()
+            timer.start()
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             del batch, logs
-            watch.step(int(next(self._tokens)))
+            timer.step(int(next(self._tokens)))
 
     return StepCounter()
 

@@ -2,7 +2,7 @@
 
     python training_ours.py TASK.json THREADS PRECISION MODE
 
-PRECISION is as `training.precision`; MODE and the answers are those of training_watch.py.
+PRECISION is as `training.precision`; MODE and the answers are those of training_timers.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from training_watch import Watch, watch_of
+from training_timers import TrainingTimer, make_timer
 
 from tfapp.core.threads import set_training_threads
 
@@ -36,25 +36,25 @@ def main() -> None:
 class StepObserver:
     """An observer that reports the steps; what happens between two epochs is no step."""
 
-    def __init__(self, watch: Watch, tokens: Tokens) -> None:
-        self._watch = watch
+    def __init__(self, timer: TrainingTimer, tokens: Tokens) -> None:
+        self._timer = timer
         self._tokens = tokens
 
     def on_start(self, step: int, total_steps: int) -> None:
         del step, total_steps
-        self._watch.start()
+        self._timer.start()
 
     def on_progress(self, step: int) -> None:
-        self._watch.step(self._tokens(step - 1))
+        self._timer.step(self._tokens(step - 1))
         if step % self._tokens.steps == 0:
-            self._watch.pause()
+            self._timer.pause()
 
     def on_step(self, event: Any) -> None:
         pass
 
     def on_epoch(self, event: Any) -> None:
         del event
-        self._watch.resume()
+        self._timer.resume()
 
 
 class Tokens:
@@ -89,9 +89,9 @@ def take_turns(task: dict[str, Any], mode: str, folder: Path) -> None:
     from tfapp.tasks.experiments import parse_experiment
 
     task["experiment"]["training"]["epochs"] = _EPOCHS
-    watch = watch_of(mode, tf.test.experimental.sync_devices, lambda: 0.0)
+    timer = make_timer(mode, tf.test.experimental.sync_devices, lambda: 0.0)
     experiment = parse_experiment(task["experiment"])
-    tfapp.fit(experiment, runs=folder, quiet=True, observers=[StepObserver(watch, Tokens(task))])
+    tfapp.fit(experiment, runs=folder, quiet=True, observers=[StepObserver(timer, Tokens(task))])
 
 
 def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
@@ -116,7 +116,7 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
         logits = training.predict_logits(predictor, dev_split.texts, dev_split.targets)
         return float((logits.argmax(axis=-1) == dev_split.targets).mean())
 
-    watch = watch_of(mode, tf.test.experimental.sync_devices, accuracy)
+    timer = make_timer(mode, tf.test.experimental.sync_devices, accuracy)
     folder = training.create_run(experiment, folder)
     model.shards = folder.shards
     training.train(
@@ -128,9 +128,9 @@ def reach(task: dict[str, Any], mode: str, folder: Path) -> None:
         folder=folder,
         evaluate=find_task("classification").evaluator().fit_and_evaluate,
         precision=learner.precision,
-        observers=[StepObserver(watch, Tokens(task))],
+        observers=[StepObserver(timer, Tokens(task))],
     )
-    watch.end()
+    timer.end()
 
 
 if __name__ == "__main__":

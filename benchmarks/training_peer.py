@@ -2,7 +2,7 @@
 
     PYTHON training_peer.py TASK.json THREADS PRECISION MODE
 
-PRECISION is float32 or bfloat16, which is Trainer's `bf16`; MODE and the answers are those of training_watch.py. It
+PRECISION is float32 or bfloat16, which is Trainer's `bf16`; MODE and the answers are those of training_timers.py. It
 imports nothing of tfapp.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from training_watch import Watch, watch_of
+from training_timers import TrainingTimer, make_timer
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -62,17 +62,17 @@ class CountingCollator:
 class StepCallback(TrainerCallback):
     """A callback that reports the steps."""
 
-    def __init__(self, watch: Watch, collator: CountingCollator) -> None:
-        self._watch = watch
+    def __init__(self, timer: TrainingTimer, collator: CountingCollator) -> None:
+        self._timer = timer
         self._collator = collator
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         del args, kwargs
-        self._watch.start()
+        self._timer.start()
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         del args, kwargs
-        self._watch.step(self._collator.tokens.popleft())
+        self._timer.step(self._collator.tokens.popleft())
 
 
 def main() -> None:
@@ -91,10 +91,10 @@ def main() -> None:
             train_dataset=TrainingRows(task["train"]),
             data_collator=collator,
         )
-        watch = watch_of(mode, wait, lambda: accuracy(trainer, TrainingRows(task["dev"]), collator))
-        trainer.add_callback(StepCallback(watch, collator))
+        timer = make_timer(mode, wait, lambda: accuracy(trainer, TrainingRows(task["dev"]), collator))
+        trainer.add_callback(StepCallback(timer, collator))
         trainer.train()
-        watch.end()
+        timer.end()
 
 
 def arguments(task: dict[str, Any], folder: str, precision: str, mode: str) -> TrainingArguments:

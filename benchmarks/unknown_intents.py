@@ -216,7 +216,7 @@ def score(part: Draw, train: Texts, logits_by_split: Logits, targets: np.ndarray
     for way in WAYS:
         unknown = refer(Unknown("open", by=way), train_logits[references], train_targets[references])
         dev_measures, distances = (
-            unknown.measure(split_logits).numpy() for split_logits in (dev[dev_targets != OPEN], logits)
+            unknown.novelty(split_logits).numpy() for split_logits in (dev[dev_targets != OPEN], logits)
         )
         results[way] = {"auroc": float(roc_auc_score(targets == OPEN, distances))} | {
             str(share): textoir_figures(targets, np.where(distances >= limit, OPEN, logits.argmax(axis=1)))

@@ -39,7 +39,7 @@ NEW_PLACES: Final = {
         "token_counts": "tfapp.models.Preprocessor",
     },
     "tfapp.config": {
-        "FreshSettings": "tfapp.tasks.pretraining.settings.FreshSettings",
+        "FreshSettings": "tfapp.tasks.pretraining.settings.ScratchSettings",
         "MaskingSettings": "tfapp.tasks.pretraining.settings.MaskingSettings",
         "load_experiment": "tfapp.tasks.experiments.load_experiment",
     },

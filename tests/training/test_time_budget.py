@@ -206,7 +206,7 @@ def test_steps_are_counted_by_their_speed() -> None:
     clock.now = 5.0
     steps.begin(1)
     clock.now = 25.0
-    steps.measure(11)
+    steps.record(11)
     # Two seconds a step, a tenth more for dev; then dev twice and the six at a third, traced as long as the first step.
     assert steps.steps_left == pytest.approx((75 - CLOSING_SECONDS - 5 - 2 * 12 / 3) / 2.2)
     # What comes before the steps of a later epoch is no tracing.

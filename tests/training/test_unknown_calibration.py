@@ -96,9 +96,9 @@ def test_the_nearest_reference_counts_and_itself_is_no_way_off() -> None:
 
 def test_distance_takes_the_place_of_energy_once_there_are_references() -> None:
     unknown = Unknown("none", by="distance", limit=1.0)
-    assert not unknown.measures
+    assert not unknown.can_score
     ready = Unknown("none", by="distance", limit=1.0, references=np.array([[3.0, 0.0]], np.float32))
-    assert ready.measures
+    assert ready.can_score
     # The second is surer of its label than the first, and farther from what is known.
     scores = ready.scores(np.array([[3.0, 0.5], [30.0, 0.0]], np.float32)).numpy()
     assert scores[0] < 0.5 < scores[1]
@@ -142,9 +142,9 @@ def test_with_enough_examples_dev_chooses(examples: int, by: str) -> None:
 def test_guidance_weighs_the_distance_by_the_certainty_of_the_label() -> None:
     logits = np.array([[2.0, -1.0, 0.0], [0.5, 0.4, 0.3]], np.float32)
     references = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float32)
-    measures = Unknown("none", by="guidance", references=references).measure(logits).numpy()
+    novelties = Unknown("none", by="guidance", references=references).novelty(logits).numpy()
     expected = cdist(logits, references, "sqeuclidean").min(axis=1) / softmax(logits, axis=1).max(axis=1)
-    np.testing.assert_allclose(measures, expected, rtol=1e-5)
+    np.testing.assert_allclose(novelties, expected, rtol=1e-5)
 
 
 @given(st.lists(st.integers(-1, 4), max_size=400))

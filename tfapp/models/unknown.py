@@ -47,11 +47,11 @@ class Unknown:
     radii: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
-    def measures(self) -> bool:
-        """Returns whether the references that it measures by are there; energy needs none."""
+    def can_score(self) -> bool:
+        """Returns whether it has the references that it compares texts with; energy needs none."""
         return self.by == "energy" or self.references is not None
 
-    def measure(self, logits: tf.Tensor) -> tf.Tensor:
+    def novelty(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns how unlike the known texts logits float32[N, K] are, float32[N]: a distance or an energy."""
         if self.references is None:
             return energy(logits)
@@ -61,7 +61,7 @@ class Unknown:
         return distances / tf.reduce_max(tf.nn.softmax(logits), axis=-1) if self.by == "guidance" else distances
 
     def magnitude(self, logits: tf.Tensor) -> float:
-        """Returns the mean magnitude of the terms of `measure` for logits float32[N, K], for its rounding error."""
+        """Returns the mean magnitude of the terms of `novelty` for logits float32[N, K], for its rounding error."""
         if self.by == "boundary":
             # Of vectors of length 1; a distance has larger rounding errors than its square.
             return 10.0
@@ -72,7 +72,7 @@ class Unknown:
         """Returns how sure it is that no label fits, float32[N] from 0 to 1, 0.5 at the limit, from float32[N, K]."""
         if self.limit is None:
             return tf.zeros_like(energy(logits))
-        return tf.sigmoid((self.measure(logits) - self.limit) / self.scale)
+        return tf.sigmoid((self.novelty(logits) - self.limit) / self.scale)
 
 
 def energy(logits: Any) -> tf.Tensor:

@@ -30,7 +30,7 @@ class ClassEvaluator(Evaluator):
     def fit(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> None:
         """Fits the thresholds of the answers; see `Evaluator.fit`."""
         assert isinstance(model, ClassificationModel)
-        if model.unknown and model.unknown.measures:
+        if model.unknown and model.unknown.can_score:
             model.unknown = fit_unknown(model.unknown, logits, split.targets)
         if model.multi_label:
             probabilities = model.probabilities(tf.constant(logits)).numpy()
@@ -81,7 +81,7 @@ def _report(
 ) -> CalibrationReport:
     """Returns how well the model is calibrated on N rows of logits float[N, K], with its temperatures and without."""
 
-    def measure(scaling: TemperatureScaling) -> Reliability:
+    def reliability(scaling: TemperatureScaling) -> Reliability:
         scores = model.probabilities(tf.constant(logits), scaling).numpy().astype(np.float64)
         if model.multi_label:
             truths = targets > 0
@@ -92,5 +92,5 @@ def _report(
         return Reliability(error, metrics.cross_entropy(index, scores))
 
     scaling = model.calibration
-    before = measure(TemperatureScaling()) if scaling.rows else None
-    return CalibrationReport(scaling.temperatures, scaling.rows, scaling.reason, measure(scaling), before)
+    before = reliability(TemperatureScaling()) if scaling.rows else None
+    return CalibrationReport(scaling.temperatures, scaling.rows, scaling.reason, reliability(scaling), before)

@@ -130,7 +130,7 @@ class FineTuner(Trainer):
 
     def _plan_end(self, pace: StepBudget) -> None:
         """Makes the step that the time is over at, as far as can be told, the last one."""
-        pace.measure(self.steps_done)
+        pace.record(self.steps_done)
         self.total_steps = int(min(self.planned_steps, self.steps_done + pace.steps_left))
         cast("MovableWarmupDecay", self.schedule).end_at(self.total_steps)
 

@@ -87,7 +87,7 @@ class StepBudget:
         if self._tracing is None:
             self._tracing = self._mark[0] - self._began
 
-    def measure(self, step: int) -> None:
+    def record(self, step: int) -> None:
         """Takes the time of the steps since `begin`, or since the last call: the device has done `step` steps."""
         start, before = self._mark
         self._seconds += self._time.clock() - start

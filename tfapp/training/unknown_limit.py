@@ -25,7 +25,7 @@ def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray
         logits: float[N, K], of dev, which the model was not trained on.
         targets: int[N], the texts' labels; -1 for those of no label, which do not move the limit.
     """
-    far = unknown.measure(logits).numpy().astype(np.float64)[targets >= 0]
+    far = unknown.novelty(logits).numpy().astype(np.float64)[targets >= 0]
     if not len(far):
         return unknown
     scale = max(float(far.std()), _FINEST_SCALE * unknown.magnitude(logits)) or 1.0

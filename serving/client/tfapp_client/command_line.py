@@ -116,7 +116,7 @@ def _metadata(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     load = LoadProfile(options.concurrency, options.rate, options.seconds, options.requests)
-    figures, rows = asyncio.run(_measure(options, load))
+    figures, rows = asyncio.run(_run_bench(options, load))
     if options.json:
         how = {"concurrency": load.concurrency} if load.rate is None else {"rate": load.rate}
         _print_json({"address": options.address, "model": options.model, **how, **figures.as_dict(rows)})
@@ -125,7 +125,7 @@ def _bench(options: argparse.Namespace) -> int:
     return 0 if figures.latencies else _FAILED
 
 
-async def _measure(options: argparse.Namespace, load: LoadProfile) -> tuple[LoadResult, int]:
+async def _run_bench(options: argparse.Namespace, load: LoadProfile) -> tuple[LoadResult, int]:
     async with AsyncClient(**connection_arguments(options)) as client:
         metadata = await client.metadata(options.model, **_target(options))
         values = _sample(options, metadata) if options.inputs is None else _read_inputs(options.inputs)

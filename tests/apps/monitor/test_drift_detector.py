@@ -60,5 +60,5 @@ def test_a_profile_measures_words_length_and_confidence() -> None:
     assert profile.values["vocabulary"] == [0.25, 0.5]
     assert profile.values["length"] == [4, 4, 3, 4]
     new = [Sample("PHONE phone xyzzy", 0.4), Sample("?!", 0.3)]
-    assert profile.measure("vocabulary", new) == [pytest.approx(1 / 3), 0.0]
-    assert profile.measure("confidence", new) == [0.4, 0.3]
+    assert profile.evaluate("vocabulary", new) == [pytest.approx(1 / 3), 0.0]
+    assert profile.evaluate("confidence", new) == [0.4, 0.3]

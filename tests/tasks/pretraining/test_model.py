@@ -15,7 +15,7 @@ from tfapp.models import load_preset
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.pretraining.model import LanguageModel
 from tfapp.tasks.pretraining.scratch_preset import make_preset, train_vocabulary
-from tfapp.tasks.pretraining.settings import FreshSettings, MaskingSettings, PretrainingModelSettings
+from tfapp.tasks.pretraining.settings import MaskingSettings, PretrainingModelSettings, ScratchSettings
 
 TEXTS = [row["text"] for row in toy_rows(24)]
 
@@ -134,7 +134,7 @@ def test_a_vocabulary_repeats_and_covers_its_texts() -> None:
     assert vocabulary == repeat
     assert len(set(vocabulary)) == 90
     assert list(vocabulary[:5]) == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    sizes = FreshSettings(vocabulary_size=90, layers=1, width=8, heads=2)
+    sizes = ScratchSettings(vocabulary_size=90, layers=1, width=8, heads=2)
     preset = make_preset(PretrainingModelSettings(fresh=sizes), texts)
     ids, _ = preset.preprocessor(64).tokenize(texts)
     assert vocabulary.index("[UNK]") not in ids.tolist()

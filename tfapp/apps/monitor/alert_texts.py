@@ -57,7 +57,7 @@ def _strangest(session: Session, alert: AlertRow, rows: Sequence[MessageRow]) ->
     measure: Measure | None = next((name for name in MEASURES if name == alert.kind), None)
     if reference is None or measure is None:
         return list(rows)
-    values = reference[1].measure(measure, [sample_of(row) for row in rows])
+    values = reference[1].evaluate(measure, [sample_of(row) for row in rows])
     sign = 1 if alert.after >= alert.before else -1
     order = sorted(range(len(rows)), key=lambda index: (-sign * values[index], rows[index].id))
     return [rows[index] for index in order]

@@ -115,7 +115,7 @@ class DriftEvaluator:
         windows = list(self._windows(first, limit))
         has_lasted = False
         for measure in MEASURES:
-            values = [(start, profile.measure(measure, samples)) for start, samples in windows]
+            values = [(start, profile.evaluate(measure, samples)) for start, samples in windows]
             detector = DriftDetector(self._settings, profile.values[measure], row.id)
             episodes = states[measure].evaluate(detector, values, first)
             self._alert_writer.update_alerts(measure, "", first, episodes)

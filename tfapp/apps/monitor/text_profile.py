@@ -44,7 +44,7 @@ class TextProfile:
         values["vocabulary"] = values["vocabulary"][1::2]
         return cls(vocabulary, values)
 
-    def measure(self, measure: Measure, samples: Sequence[Sample]) -> list[float]:
+    def evaluate(self, measure: Measure, samples: Sequence[Sample]) -> list[float]:
         """Returns a measure's number for each of some other texts."""
         return [_value(measure, self.known, sample) for sample in samples]
 

@@ -44,15 +44,15 @@ class TokenPredictor(BertModel):
 
     def batch_loss(self, ids: tf.RaggedTensor, targets: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the mean over the predicted tokens of all rows, as sum and number."""
-        losses, _, counts = tf.unstack(self.measure(ids, targets, training=True), axis=1)
+        losses, _, counts = tf.unstack(self.score_tokens(ids, targets, training=True), axis=1)
         return tf.reduce_sum(losses * weights), tf.reduce_sum(counts * weights)
 
     def evaluation_outputs(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
-        """Returns `measure` of rows, dropout off; N may be 0."""
-        return self.measure(ids, targets, training=False)
+        """Returns `score_tokens` of rows, dropout off; N may be 0."""
+        return self.score_tokens(ids, targets, training=False)
 
     @abc.abstractmethod
-    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
+    def score_tokens(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Returns how well tokens are predicted.
 
         Args:
@@ -168,7 +168,7 @@ class LanguageModel(TokenPredictor):
         """Returns the settings of the masking."""
         return {"masking": self.masking.model_dump()}
 
-    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
+    def score_tokens(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Returns how well the masked tokens of blocks are guessed; targets are those of `encode`."""
         features = self.preprocessor.pad(ids)
         rows, width = tf.unstack(tf.shape(features["token_ids"]))
@@ -215,7 +215,7 @@ def prediction_head(backbone: Any) -> Any:
 
 
 def compare_guesses(true_ids: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns the sums of `TokenPredictor.measure`, from int32[N, P], -1 for no guess, and logits float32[N, P, V]."""
+    """Returns `TokenPredictor.score_tokens` from int32[N, P], -1 for no guess, and logits float32[N, P, V]."""
     mask = tf.cast(true_ids >= 0, tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(true_ids, 0), logits) * mask
     right = tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32) == true_ids, tf.float32)

@@ -12,7 +12,7 @@ import keras_hub
 from tfapp.config import ModelSettings
 from tfapp.errors import ModelError
 from tfapp.models.presets import Preset
-from tfapp.tasks.pretraining.settings import FreshSettings, PretrainingModelSettings
+from tfapp.tasks.pretraining.settings import PretrainingModelSettings, ScratchSettings
 
 __all__ = ["ScratchPreset", "make_preset", "train_vocabulary"]
 
@@ -27,7 +27,7 @@ class ScratchPreset(Preset):
         sizes: Its sizes.
     """
 
-    sizes: FreshSettings
+    sizes: ScratchSettings
 
     def backbone(self, dtype: str = "float32") -> Any:
         """Returns a new `keras_hub.models.BertBackbone` with random weights."""
@@ -45,9 +45,9 @@ class ScratchPreset(Preset):
 
 def make_preset(settings: ModelSettings, texts: Iterable[str]) -> Preset:
     """Makes a BERT of the sizes of `model.fresh`, with a vocabulary of the texts; raises as `train_vocabulary` does."""
-    sizes = PretrainingModelSettings.of(settings).fresh or FreshSettings()
+    sizes = PretrainingModelSettings.of(settings).fresh or ScratchSettings()
     vocabulary = train_vocabulary(texts, size=sizes.vocabulary_size, lowercase=sizes.lowercase)
-    return ScratchPreset("fresh", "", tuple(vocabulary), sizes.lowercase, sizes)
+    return ScratchPreset("from scratch", "", tuple(vocabulary), sizes.lowercase, sizes)
 
 
 def train_vocabulary(texts: Iterable[str], *, size: int, lowercase: bool) -> Sequence[str]:

@@ -10,7 +10,7 @@ from tfapp_client.contract import Task, TensorSpec
 from tfapp.config import Experiment, ModelSettings, Settings, TaskSettings
 from tfapp.config.default_search_spaces import fine_tuning_space
 
-__all__ = ["PRETRAINING_CONTRACT", "SETTINGS", "FreshSettings", "MaskingSettings", "PretrainingModelSettings"]
+__all__ = ["PRETRAINING_CONTRACT", "SETTINGS", "MaskingSettings", "PretrainingModelSettings", "ScratchSettings"]
 
 # Its models are not served, so they have no outputs.
 PRETRAINING_CONTRACT: Final = Task("pretraining", (TensorSpec("text", "string", 1),), ())
@@ -33,7 +33,7 @@ class MaskingSettings(Settings):
     )
 
 
-class FreshSettings(Settings):
+class ScratchSettings(Settings):
     """A BERT that starts from nothing, with a vocabulary made from the texts."""
 
     vocabulary_size: int = Field(8192, ge=8, description="The number of word pieces, including special tokens.")
@@ -56,7 +56,7 @@ class PretrainingModelSettings(ModelSettings):
 
     masking: MaskingSettings = MaskingSettings()
     deletion: float = Field(0.6, gt=0, lt=1, description="kind tsdae: the share of words that are deleted.")
-    fresh: FreshSettings | None = Field(None, description="Start from random weights instead of the preset.")
+    fresh: ScratchSettings | None = Field(None, description="Start from random weights instead of the preset.")
 
     @property
     def from_scratch(self) -> bool:

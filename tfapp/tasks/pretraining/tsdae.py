@@ -91,7 +91,7 @@ class Tsdae(TokenPredictor):
         """Raises NotImplementedError: a row's loss depends on its tokens; see `batch_loss`."""
         raise NotImplementedError("the loss of a denoising auto-encoder needs the texts; use batch_loss")
 
-    def measure(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
+    def score_tokens(self, ids: tf.RaggedTensor, targets: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Returns how well the tokens of whole texts are predicted from the vectors of those with deletions."""
         lengths = ids.row_lengths()
         keep_mask = tf.RaggedTensor.from_tensor(targets, lengths=lengths)

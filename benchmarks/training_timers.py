@@ -1,4 +1,4 @@
-"""Watches training.py's workers from the callbacks of their frameworks; needs the standard library alone."""
+"""Times training.py's workers from the callbacks of their frameworks; needs the standard library alone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["Reach", "Turns", "Watch", "watch_of"]
+__all__ = ["TargetTimer", "TrainingTimer", "TurnTimer", "make_timer"]
 
 
-class Watch(Protocol):
-    """A watch, which a callback tells what happens.
+class TrainingTimer(Protocol):
+    """A timer, which a callback tells what happens.
 
     A training asks for nothing: where it has to wait for a question, it stands in the callback.
     """
@@ -77,7 +77,7 @@ class _QuestionReader:
         print(json.dumps(value), file=self._answers, flush=True)
 
 
-class Turns(_QuestionReader):
+class TurnTimer(_QuestionReader):
     """Lets a training go on for a turn at a time: each question is `SECONDS STEPS`, both at least.
 
     Args:
@@ -113,7 +113,7 @@ class Turns(_QuestionReader):
         raise SystemExit("the training ended before it was told to")
 
 
-class Reach(_QuestionReader):
+class TargetTimer(_QuestionReader):
     """Asks for the accuracy every so many steps, the clock standing meanwhile, until it is reached.
 
     Args:
@@ -151,9 +151,9 @@ class Reach(_QuestionReader):
         raise SystemExit
 
 
-def watch_of(mode: str, wait: Callable[[], None], evaluate: Callable[[], float]) -> Watch:
-    """Returns the watch that a worker's argument names: `turns`, or `reach:ACCURACY:STEPS`."""
+def make_timer(mode: str, wait: Callable[[], None], evaluate: Callable[[], float]) -> TrainingTimer:
+    """Returns the timer that a worker's argument names: `turns`, or `reach:ACCURACY:STEPS`."""
     name, *values = mode.split(":")
     if name == "turns":
-        return Turns(wait)
-    return Reach(wait, float(values[0]), int(values[1]), evaluate)
+        return TurnTimer(wait)
+    return TargetTimer(wait, float(values[0]), int(values[1]), evaluate)
