@@ -56,17 +56,6 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     TopologicalSorter(imports).prepare()
 
 
-def test_nothing_outside_of_a_tasks_folder_imports_it() -> None:
-    # Imports inside of functions and those for types alone are in it, too.
-    graph = grimp.build_graph("tfapp", cache_dir=None)
-    folders = [f"tfapp.tasks.{file.parent.name}" for file in (ROOT / "tfapp" / "tasks").glob("*/task.py")]
-    assert "tfapp.tasks.ranking" in folders
-    for folder in folders:
-        graph.squash_module(folder)
-    importers = {folder: graph.find_modules_that_directly_import(folder) for folder in folders}
-    assert {folder: modules for folder, modules in importers.items() if modules} == {}
-
-
 def _folders_by_task() -> dict[str, str]:
     folders = {}
     for file in (ROOT / "tfapp" / "tasks").glob("*/task.py"):
