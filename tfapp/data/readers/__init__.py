@@ -1,1 +1,1 @@
-"""Holds what reads data files as blocks of rows: formats.py chooses one of the readers, each of which has its file."""
+"""Holds what reads data files as blocks of rows, each kind of file in a module; data/file_formats.py chooses one."""
