@@ -142,9 +142,9 @@ def main() -> None:
 
 
 def check_files(rows: dict[str, Row], data: Path) -> None:
-    missing = [str(data / file) for row in rows.values() for file in row.files if not (data / file).exists()]
-    if missing:
-        raise SystemExit(f"no {', '.join(missing)}; give their folder with --data, or choose --rows")
+    missing_files = [str(data / file) for row in rows.values() for file in row.files if not (data / file).exists()]
+    if missing_files:
+        raise SystemExit(f"no {', '.join(missing_files)}; give their folder with --data, or choose --rows")
 
 
 def measure(row: Row, result: AccuracyResult, options: argparse.Namespace, folder: Path) -> Iterator[None]:

@@ -60,7 +60,7 @@ SETTLED: Final = 10_000
 def compare_with_targets(report: dict[str, Any]) -> dict[str, Any]:
     """Returns the report with the result of each target that was measured."""
     rows = [row for target in TARGETS if (row := target_result(target, report)) is not None]
-    return report | {"targets": rows, "memory_met": memory_met(report["memory"])}
+    return report | {"targets": rows, "memory_met": is_memory_met(report["memory"])}
 
 
 def target_result(target: InferenceTarget, report: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -75,7 +75,7 @@ def target_result(target: InferenceTarget, report: Mapping[str, Any]) -> dict[st
     return {**asdict(target), "ratio": spread(ratios), "met": is_met}
 
 
-def memory_met(points: Sequence[tuple[int, float]]) -> bool | None:
+def is_memory_met(points: Sequence[tuple[int, float]]) -> bool | None:
     """Returns whether the server's memory stayed below its bounds; None where there were too few requests to say."""
     samples = [memory for requests, memory in points if requests >= SETTLED]
     if len(samples) < 2:

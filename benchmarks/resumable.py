@@ -46,12 +46,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run_measurements(measurements: Sequence[Measurement], options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Runs those that have no result yet, in order, and returns the results by key; prints the hours that they take."""
     results = read_results(options.output)
-    missing = [measurement for measurement in measurements if measurement.key not in results]
-    hours = sum(planned_minutes(measurement, results) for measurement in missing) / 60
-    print(f"{len(missing)} of {len(measurements)} measurements left, about {hours:.1f} hours", file=sys.stderr)
+    missing_measurements = [measurement for measurement in measurements if measurement.key not in results]
+    hours = sum(planned_minutes(measurement, results) for measurement in missing_measurements) / 60
+    print(
+        f"{len(missing_measurements)} of {len(measurements)} measurements left, about {hours:.1f} hours",
+        file=sys.stderr,
+    )
     if options.plan:
         return results
-    for measurement in missing[: options.most]:
+    for measurement in missing_measurements[: options.most]:
         start = time.monotonic()
         values = measurement.run()
         results[measurement.key] = {"kind": measurement.kind, "seconds": round(time.monotonic() - start, 1), **values}

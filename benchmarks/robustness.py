@@ -133,9 +133,9 @@ def chosen_parts(names: Sequence[str], seeds: int) -> Iterator[tuple[str, str, i
 
 def check_files(names: Sequence[str], data: Path) -> None:
     files = dict.fromkeys(file for name in names for file in SETS[name].files)
-    missing = [str(data / file) for file in files if not (data / file).exists()]
-    if missing:
-        raise SystemExit(f"no {', '.join(missing)}; give their folder with --data, or choose --part")
+    missing_files = [str(data / file) for file in files if not (data / file).exists()]
+    if missing_files:
+        raise SystemExit(f"no {', '.join(missing_files)}; give their folder with --data, or choose --part")
 
 
 def measure(values: Mapping[str, Any], data: Path, settings: list[str]) -> dict[str, Any]:
@@ -169,18 +169,18 @@ def table(results: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, 
         pairs_by_name.setdefault((text_set, method), []).append((plain_result, result))
     conditions = list(dict.fromkeys(name for result in results.values() for name in result["accuracy"]))
     rows = [
-        (*name, str(len(pairs)), *(cell(pairs, condition, compared=name[1] != PLAIN) for condition in conditions))
+        (*name, str(len(pairs)), *(cell(pairs, condition, compare=name[1] != PLAIN) for condition in conditions))
         for name, pairs in sorted(pairs_by_name.items())
     ]
     return ("set", "method", "seeds", *conditions), rows
 
 
-def cell(pairs: Sequence[tuple[Any, Any]], condition: str, *, compared: bool) -> str:
+def cell(pairs: Sequence[tuple[Any, Any]], condition: str, *, compare: bool) -> str:
     words = f"{100 * statistics.mean(own['accuracy'][condition] for _, own in pairs):.1f}"
     tests = [
         mcnemar(wrong_rows(plain_result, condition), wrong_rows(own_result, condition), own_result["count"])
         for plain_result, own_result in pairs
-        if plain_result is not None and compared
+        if plain_result is not None and compare
     ]
     if not tests:
         return words

@@ -40,7 +40,7 @@ def requests_sentence(part: Mapping[str, Any]) -> str:
     return (
         f"{first['at']} to {last['at']} texts a request: "
         f"{_ratio(last['texts_per_second'], first['texts_per_second'])} times the texts/s; the loaded model's "
-        f"{part['loaded_mb']:.0f} MB grow by {_grown(part):.0f} MB, {_last_step(part)}."
+        f"{part['loaded_mb']:.0f} MB grow by {_growth(part):.0f} MB, {_last_step(part)}."
     )
 
 
@@ -58,7 +58,7 @@ def lengths_sentence(part: Mapping[str, Any]) -> str:
     return (
         f"{first['at']} to {last['at']} tokens a text: {_ratio(last['tokens_per_second'], first['tokens_per_second'])} "
         f"of the tokens/s, which are most at {best['at']}; the loaded model's {part['loaded_mb']:.0f} MB grow by "
-        f"{_grown(part):.0f} MB."
+        f"{_growth(part):.0f} MB."
     )
 
 
@@ -129,7 +129,7 @@ def _ends(part: Mapping[str, Any]) -> tuple[Point, Point]:
     return part["points"][0], part["points"][-1]
 
 
-def _grown(part: Mapping[str, Any]) -> float:
+def _growth(part: Mapping[str, Any]) -> float:
     """Returns the megabytes from the loaded model to the highest peak."""
     return float(max(point["peak_mb"] for point in part["points"]) - part["loaded_mb"])
 

@@ -60,7 +60,7 @@ def main() -> None:
     results = aims(report["phases"], report["failed changes"])
     print_report(report, results)
     if options.output:
-        write_report(options.output, {**report, "aims": [{**asdict(aim), "met": aim.met} for aim in results]})
+        write_report(options.output, {**report, "aims": [{**asdict(aim), "met": aim.is_met} for aim in results]})
     if failures(results, strict=options.strict):
         raise SystemExit(1)
 

@@ -45,12 +45,12 @@ class Aim:
     timing: bool = False
 
     @property
-    def met(self) -> bool | None:
+    def is_met(self) -> bool | None:
         """Returns whether it was no more; None where it was not measured."""
         return None if self.found is None else self.found <= self.most
 
     def __str__(self) -> str:
-        verdict = {True: "met", False: "MISSED", None: "not measured"}[self.met]
+        verdict = {True: "met", False: "MISSED", None: "not measured"}[self.is_met]
         value = "" if self.found is None else f" {round(self.found, 2):.10g}{self.unit}"
         return f"{verdict:<14}{self.name}:{value} (aim: at most {self.most:g}{self.unit})"
 
@@ -77,7 +77,7 @@ def aims(phases: Sequence[Mapping[str, Any]], failed_changes: Collection[str]) -
 
 def failures(results: Sequence[Aim], *, strict: bool) -> list[str]:
     """Returns the aims that were missed, those that depend on the machine only if it is strict."""
-    return [aim.name for aim in results if aim.met is False and (strict or not aim.timing)]
+    return [aim.name for aim in results if aim.is_met is False and (strict or not aim.timing)]
 
 
 def p99(phases: Sequence[Mapping[str, Any]], kind: str) -> float:

@@ -30,7 +30,7 @@ def tls_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bare
 
 
 def test_calls_with_what_the_environment_has(tls_server: BareServer) -> None:
-    with RemoteServer.named(tls_server.address).client() as client:
+    with RemoteServer.at(tls_server.address).client() as client:
         assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
     assert tls_server.metadata[-1]["authorization"] == "Bearer secret"
 
@@ -38,7 +38,7 @@ def test_calls_with_what_the_environment_has(tls_server: BareServer) -> None:
 def test_an_application_reaches_a_secured_server(tls_server: BareServer, tmp_path: Path) -> None:
     with Support.open(tmp_path / "support", server=tls_server.address).models.client() as client:
         assert client.predict("m", {"x": np.float32([2.0])})["y"].tolist() == [4.0]
-    models = ApplicationModels(tmp_path, RemoteServer.named(tls_server.address))
+    models = ApplicationModels(tmp_path, RemoteServer.at(tls_server.address))
     assert (models.has("m"), models.where) == (True, tls_server.address)
     assert "secret" not in repr(models)
 
@@ -46,7 +46,7 @@ def test_an_application_reaches_a_secured_server(tls_server: BareServer, tmp_pat
 def test_a_server_in_plain_text_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFAPP_CLIENT_TOKEN", "secret")
     with pytest.raises(SettingsError, match="models:8500 cannot be called: the token in TFAPP_CLIENT_TOKEN would"):
-        RemoteServer.named("models:8500")
+        RemoteServer.at("models:8500")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_wrong_certificates_are_told_before_anything_is_made(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError, match=f"models:8500 cannot be called: .*{message}"):
-        RemoteServer.named("models:8500")
+        RemoteServer.at("models:8500")
     with pytest.raises(SettingsError, match=message):
         Support.open(tmp_path / "support", server="models:8500")
     assert not (tmp_path / "support").exists()

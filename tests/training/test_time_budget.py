@@ -68,9 +68,14 @@ class BudgetClock(Silent):
 
 
 def bounded(
-    experiment: Experiment, folder: RunFolder, clock: BudgetClock, seconds: float, spent: float = 0.0, **options: Any
+    experiment: Experiment,
+    folder: RunFolder,
+    clock: BudgetClock,
+    seconds: float,
+    spent_seconds: float = 0.0,
+    **options: Any,
 ) -> Any:
-    budget = TimeBudget(seconds, clock=clock, spent=spent)
+    budget = TimeBudget(seconds, clock=clock, spent_seconds=spent_seconds)
     return run(experiment, folder, observers=(clock,), clock=clock, budget=budget, **options)
 
 
@@ -101,7 +106,7 @@ def test_a_training_ends_in_time_with_its_rate_decayed(
 
 def test_a_training_without_time_does_one_step(experiment: Experiment, tmp_path: Path) -> None:
     folder, clock = new_folder(experiment, tmp_path), BudgetClock()
-    _, state = bounded(experiment, folder, clock, 100.0, spent=99.0)
+    _, state = bounded(experiment, folder, clock, 100.0, spent_seconds=99.0)
     assert (state.cut, [event.step for event in clock.epochs]) == ("1 of 24 steps", [1])
     assert load_model(folder.model)
 
@@ -126,7 +131,7 @@ def test_adalora_has_its_last_ranks_where_the_time_is_over_with_an_epoch(shallow
 def test_a_run_that_is_gone_on_with_has_the_time_that_is_left(experiment: Experiment, tmp_path: Path) -> None:
     killed = run_whole(experiment, tmp_path, 7).copy_at(7, tmp_path)
     clock = BudgetClock()
-    _, state = bounded(experiment, killed, clock, 100.0, spent=90.0)
+    _, state = bounded(experiment, killed, clock, 100.0, spent_seconds=90.0)
     assert clock.now <= 10.0
     assert 4 < clock.epochs[-1].step <= 12
     assert state.cut
@@ -236,9 +241,9 @@ def test_a_fitted_start_reads_for_half_of_the_time_at_most(shallow_preset: Path,
     # A second passes between two looks at the clock.
     budget = TimeBudget(seconds, clock=map(float, itertools.count()).__next__)
     fit_start(model, model, split, strategy, StepPrecision(), batch_size=8, budget=budget)
-    reader = FeatureReader(other, strategy, 8, mixed=True)
+    reader = FeatureReader(other, strategy, 8, mix=True)
     features = reader.read(split, earlier=[], around=nullcontext, on_step=lambda _: None)
-    rows = reader.rows_read(split, steps)
+    rows = reader.read_rows(split, steps)
     assert len(rows) == min(8 * steps, 93)
     HeadFit(other, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
     np.testing.assert_allclose(model.head.kernel, other.head.kernel, atol=1e-3)

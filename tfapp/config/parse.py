@@ -77,7 +77,7 @@ def _find_task(
 
 
 @functools.cache
-def _experiment_class(task: TaskSettings, unread: frozenset[str]) -> type[Experiment]:
+def _experiment_class(task: TaskSettings, foreign_names: frozenset[str]) -> type[Experiment]:
     """Returns the class of experiments whose sections have the task's own settings, too."""
     kind = create_model(
         "Experiment",
@@ -86,5 +86,5 @@ def _experiment_class(task: TaskSettings, unread: frozenset[str]) -> type[Experi
         model=(task.model, task.model()),
         training=(task.training, task.training()),
     )
-    kind.unread = unread
+    kind.unread = foreign_names
     return kind

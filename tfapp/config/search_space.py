@@ -106,7 +106,7 @@ def _flatten(space: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _read_dimension(key: str, value: Any, fields: Mapping[str, FieldInfo]) -> SearchDimension:
-    name = _full_name(key, fields, searched=True)
+    name = _full_name(key, fields, is_dimension=True)
     table = {"values": value} if isinstance(value, list | tuple) else value
     if not isinstance(table, Mapping):
         raise SettingsError(
@@ -159,14 +159,14 @@ def _plain_fields(fields: Mapping[str, FieldInfo], prefix: str = "") -> Iterator
             yield from _plain_fields(section.model_fields, f"{prefix}{name}.")
 
 
-def _full_name(key: str, fields: Mapping[str, FieldInfo], *, searched: bool = False) -> str:
+def _full_name(key: str, fields: Mapping[str, FieldInfo], *, is_dimension: bool = False) -> str:
     """Returns the setting of a name that may lack its section.
 
     Raises:
         SettingsError: There is none, or there are several, or it decides which texts trials are compared on.
     """
     names = [name for name in fields if name == key or name.endswith(f".{key}")]
-    if searched:
+    if is_dimension:
         names = [name for name in names if name.partition(".")[0] in _SEARCHED] or names
     if len(names) > 1:
         raise SettingsError(f"search.{key}: write {' or '.join(json.dumps(name) for name in names)}")
@@ -174,7 +174,7 @@ def _full_name(key: str, fields: Mapping[str, FieldInfo], *, searched: bool = Fa
         searchable_names = [name for name in fields if name.partition(".")[0] in _SEARCHED]
         leaves = searchable_names if "." in key else [name.rpartition(".")[2] for name in searchable_names]
         raise SettingsError(f"unknown setting search.{key}{did_you_mean(key, leaves)}")
-    if searched and names[0].partition(".")[0] not in _SEARCHED:
+    if is_dimension and names[0].partition(".")[0] not in _SEARCHED:
         raise SettingsError(f"search.{key}: trials are compared on the same data, so {names[0]} cannot be searched")
     return names[0]
 

@@ -10,7 +10,7 @@ from tfapp.apps.registry import APPLICATIONS
 from tfapp.console.training_queue import TrainingQueue
 from tfapp.console.uploads import Uploads
 from tfapp.data.file_formats import SUFFIXES
-from tfapp.web.app_state import AppState, was_begun
+from tfapp.web.app_state import AppState, has_files
 
 __all__ = ["ConsoleState"]
 
@@ -61,4 +61,4 @@ class ConsoleState(AppState):
     @property
     def begun_feedback(self) -> Feedback | None:
         """Returns the feedback, if there is any: looking at the console makes no folder."""
-        return self.feedback if self._database is not None or was_begun(self.home / "feedback") else None
+        return self.feedback if self._database is not None or has_files(self.home / "feedback") else None

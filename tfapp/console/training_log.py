@@ -164,7 +164,7 @@ class TrainingLog:
                 ]
                 self.step, self.total_steps, self.losses, self.seconds_left = 0, 0, [], None
             case "candidate_end" | "candidate_left_out":
-                candidate_log = _candidate(event, ended=True)
+                candidate_log = _candidate(event, is_over=True)
                 if candidate_log.name not in [candidate.name for candidate in self.candidates]:
                     self.candidates.append(candidate_log)
                 self.candidates = [
@@ -182,11 +182,11 @@ def duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"
 
 
-def _candidate(event: Mapping[str, Any], *, ended: bool = False) -> CandidateLog:
+def _candidate(event: Mapping[str, Any], *, is_over: bool = False) -> CandidateLog:
     dev = event.get("dev") or {}
     score = f"{dev['score_name']} {float(dev['score']):.3f}" if dev else ""
     note = str(event.get("note", ""))
-    return CandidateLog(str(event["name"]), str(event["reason"]), float(event.get("seconds", 0)), score, ended, note)
+    return CandidateLog(str(event["name"]), str(event["reason"]), float(event.get("seconds", 0)), score, is_over, note)
 
 
 def _events(file: Path) -> Iterator[Mapping[str, Any]]:

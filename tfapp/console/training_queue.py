@@ -258,11 +258,11 @@ class TrainingQueue:
         """Starts the oldest training that waits, unless one runs; kills one that goes on after it was cancelled."""
         self._processes = [process for process in self._processes if process.poll() is None]
         trainings = self.all()
-        running = next((training for training in trainings if training.is_running), None)
-        if running is not None:
-            mark = running.folder / "cancelled"
-            if running.is_cancelled and self._clock().timestamp() - mark.stat().st_mtime > _STOP_SECONDS:
-                running.kill()
+        current_training = next((training for training in trainings if training.is_running), None)
+        if current_training is not None:
+            mark = current_training.folder / "cancelled"
+            if current_training.is_cancelled and self._clock().timestamp() - mark.stat().st_mtime > _STOP_SECONDS:
+                current_training.kill()
             return
         queue = [training for training in trainings if training.is_waiting]
         if queue:

@@ -32,22 +32,22 @@ def open_port(
     """
     if not 0 <= port <= _LARGEST:
         raise ServerError(f"cannot listen on {join_address(host, port)}: a port is from 0 to {_LARGEST}{advice}")
-    listening: GuardedSocket | None = None
+    listener: GuardedSocket | None = None
     try:
         addresses = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
         family, kind, protocol, _, address = addresses[0]
         # asyncio sends small answers at once (TCP_NODELAY) only where a socket says that it is TCP's.
-        listening = GuardedSocket(family, kind, protocol)
-        listening.gate = gate or ConnectionGate(ConnectionLimits(), join_address(host, port))
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(backlog)
+        listener = GuardedSocket(family, kind, protocol)
+        listener.gate = gate or ConnectionGate(ConnectionLimits(), join_address(host, port))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
     except OSError as error:
-        if listening:
-            listening.close()
+        if listener:
+            listener.close()
         problem = error.strerror or error
         raise ServerError(f"cannot listen on {join_address(host, port)}: {problem}{advice}") from error
-    return listening
+    return listener
 
 
 def join_address(host: str, port: int) -> str:

@@ -29,7 +29,7 @@ class RemoteServer:
     token: str | None = field(default=None, repr=False)
 
     @classmethod
-    def named(cls, address: str) -> Self:
+    def at(cls, address: str) -> Self:
         """Returns the server at an address, with the certificates and the token of the environment, without calling it.
 
         The variables are those of the command `tfapp-client`: `TFAPP_CLIENT_TLS_ROOT` and so on.

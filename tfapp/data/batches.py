@@ -61,16 +61,16 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int
         another batch, else 1.
     """
     random = np.random.default_rng([seed, epoch])
-    missing = -len(lengths) % batch_size
+    gap = -len(lengths) % batch_size
     # -1 is a position to be topped up. It sorts first: beside the shortest texts, a copy of the shortest costs least.
-    order = np.concatenate([np.full(missing, -1), random.permutation(len(lengths))])
+    order = np.concatenate([np.full(gap, -1), random.permutation(len(lengths))])
     keys = np.where(order < 0, -1, lengths[order])
     pool = batch_size * _POOL_BATCHES
     for start in range(0, len(order), pool):
         part = slice(start, start + pool)
         order[part] = order[part][np.argsort(keys[part], kind="stable")]
     weights = (order >= 0).astype(np.float32)
-    order[:missing] = order[missing]
+    order[:gap] = order[gap]
     batch_order = random.permutation(len(order) // batch_size)
     return order.reshape(-1, batch_size)[batch_order], weights.reshape(-1, batch_size)[batch_order]
 

@@ -21,7 +21,7 @@ from tfapp.errors import DataError
 __all__ = [
     "ACTIONS",
     "KEY_BYTES",
-    "Cleaned",
+    "CleanRows",
     "Rows",
     "drop_duplicates",
     "drop_empty",
@@ -108,7 +108,7 @@ class Rows:
         return self.table["row"].to_numpy()[mask]
 
 
-Cleaned = tuple[Rows, list[Finding]]
+CleanRows = tuple[Rows, list[Finding]]
 
 
 def normalize_text(text: str) -> str:
@@ -127,7 +127,7 @@ def text_keys(texts: pa.ChunkedArray) -> npt.NDArray[np.bytes_]:
     return np.fromiter(digests, dtype=f"S{KEY_BYTES}", count=len(texts))
 
 
-def drop_empty(rows: Rows, on_problem: OnProblem) -> Cleaned:
+def drop_empty(rows: Rows, on_problem: OnProblem) -> CleanRows:
     """Drops texts without a visible character, or fails."""
     columns = [iter_column(rows.table[name]) for name in rows.texts]
     visible = (all(map(is_visible, texts)) for texts in zip(*columns, strict=True))
@@ -136,10 +136,10 @@ def drop_empty(rows: Rows, on_problem: OnProblem) -> Cleaned:
     return drop_marked(rows, is_empty, "empty_text", description, on=on_problem, setting="on_empty_text")
 
 
-def drop_missing(rows: Rows, on_problem: OnProblem) -> Cleaned:
+def drop_missing(rows: Rows, on_problem: OnProblem) -> CleanRows:
     """Drops rows without a label, or fails."""
-    missing = np.asarray(pc.is_null(rows.table["label"]).to_numpy(), bool)
-    return drop_marked(rows, missing, "missing_label", "without a label", on=on_problem, setting="on_missing_label")
+    mask = np.asarray(pc.is_null(rows.table["label"]).to_numpy(), bool)
+    return drop_marked(rows, mask, "missing_label", "without a label", on=on_problem, setting="on_missing_label")
 
 
 def mark_repeats(rows: Rows) -> tuple[Mask, npt.NDArray[np.intp]]:
@@ -149,7 +149,7 @@ def mark_repeats(rows: Rows) -> tuple[Mask, npt.NDArray[np.intp]]:
     return leader != np.arange(len(rows)), leader
 
 
-def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
+def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> CleanRows:
     """Drops rows whose text was met before in the same source, or only finds them.
 
     Those whose labels differ are a finding of their own.
@@ -168,7 +168,7 @@ def drop_duplicates(rows: Rows, on: OnOverlap = "drop") -> Cleaned:
 
 def drop_with_labels(
     rows: Rows, labels: Collection[str], kind: str, description: str, *, on: OnProblem, setting: str
-) -> Cleaned:
+) -> CleanRows:
     """Drops rows that have one of the labels, or fails, as `drop_marked`; the labels are named after `description`.
 
     Raises:
@@ -178,7 +178,7 @@ def drop_with_labels(
     return drop_marked(rows, mask, kind, f"{description}: {name_list(labels)}", on=on, setting=setting)
 
 
-def drop_marked(rows: Rows, bad: Mask, kind: str, description: str, *, on: OnProblem, setting: str) -> Cleaned:
+def drop_marked(rows: Rows, bad: Mask, kind: str, description: str, *, on: OnProblem, setting: str) -> CleanRows:
     """Drops the rows where a mask is true, or fails as `data.SETTING` says.
 
     Args:
@@ -201,11 +201,11 @@ def drop_marked(rows: Rows, bad: Mask, kind: str, description: str, *, on: OnPro
     return rows.keep(~bad), found_rows(rows, bad, kind, description, "dropped")
 
 
-def drop_unusable(rows: Rows, settings: DataSettings) -> Cleaned:
+def drop_unusable(rows: Rows, settings: DataSettings) -> CleanRows:
     """Drops empty texts and missing labels, or fails, as the settings say."""
     rows, findings = drop_empty(rows, settings.on_empty_text)
-    rows, missing = drop_missing(rows, settings.on_missing_label)
-    return rows, [*findings, *missing]
+    rows, label_findings = drop_missing(rows, settings.on_missing_label)
+    return rows, [*findings, *label_findings]
 
 
 def _join_keys(keys: list[npt.NDArray[np.bytes_]]) -> npt.NDArray[np.bytes_]:

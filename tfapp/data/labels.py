@@ -160,13 +160,13 @@ def has_label(column: pa.ChunkedArray, labels: Iterable[str]) -> npt.NDArray[np.
 def label_codes(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Numbers the label sets: two rows get the same number when their labels are the same; int64 [rows], missing -1."""
     codes: dict[Any, int] = {None: -1}
-    values = map(_frozen, iter_column(column))
+    values = map(_to_hashable, iter_column(column))
     return np.fromiter((codes.setdefault(value, len(codes) - 1) for value in values), np.int64, count=len(column))
 
 
-def _frozen(value: Any) -> Any:
+def _to_hashable(value: Any) -> Any:
     if isinstance(value, list):
-        return tuple(map(_frozen, value))
+        return tuple(map(_to_hashable, value))
     return tuple(value.values()) if isinstance(value, dict) else value
 
 

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tfapp.config import OnOverlap
-from tfapp.data.cleaning import ACTIONS, Cleaned, Mask, Rows, found_rows, mark_repeats
+from tfapp.data.cleaning import ACTIONS, CleanRows, Mask, Rows, found_rows, mark_repeats
 from tfapp.data.splits import Splits
 
 __all__ = ["OverlapMasks", "drop_overlap", "find_overlap"]
 
 
-def drop_overlap(rows: Rows, other: Rows, on: OnOverlap = "drop") -> Cleaned:
+def drop_overlap(rows: Rows, other: Rows, on: OnOverlap = "drop") -> CleanRows:
     """Drops rows whose text is in another source, so that nothing learnt from is tested on, or only finds them."""
     overlaps = np.isin(rows.keys, other.keys)
     findings = found_rows(rows, overlaps, "overlap", f"with a {rows.noun} of {other.name}", ACTIONS[on])

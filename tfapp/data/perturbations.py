@@ -150,9 +150,9 @@ def _misspell(word: str, random: np.random.Generator) -> str:
 def _key_neighbours() -> dict[str, str]:
     """Returns the letters beside each letter, and those above and below that touch it, as the rows are staggered."""
     keys_by_letter = {letter: (row, column) for row, keys in enumerate(_KEY_ROWS) for column, letter in enumerate(keys)}
-    touching = {(0, -1), (0, 1), (-1, 0), (-1, 1), (1, -1), (1, 0)}
+    neighbours = {(0, -1), (0, 1), (-1, 0), (-1, 1), (1, -1), (1, 0)}
     return {
-        letter: "".join(other for other, (r, c) in keys_by_letter.items() if (r - row, c - column) in touching)
+        letter: "".join(other for other, (r, c) in keys_by_letter.items() if (r - row, c - column) in neighbours)
         for letter, (row, column) in keys_by_letter.items()
     }
 

@@ -67,12 +67,12 @@ def evaluate_classes(
     index, scores = np.asarray(targets, np.int64), np.asarray(probabilities, np.float64)
     _check(index.shape, (len(texts),), scores, (len(texts), len(labels)))
     check_finite(scores, rows or range(len(texts)), "probability")
-    index, scores, predicted = with_unknown(index, scores, unknown)
+    index, scores, predictions = with_unknown(index, scores, unknown)
     labels = [*labels, unknown.label] if unknown else labels
-    top = scores[np.arange(len(scores)), predicted]
-    truth, answer_mask = (numbers[:, None] == np.arange(len(labels)) for numbers in (index, predicted))
+    top = scores[np.arange(len(scores)), predictions]
+    truth, answer_mask = (numbers[:, None] == np.arange(len(labels)) for numbers in (index, predictions))
     answers = _Answers(labels, truth, answer_mask, scores)
-    correct = predicted == index
+    correct = predictions == index
     interval = metrics.accuracy_interval(correct)
     mistakes = np.flatnonzero(~correct)
     worst_rows = mistakes[np.argsort(-top[mistakes], kind="stable")][:_MISTAKES]
@@ -83,12 +83,12 @@ def evaluate_classes(
         accuracy_interval=interval,
         main_interval=interval,
         calibration=metrics.calibrate(top, correct),
-        confusion=tuple(map(tuple, metrics.confusion_matrix(index, predicted, len(labels)).tolist())),
+        confusion=tuple(map(tuple, metrics.confusion_matrix(index, predictions, len(labels)).tolist())),
         thresholds=None,
         mistake_count=len(mistakes),
         wrong_rows=tuple(mistakes.tolist()),
-        mistakes=answers.mistakes(worst_rows, predicted, texts, rows),
-        confused=tuple(_confused_pairs(labels, index, predicted, texts)),
+        mistakes=answers.mistakes(worst_rows, predictions, texts, rows),
+        confused=tuple(_confused_pairs(labels, index, predictions, texts)),
         unknown=unknown.label if unknown else None,
         unknown_method=unknown.method if unknown else "",
         answers=answers.rows(np.stack([correct, np.ones(len(correct))], axis=1), texts, rows),
@@ -100,21 +100,21 @@ def with_unknown(
     index: NDArray[np.int64], scores: NDArray[np.float64], unknown: UnknownScores | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Returns targets, probabilities and predictions with "none of these" as one class more, if there is such."""
-    predicted = scores.argmax(axis=1)
+    predictions = scores.argmax(axis=1)
     if unknown is None:
-        return index, scores, predicted
+        return index, scores, predictions
     last = scores.shape[1]
     columns = np.column_stack([scores, unknown.values])
-    return np.where(index < 0, last, index), columns, np.where(unknown.values >= 0.5, last, predicted)
+    return np.where(index < 0, last, index), columns, np.where(unknown.values >= 0.5, last, predictions)
 
 
 def _confused_pairs(
-    labels: Sequence[str], truth: NDArray[np.int64], predicted: NDArray[np.int64], texts: Sequence[str]
+    labels: Sequence[str], truth: NDArray[np.int64], predictions: NDArray[np.int64], texts: Sequence[str]
 ) -> Iterator[ConfusedPair]:
     """Yields the most frequent confusions, each with its first texts."""
-    mistakes = np.flatnonzero(truth != predicted)
+    mistakes = np.flatnonzero(truth != predictions)
     pairs, owners, counts = np.unique(
-        np.stack([truth[mistakes], predicted[mistakes]], axis=1), axis=0, return_inverse=True, return_counts=True
+        np.stack([truth[mistakes], predictions[mistakes]], axis=1), axis=0, return_inverse=True, return_counts=True
     )
     for pair in np.argsort(-counts, kind="stable")[:_CONFUSIONS].tolist():
         rows = mistakes[owners.ravel() == pair][:_EXAMPLES].tolist()

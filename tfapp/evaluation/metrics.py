@@ -175,9 +175,9 @@ def calibrate(confidence: Floats, correct: Bools, bins: int = 15) -> Calibration
     return Calibration(error, tuple(counts.tolist()), tuple(mean.tolist()), tuple(right.tolist()))
 
 
-def confusion_matrix(targets: Ints, predicted: Ints, size: int) -> Ints:
+def confusion_matrix(targets: Ints, predictions: Ints, size: int) -> Ints:
     """Counts int[size, size]: the row is the truth, the column the prediction."""
-    return np.bincount(targets * size + predicted, minlength=size * size).reshape(size, size).astype(np.int64)
+    return np.bincount(targets * size + predictions, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
 def class_scores(labels: Sequence[str], hits: Ints, extra: Ints, misses: Ints) -> tuple[Scores, ...]:

@@ -44,9 +44,9 @@ def check_evaluation(kind: type[Any]) -> None:
     Raises:
         ModelError: A member or a template is missing.
     """
-    missing = sorted(kind.__abstractmethods__)
-    if missing:
-        raise ModelError(f"{kind.__name__} has no {', '.join(missing)}; an evaluation defines them")
+    missing_members = sorted(kind.__abstractmethods__)
+    if missing_members:
+        raise ModelError(f"{kind.__name__} has no {', '.join(missing_members)}; an evaluation defines them")
     template_names = _environment(kind.templates()).list_templates()
     for name in (f"{kind.kind}.report.html.jinja", f"{kind.kind}.summary.html.jinja"):
         if name not in template_names:

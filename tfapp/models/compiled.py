@@ -50,10 +50,10 @@ class CompiledNetwork:
     def _pad(self, name: str, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """Pads with columns without tokens, and with rows of unread tokens, as a row without any has no mean."""
         width = tf.minimum(round_up(tf.shape(values)[1], _LEAST_WIDTH), self._widest)
-        missing = tf.stack([rows, width]) - tf.shape(values)[:2]
+        padding = tf.stack([rows, width]) - tf.shape(values)[:2]
         no_padding = [[0, 0]] * (values.shape.rank - 2)
-        wide_values = tf.pad(values, [[0, 0], [0, missing[1]], *no_padding])
-        return tf.pad(wide_values, [[0, missing[0]], [0, 0], *no_padding], constant_values=int(name == "padding_mask"))
+        wide_values = tf.pad(values, [[0, 0], [0, padding[1]], *no_padding])
+        return tf.pad(wide_values, [[0, padding[0]], [0, 0], *no_padding], constant_values=int(name == "padding_mask"))
 
 
 def round_up(size: Any, minimum: int) -> tf.Tensor:

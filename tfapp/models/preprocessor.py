@@ -106,8 +106,8 @@ class Preprocessor:
 
         def dense(rows: tf.RaggedTensor, fill: int) -> tf.Tensor:
             values = rows.to_tensor(default_value=fill)
-            missing = tf.stack([tf.size(lengths), width]) - tf.shape(values)
-            return tf.pad(values, tf.stack([tf.zeros_like(missing), missing], axis=1), constant_values=fill)
+            padding = tf.stack([tf.size(lengths), width]) - tf.shape(values)
+            return tf.pad(values, tf.stack([tf.zeros_like(padding), padding], axis=1), constant_values=fill)
 
         tokens = dense(ids, self.padding_id)
         parts = tf.zeros_like(tokens) if segments is None else dense(segments, 0)

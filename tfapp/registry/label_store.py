@@ -225,13 +225,13 @@ class LabelStore:
         """Returns the versions that must stay: labelled, next in a rollback, the newest of all and of those served."""
         model, changes, on_disk = self.model(name), self.changes(), versions(self.models, name)
         back = {self._previous(name, label, changes) for label in model.labels}
-        all_protected = {
+        required_versions = {
             *model.labels.values(),
             *on_disk[-1:],
             *_highest(model.served_versions(on_disk)),
             *(v for v in back if v is not None),
         }
-        return all_protected & set(on_disk)
+        return required_versions & set(on_disk)
 
     def _drop(self, name: str, to_drop: Collection[int], action: str, note: str) -> None:
         text, model = self._log.text(), self.model(name)
@@ -250,11 +250,11 @@ class LabelStore:
             rolled_back = {last_move.before} if last_move is not None and last_move.action == "rollback" else set()
             newest = model.served_versions(versions(self.models, model.name)) - rolled_back
             keep |= newest if model.kind == "latest" else _highest(newest)
-        return _unless_unchanged(model, keep)
+        return _new_versions(model, keep)
 
     def _versions_beside(self, model: ConfiguredModel, also: Collection[int]) -> list[int] | None:
         """Returns all versions that are loaded so far, and some more; None: as the file says already."""
-        return _unless_unchanged(model, model.served_versions(versions(self.models, model.name)) | set(also))
+        return _new_versions(model, model.served_versions(versions(self.models, model.name)) | set(also))
 
     def _previous(self, name: str, label: str, changes: list[Change]) -> int | None:
         on_disk = set(versions(self.models, name))
@@ -283,7 +283,7 @@ def _check_unmoved(model: ConfiguredModel, label: str, expected: int | None) -> 
         )
 
 
-def _unless_unchanged(model: ConfiguredModel, keep: set[int]) -> list[int] | None:
+def _new_versions(model: ConfiguredModel, keep: set[int]) -> list[int] | None:
     """Returns the versions in order; None where the policy names just these, or somebody chose to serve all."""
     is_unchanged = model.kind == "all" or (model.kind == "specific" and keep == set(model.policy.specific.versions))
     return None if is_unchanged else sorted(keep)

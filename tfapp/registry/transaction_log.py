@@ -86,7 +86,7 @@ class TransactionLog:
             self.config.parent.mkdir(parents=True, exist_ok=True)
             with process_lock(self._beside("lock"), timeout=_LOCK_SECONDS):
                 # Whoever writes these files holds the lock: their drafts are those of processes that were killed.
-                sweep_drafts_of(self.config, self._history, self._pending)
+                sweep_drafts_of(self.config, self._history, self._pending_file)
                 yield self._caught_up()
         except BlockingIOError as error:
             raise RegistryError(f"{self.config}: {error} has been changing it for a while; try again") from error
@@ -95,37 +95,37 @@ class TransactionLog:
 
     def commit(self, text: str, change: Change) -> None:
         """Writes the file, unless its text stays, and the history; to be called under the lock."""
-        write_json(self._pending, {"sha256": _digest(text), "change": change.to_dict()}, shared=True)
+        write_json(self._pending_file, {"sha256": _digest(text), "change": change.to_dict()}, shared=True)
         if text != self.text():
             with replacing(self.config, shared=True) as draft:
                 draft.write_text(text, encoding="utf-8")
                 if self.config.exists():
                     shutil.copymode(self.config, draft)
         history.append(self._history, [change])
-        self._pending.unlink()
+        self._pending_file.unlink()
 
     def _caught_up(self) -> list[Change]:
         changes = history.read(self._history)
-        missing = self._unrecorded_changes(changes)
-        missing += _edits(self.text(), self.config, [*changes, *missing])
-        if missing:
-            history.append(self._history, missing)
-        self._pending.unlink(missing_ok=True)
-        return [*changes, *missing]
+        new_changes = self._unrecorded_changes(changes)
+        new_changes += _edits(self.text(), self.config, [*changes, *new_changes])
+        if new_changes:
+            history.append(self._history, new_changes)
+        self._pending_file.unlink(missing_ok=True)
+        return [*changes, *new_changes]
 
     def _unrecorded_changes(self, changes: list[Change]) -> list[Change]:
         """Returns the change of a process that was killed between the file and the history."""
         try:
-            pending = json.loads(self._pending.read_text(encoding="utf-8"))
-            change, digest = Change.from_dict(pending["change"]), str(pending["sha256"])
+            note = json.loads(self._pending_file.read_text(encoding="utf-8"))
+            change, digest = Change.from_dict(note["change"]), str(note["sha256"])
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise RegistryError(f"{self._pending}: cannot be read: {error.strerror or error}") from error
+            raise RegistryError(f"{self._pending_file}: cannot be read: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError(
-                f"{self._pending}: is no note of a change, though tfapp alone writes it; remove it: {self.config.name} "
-                "is whole without it"
+                f"{self._pending_file}: is no note of a change, though tfapp alone writes it; remove it: "
+                f"{self.config.name} is whole without it"
             ) from error
         return [change] if digest == _digest(self.text()) and change not in changes[-1:] else []
 
@@ -134,7 +134,7 @@ class TransactionLog:
         return self.config.with_name(f"{self.config.name}.history.jsonl")
 
     @property
-    def _pending(self) -> Path:
+    def _pending_file(self) -> Path:
         return self._beside("pending")
 
     def _beside(self, suffix: str) -> Path:

@@ -53,9 +53,9 @@ def _in_loop(
 ) -> tf.Tensor:
     count = tf.size(lengths)
     # Some ops cannot compute on nothing.
-    missing = tf.maximum(1 - count, 0)
-    lengths = tf.pad(lengths, [[0, missing]], constant_values=1)
-    columns = [tf.pad(column, [[0, missing]]) for column in columns]
+    padding = tf.maximum(1 - count, 0)
+    lengths = tf.pad(lengths, [[0, padding]], constant_values=1)
+    columns = [tf.pad(column, [[0, padding]]) for column in columns]
     order = tf.argsort(lengths, stable=True)
     sizes = tf.gather(lengths, order)
     shifts = tf.gather(tf.cumsum(lengths, exclusive=True), order) - tf.cumsum(sizes, exclusive=True)
@@ -79,7 +79,7 @@ def _in_loop(
     values = tf.ensure_shape(results.concat(), [None, widths[0]])
     back = positions if by_token else order
     results_in_order = tf.scatter_nd(back[:, tf.newaxis], values, tf.shape(values))
-    return results_in_order[: tf.shape(results_in_order)[0] - missing]
+    return results_in_order[: tf.shape(results_in_order)[0] - padding]
 
 
 def _borders(lengths: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:

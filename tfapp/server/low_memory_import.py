@@ -22,7 +22,7 @@ _OPTIONAL: Final = ("matplotlib", "PIL", "sklearn")
 def import_tensorflow_low_memory() -> None:
     """Imports TensorFlow without its text ops, and without a few packages that Keras can do without."""
     _limit_arenas(os.cpu_count() or 1)
-    with _hidden(_OPTIONAL):
+    with _hide_packages(_OPTIONAL):
         import_tensorflow(text=False)
 
 
@@ -38,7 +38,7 @@ def _limit_arenas(max_arenas: int) -> None:
 
 
 @contextmanager
-def _hidden(packages: Sequence[str]) -> Iterator[None]:
+def _hide_packages(packages: Sequence[str]) -> Iterator[None]:
     """Hides packages that are not imported yet from imports during the block."""
     modules = cast(dict[str, Any], sys.modules)
     absent = [name for name in packages if name not in modules]

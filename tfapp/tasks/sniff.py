@@ -97,7 +97,9 @@ def _propose_named(spec: TaskSpec, sample: DataSample) -> Proposal:
     Raises:
         DataError: A column of texts, or that of what is learnt, is missing.
     """
-    columns = {text: sample.named(text) or getattr(sample.source.settings, text, text) for text in spec.schema.texts}
+    columns = {
+        text: sample.named_column(text) or getattr(sample.source.settings, text, text) for text in spec.schema.texts
+    }
     target = spec.schema.target.column(sample.source.settings)
     required_columns = columns | ({target[1].removeprefix("data."): target[0]} if target else {})
     if sample.columns:

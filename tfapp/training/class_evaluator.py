@@ -86,9 +86,9 @@ def _report(
         if model.multi_label:
             truths = targets > 0
             return Reliability(expected_calibration_error(scores, truths), metrics.binary_cross_entropy(truths, scores))
-        index, scores, predicted = with_unknown(targets, scores, unknown)
-        top = scores[np.arange(len(scores)), predicted]
-        error = expected_calibration_error(top[:, None], (predicted == index)[:, None])
+        index, scores, predictions = with_unknown(targets, scores, unknown)
+        top = scores[np.arange(len(scores)), predictions]
+        error = expected_calibration_error(top[:, None], (predictions == index)[:, None])
         return Reliability(error, metrics.cross_entropy(index, scores))
 
     scaling = model.calibration

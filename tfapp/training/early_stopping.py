@@ -24,9 +24,9 @@ def after_epoch(
         tolerance: By how many standard errors the score may be lower than the best one (Breiman et al.,
             "Classification and Regression Trees", 1984, section 3.4.3); not by loss.
     """
-    following = replace(state, epoch=state.epoch + 1, step=0, stale_epochs=state.stale_epochs + 1)
+    next_state = replace(state, epoch=state.epoch + 1, step=0, stale_epochs=state.stale_epochs + 1)
     if dev is None:
-        return replace(following, stale_epochs=0)
+        return replace(next_state, stale_epochs=0)
     sign = -1 if dev.lower_is_better else 1
     score, best = sign * dev.main_score, -math.inf if math.isinf(state.best_score) else sign * state.best_score
     top = max(best, sign * state.top_score if state.top_score is not None else -math.inf)
@@ -37,9 +37,9 @@ def after_epoch(
     else:
         is_better = (score, -dev.loss) > (best, -state.best_loss)
     if tolerance and not math.isnan(score):
-        following = replace(following, top_score=sign * max(top, score))
-    best_state = replace(following, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
-    return best_state if is_better else following
+        next_state = replace(next_state, top_score=sign * max(top, score))
+    best_state = replace(next_state, best_score=dev.main_score, best_loss=dev.loss, stale_epochs=0)
+    return best_state if is_better else next_state
 
 
 def is_stopped(state: TrainState, patience: int | None) -> bool:

@@ -109,16 +109,16 @@ class FeatureReader:
         model: Has a `head`.
         strategy: What the reading runs under; its replicas divide the batch size.
         batch_size: Texts a step, over all replicas together.
-        mixed: Read short and long texts in turn, not the shortest first: where the reading may be ended early.
+        mix: Read short and long texts in turn, not the shortest first: where the reading may be ended early.
     """
 
     def __init__(
-        self, model: TaskModel, strategy: tf.distribute.Strategy, batch_size: int, *, mixed: bool = False
+        self, model: TaskModel, strategy: tf.distribute.Strategy, batch_size: int, *, mix: bool = False
     ) -> None:
         self._width = int(model.head.kernel.shape[0])
         self._strategy = strategy
         self._batch_size = batch_size
-        self._mixed = mixed
+        self._mixed = mix
         self._step = _make_step(model, strategy)
 
     def steps(self, split: TokenizedSplit) -> int:
@@ -141,7 +141,7 @@ class FeatureReader:
             earlier: The features of the first batches, if they were read before.
             around: Makes a context that each step runs in.
             on_step: Called with the features that were read since `earlier`, one array a step.
-            stop: Says after a step whether the reading ends; `rows_read` says which texts were read by then.
+            stop: Says after a step whether the reading ends; `read_rows` says which texts were read by then.
 
         Returns:
             float32[N, H], in the order of the split's texts; 0 of those that were not read.
@@ -163,15 +163,15 @@ class FeatureReader:
             )
         return features
 
-    def rows_read(self, split: TokenizedSplit, steps: int) -> np.ndarray:
+    def read_rows(self, split: TokenizedSplit, steps: int) -> np.ndarray:
         """Returns the numbers of the texts that are read by the first steps, int64[M], ascending."""
         return np.unique(self._rows(split)[:steps])
 
     def _rows(self, split: TokenizedSplit) -> np.ndarray:
         """Returns the rows of each step, int64[S, B]: shortest texts first, the first step topped up with the first."""
         order = np.argsort(split.texts.lengths, kind="stable")
-        missing = -len(order) % self._batch_size
-        batches = np.concatenate([np.repeat(order[:1], missing), order]).reshape(-1, self._batch_size)
+        gap = -len(order) % self._batch_size
+        batches = np.concatenate([np.repeat(order[:1], gap), order]).reshape(-1, self._batch_size)
         return np.random.default_rng(0).permutation(batches) if self._mixed else batches
 
 

@@ -54,9 +54,9 @@ class HeadTrainer(Trainer):
 
     _steps: int = 0
     # When the first step of this process was done, and which it was.
-    _measured_from: tuple[float, int] | None = None
-    _began: float = field(init=False)
-    _closing: float = CLOSING_SECONDS
+    _measurement_start: tuple[float, int] | None = None
+    _start_time: float = field(init=False)
+    _closing_seconds: float = CLOSING_SECONDS
     _fitted_at: float = field(init=False)
 
     @property
@@ -66,13 +66,13 @@ class HeadTrainer(Trainer):
 
     def run(self) -> TrainState:
         """Reads the features, then fits."""
-        reader = FeatureReader(self.frozen, self.strategy, self.settings.batch_size, mixed=self.budget is not None)
+        reader = FeatureReader(self.frozen, self.strategy, self.settings.batch_size, mix=self.budget is not None)
         store = FeatureStore(self.folder.features)
         features = store.load()
         self._steps = sum(map(len, features)) // self.settings.batch_size
-        self._began = self.budget.clock() if self.budget else 0.0
+        self._start_time = self.budget.clock() if self.budget else 0.0
         check_same_step(self.strategy, self.steps_done)
-        fits = FOLDS * len(PENALTIES) + 2 if self._cross_validated else len(PENALTIES)
+        fits = FOLDS * len(PENALTIES) + 2 if self._is_cross_validated else len(PENALTIES)
         total = reader.steps(self.train_split) + reader.steps(self.dev_split) + fits
         for observer in self.observers:
             observer.on_start(self.steps_done, total)
@@ -88,7 +88,7 @@ class HeadTrainer(Trainer):
                 stop=lambda: self._must_fit(dev_steps),
             ),
         )
-        rows = reader.rows_read(self.train_split, self.steps_done) if self.budget else np.arange(len(train))
+        rows = reader.read_rows(self.train_split, self.steps_done) if self.budget else np.arange(len(train))
         dev = self._share(
             self.dev_split,
             StepPrecision(),
@@ -100,7 +100,7 @@ class HeadTrainer(Trainer):
         if len(rows) < len(train):
             self._fit_once(HeadFit(self.model, train[rows], self.train_split.targets[rows]), dev, DEFAULT_PENALTY)
             self.state = replace(self.state, cut=f"{len(rows)} of {len(train)} texts")
-        elif self._cross_validated:
+        elif self._is_cross_validated:
             self._fit_cross_validated(train, dev)
         else:
             self._fit(train, dev)
@@ -115,17 +115,17 @@ class HeadTrainer(Trainer):
         """Returns whether the time that is left is just enough to read dev, and to fit and write the head."""
         if self.budget is None:
             return False
-        if self._measured_from is None:
+        if self._measurement_start is None:
             # The first step, which is traced, says nothing of the speed of others.
-            self._measured_from = (self.budget.clock(), self.steps_done)
-            self._closing = CLOSING_SECONDS + self._measured_from[0] - self._began
-            return self.budget.seconds_left <= self._closing
-        start_time, start_step = self._measured_from
+            self._measurement_start = (self.budget.clock(), self.steps_done)
+            self._closing_seconds = CLOSING_SECONDS + self._measurement_start[0] - self._start_time
+            return self.budget.seconds_left <= self._closing_seconds
+        start_time, start_step = self._measurement_start
         pace = (self.budget.clock() - start_time) / (self.steps_done - start_step)
-        return self.budget.seconds_left <= self._closing + pace * (dev_steps + _FIT_SHARE * self.steps_done)
+        return self.budget.seconds_left <= self._closing_seconds + pace * (dev_steps + _FIT_SHARE * self.steps_done)
 
     @property
-    def _cross_validated(self) -> bool:
+    def _is_cross_validated(self) -> bool:
         return self.settings.head_penalty == "cross-validation"
 
     def _make_store_step(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
@@ -159,7 +159,7 @@ class HeadTrainer(Trainer):
         if self.budget is None or penalties == len(PENALTIES):
             return False
         seconds, self._fitted_at = self.budget.clock() - self._fitted_at, self.budget.clock()
-        if self.budget.seconds_left > self._closing + _NEXT_FITS * seconds:
+        if self.budget.seconds_left > self._closing_seconds + _NEXT_FITS * seconds:
             return False
         self.state = replace(self.state, cut=f"{penalties} of {len(PENALTIES)} penalties")
         return True

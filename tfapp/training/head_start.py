@@ -32,7 +32,7 @@ def fit_start(
     The reading takes at most half of a budget; then the texts that were read by then are fitted to. What reads them
     is `frozen`; see `train`.
     """
-    reader = FeatureReader(frozen, strategy, batch_size, mixed=budget is not None)
+    reader = FeatureReader(frozen, strategy, batch_size, mix=budget is not None)
     half = budget.seconds_left / 2 if budget else 0.0
     steps: list[int] = []
 
@@ -50,5 +50,5 @@ def fit_start(
         rows = np.arange(len(split.texts))
     else:
         features = read()
-        rows = reader.rows_read(split, len(steps))
+        rows = reader.read_rows(split, len(steps))
     HeadFit(model, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)

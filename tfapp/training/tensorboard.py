@@ -148,7 +148,7 @@ class _EventFile:
 def _next_path(folder: Path, earlier: Sequence[Path]) -> Path:
     """Returns a path that sorts behind all earlier ones, as TensorBoard reads them, even if the clock was set back."""
     seconds = [int(match[1]) for path in earlier if (match := re.match(r"events\.out\.tfevents\.(\d+)", path.name))]
-    second = max([int(time.time()), *(existing + 1 for existing in seconds)])
+    second = max([int(time.time()), *(number + 1 for number in seconds)])
     return folder / f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}"
 
 

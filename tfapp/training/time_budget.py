@@ -31,19 +31,21 @@ class TimeBudget:
 
     Args:
         seconds: The bound.
-        spent: What an earlier process had used of it when it ended.
+        spent_seconds: What an earlier process had used of it when it ended.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, seconds: float, *, spent: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, *, spent_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.clock = clock
         self._seconds = seconds
-        self._started = clock() - spent
+        self._start_time = clock() - spent_seconds
 
     @property
     def elapsed(self) -> float:
         """Returns the seconds since the beginning, those of an earlier process included."""
-        return self.clock() - self._started
+        return self.clock() - self._start_time
 
     @property
     def seconds_left(self) -> float:
@@ -67,8 +69,8 @@ class StepBudget:
         # Each step bears its share of the reading of dev.
         self._cost = 1 + dev_steps / STEP_PASSES / max(epoch_steps, 1)
         self._seconds, self._steps = 0.0, 0
-        self._began = time.clock()
-        self._tracing: float | None = None
+        self._start_time = time.clock()
+        self._tracing_seconds: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -84,8 +86,8 @@ class StepBudget:
     def begin(self, step: int) -> None:
         """Measures from here on: the device has done `step` steps, the first of which took longer, to be traced."""
         self._mark = (self._time.clock(), step)
-        if self._tracing is None:
-            self._tracing = self._mark[0] - self._began
+        if self._tracing_seconds is None:
+            self._tracing_seconds = self._mark[0] - self._start_time
 
     def record(self, step: int) -> None:
         """Takes the time of the steps since `begin`, or since the last call: the device has done `step` steps."""
@@ -100,4 +102,4 @@ class StepBudget:
 
     @property
     def _closing_seconds(self) -> float:
-        return CLOSING_SECONDS + (self._tracing or 0.0) + self._passes_after * self._step_seconds
+        return CLOSING_SECONDS + (self._tracing_seconds or 0.0) + self._passes_after * self._step_seconds

@@ -22,7 +22,7 @@ from tfapp.web.models_endpoint import Connect, ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
-__all__ = ["AppState", "OverviewTile", "Pages", "StatePages", "UnlabelledTexts", "WebApplication", "was_begun"]
+__all__ = ["AppState", "OverviewTile", "Pages", "StatePages", "UnlabelledTexts", "WebApplication", "has_files"]
 
 S = TypeVar("S", bound="AppState")
 T = TypeVar("T")
@@ -139,7 +139,7 @@ class AppState:
         self.applications = tuple(applications)
         self.clock = clock
         self.jobs = BackgroundJobs()
-        self.remote = None if server is None else RemoteServer.named(server)
+        self.remote = None if server is None else RemoteServer.at(server)
         reach = connect or (lambda folder: _reach(folder, self.remote))
         folders = {"models": models or home / "models"}
         folders |= {application.name: home / application.name / "models" for application in applications}
@@ -164,7 +164,7 @@ class AppState:
     def session(self, application: WebApplication[T]) -> T | None:
         """Returns an application's session, which is opened once; None where the application was not begun."""
         name, home = application.name, self.home / application.name
-        if not was_begun(home):
+        if not has_files(home):
             return self._sessions.get(name)
         return self.shared_session(name, lambda: application.open_session(home, self), application.close_session)
 
@@ -205,7 +205,7 @@ class AppState:
             endpoint.close()
 
 
-def was_begun(home: Path) -> bool:
+def has_files(home: Path) -> bool:
     """Returns whether an application has a database or settings in a folder."""
     return (home / "store.sqlite").is_file() or (home / "settings.toml").is_file()
 
@@ -213,10 +213,10 @@ def was_begun(home: Path) -> bool:
 @contextmanager
 def _reach(folder: Path, remote: RemoteServer | None) -> Iterator[ServedModels]:
     if remote is None:
-        with ExitStack() as running:
+        with ExitStack() as stack:
             with _STARTING:
                 import_tensorflow()
-                server = running.enter_context(api.serve(folder))
+                server = stack.enter_context(api.serve(folder))
             yield server
     else:
         with remote.client() as client:

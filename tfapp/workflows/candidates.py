@@ -109,7 +109,7 @@ def _budget(plan: Plan, folder: RunFolder | None, clock: Callable[[], float]) ->
     if plan.minutes is None:
         return None
     seconds = folder.read_if_there("time", {"used": 0.0})["used"] if folder else 0.0
-    return TimeBudget(60 * plan.minutes, spent=seconds, clock=clock)
+    return TimeBudget(60 * plan.minutes, spent_seconds=seconds, clock=clock)
 
 
 @dataclass(kw_only=True)

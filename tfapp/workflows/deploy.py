@@ -63,14 +63,14 @@ class Servers:
             RegistryError: A server does not load it, or not in time.
         """
 
-        def missing(address: str, client: Client) -> str:
+        def find_obstacle(address: str, client: Client) -> str:
             states = {state.version: state for state in client.status(name, timeout=self.timeout)}
             state = states.get(version)
             if state is not None and state.state == "END" and state.error:
                 raise RegistryError(f"{address} cannot load {name} version {version}: {state.error}")
             return "" if state and state.available else f"version {version} is {state.state if state else 'unknown'}"
 
-        self._wait(f"has no {name} version {version} that takes requests", missing, config)
+        self._wait(f"has no {name} version {version} that takes requests", find_obstacle, config)
 
     def wait_for_label(self, name: str, label: str, version: int, config: Path) -> None:
         """Waits until a label points at a version on every server.
@@ -79,10 +79,10 @@ class Servers:
             RegistryError: It does not in time.
         """
 
-        def missing(_address: str, client: Client) -> str:
+        def find_obstacle(_address: str, client: Client) -> str:
             return _elsewhere(client, name, label, version, self.timeout)
 
-        self._wait(f"has not moved label {label} of {name} to version {version}", missing, config)
+        self._wait(f"has not moved label {label} of {name} to version {version}", find_obstacle, config)
 
     def wait_for_unload(self, name: str, versions: Collection[int], config: Path) -> None:
         """Waits until versions take no requests any more on any server.
@@ -91,14 +91,14 @@ class Servers:
             RegistryError: They still do after the longest time.
         """
 
-        def left(_address: str, client: Client) -> str:
+        def find_obstacle(_address: str, client: Client) -> str:
             states = client.status(name, timeout=self.timeout)
             serving = sorted(state.version for state in states if state.available and state.version in versions)
             return f"it serves {', '.join(map(str, serving))}" if serving else ""
 
         if versions:
             numbers = ", ".join(map(str, versions))
-            self._wait(f"has not unloaded {name} version {numbers}, which no label names,", left, config)
+            self._wait(f"has not unloaded {name} version {numbers}, which no label names,", find_obstacle, config)
 
     def without_label(self, name: str, label: str, version: int) -> Servers:
         """Returns those servers whose label is not at a version, or that cannot be asked."""
@@ -109,11 +109,11 @@ class Servers:
 
         return replace(self, addresses=[address for address in self.addresses if lacks(address)])
 
-    def _wait(self, failure: str, missing: Callable[[str, Client], str], config: Path) -> None:
+    def _wait(self, failure: str, find_obstacle: Callable[[str, Client], str], config: Path) -> None:
         end = time.monotonic() + self.timeout
         for address in self.addresses:
             with self._server(address).client() as client:
-                while reason := _ask(missing, address, client):
+                while reason := _ask(find_obstacle, address, client):
                     if time.monotonic() > end:
                         raise RegistryError(
                             f"{address} {failure} after {self.timeout:g} s: {reason}; does it read {config} again "
@@ -155,13 +155,13 @@ def _elsewhere(client: Client, name: str, label: str, version: int, timeout: flo
     return "" if at == version else f"it is at {at}"
 
 
-def _ask(missing: Callable[[str, Client], str], address: str, client: Client) -> str:
+def _ask(find_obstacle: Callable[[str, Client], str], address: str, client: Client) -> str:
     """Returns why a server is not ready yet, also where it is away or does not know the model; empty: it is ready."""
     from tfapp_client import StatusError
     from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError
 
     try:
-        return missing(address, client)
+        return find_obstacle(address, client)
     except (DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError) as error:
         return str(error)
     except StatusError as error:

@@ -102,7 +102,7 @@ def average_runs(
         )
     dev = _DevEvaluator(parts[0], splits)
     with progress("Averaging", "evaluations", quiet=quiet) as advance:
-        soup = make_soup(method, len(parts), lambda number: parts[number].weights(), dev.counted(advance))
+        soup = make_soup(method, len(parts), lambda number: parts[number].weights(), dev.make_scorer(advance))
     return _write_run(parts, soup, dev, splits, method=method, name=name, to=Path(to), quiet=quiet)
 
 
@@ -211,7 +211,7 @@ class _DevEvaluator:
         self.evaluations.append(self._evaluator.fit_and_evaluate(self.model, logits, self.dev_split))
         return self.evaluations[-1]
 
-    def counted(self, advance: Callable[[int, int | None], None]) -> Callable[[Weights], float]:
+    def make_scorer(self, advance: Callable[[int, int | None], None]) -> Callable[[Weights], float]:
         """Returns the function by which `make_soup` scores weights, higher is better; it also moves a progress bar."""
 
         def score(weights: Weights) -> float:

@@ -198,11 +198,11 @@ def _test_scores(first: _EvaluatedRun, second: _EvaluatedRun) -> tuple[str, Pair
     if not are_same_rows(first_score, second_score):
         return _other_rows(first, second), None, cautions
     test = paired_test(first_score, second_score)
-    missing = [run for run in (first, second) if run.evaluation.answers is None]
+    runs_without_answers = [run for run in (first, second) if run.evaluation.answers is None]
     notes = [
         f"run {run.record.name} has no answers to single rows on record; if an earlier version made it, "
         f"`{run.command}` adds them"
-        for run in missing
+        for run in runs_without_answers
     ]
     if all(run.record.evaluated_on == "dev split" for run in (first, second)):
         notes.append("both scores are of the dev split, by which the epochs were chosen")

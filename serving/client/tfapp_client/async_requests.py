@@ -211,17 +211,17 @@ class AsyncRequests:
         return await ask(ModelSpec(model_spec.model, label=canary.otherwise))
 
     async def _wait_until_ready(self, model_spec: ModelSpec, deadline: CallDeadline, interval: float) -> None:
-        missing = "nothing was heard of it"
+        problem = "nothing was heard of it"
         try:
-            while missing:
-                missing = await self._missing(model_spec, deadline)
-                if missing:
+            while problem:
+                problem = await self._readiness_problem(model_spec, deadline)
+                if problem:
                     await self._sleep(min(interval, deadline.seconds_left()))
         except DeadlineExceededError as error:
-            reason = f"model {model_spec.model} is not ready: {missing}; {error.details}"
+            reason = f"model {model_spec.model} is not ready: {problem}; {error.details}"
             raise DeadlineExceededError(reason) from error
 
-    async def _missing(self, model_spec: ModelSpec, deadline: CallDeadline) -> str:
+    async def _readiness_problem(self, model_spec: ModelSpec, deadline: CallDeadline) -> str:
         """Returns why a model is not ready; "" if it is."""
         try:
             if model_spec.label is not None:

@@ -85,7 +85,7 @@ class LoadResult:
         if self.latencies:
             lines += ["", "latency (ms)"]
             lines += [f"  {name:<6}{value:>10.2f}" for name, value in figures["latency_ms"].items()]
-            lines += ["", *self._drawing()]
+            lines += ["", *self._histogram()]
         return "\n".join(lines)
 
     def _percentiles(self) -> dict[str, float]:
@@ -108,7 +108,7 @@ class LoadResult:
         counts = np.histogram(values, edges)[0].tolist()
         return list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts, strict=True))
 
-    def _drawing(self) -> Iterator[str]:
+    def _histogram(self) -> Iterator[str]:
         bars = self._bars()
         highest_count = max(count for _, _, count in bars)
         for low, high, count in bars:
@@ -166,12 +166,12 @@ async def _at_rate(
     send: Callable[[float], Awaitable[None]], load: LoadProfile, rate: float, start: float, clock: Callable[[], float]
 ) -> None:
     total = load.requests or max(1, round(load.seconds * rate))
-    waiting: set[asyncio.Future[None]] = set()
+    tasks: set[asyncio.Future[None]] = set()
     for number in range(total):
         start_time = start + number / rate
         while (seconds := start_time - clock()) > 0:
             await asyncio.sleep(seconds)
         task = asyncio.ensure_future(send(start_time))
-        waiting.add(task)
-        task.add_done_callback(waiting.discard)
-    await asyncio.gather(*waiting)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)

@@ -207,17 +207,17 @@ class Requests:
         return ask(ModelSpec(model_spec.model, label=canary.otherwise))
 
     def _wait_until_ready(self, model_spec: ModelSpec, deadline: CallDeadline, interval: float) -> None:
-        missing = "nothing was heard of it"
+        problem = "nothing was heard of it"
         try:
-            while missing:
-                missing = self._missing(model_spec, deadline)
-                if missing:
+            while problem:
+                problem = self._readiness_problem(model_spec, deadline)
+                if problem:
                     self._sleep(min(interval, deadline.seconds_left()))
         except DeadlineExceededError as error:
-            reason = f"model {model_spec.model} is not ready: {missing}; {error.details}"
+            reason = f"model {model_spec.model} is not ready: {problem}; {error.details}"
             raise DeadlineExceededError(reason) from error
 
-    def _missing(self, model_spec: ModelSpec, deadline: CallDeadline) -> str:
+    def _readiness_problem(self, model_spec: ModelSpec, deadline: CallDeadline) -> str:
         """Returns why a model is not ready; "" if it is."""
         try:
             if model_spec.label is not None:

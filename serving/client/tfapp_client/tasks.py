@@ -82,11 +82,11 @@ def check_outputs(model: str, task: contract.Task, outputs: Outputs, count: int)
     Raises:
         AnswerError: They differ.
     """
-    missing = [spec.name for spec in task.outputs if spec.name not in outputs and not spec.optional]
-    if missing:
+    missing_outputs = [spec.name for spec in task.outputs if spec.name not in outputs and not spec.optional]
+    if missing_outputs:
         raise AnswerError(
             f"model {model} is no {task.name} model by the contract: it answers {', '.join(sorted(outputs))}, "
-            f"not {', '.join(missing)}; call predict instead"
+            f"not {', '.join(missing_outputs)}; call predict instead"
         )
     for spec in task.outputs:
         array = outputs.get(spec.name)

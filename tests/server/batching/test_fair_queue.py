@@ -51,7 +51,7 @@ def test_large_requests_gain_a_row_for_three_of_others_however_many_come() -> No
         slices = server.take()
         assert sum(map(len, slices)) <= 64
         other_rows += sum(len(batch_slice) for batch_slice in slices if batch_slice.request not in large)
-    shares = [5000 - request.left for request in large]
+    shares = [5000 - request.rows_left for request in large]
     assert other_rows // 3 - 64 <= sum(shares) <= other_rows // 3 + 64
     assert abs(shares[0] - shares[1]) <= 64
 
@@ -72,7 +72,7 @@ def test_large_requests_gain_beside_others_that_fill_batches() -> None:
     for _ in range(40):
         server.add(64)
     sizes = [server.sizes() for _ in range(40)]
-    assert large.left == 1000 - 64 * 10
+    assert large.rows_left == 1000 - 64 * 10
     assert sizes == [[64]] * 40
 
 
@@ -130,7 +130,7 @@ def test_no_side_starves_and_no_row_is_lost(limit: int, steps: list[int]) -> Non
             batch = server.take(calm=step == -1)
             assert sum(map(len, batch)) <= limit
             assert batch or not any(request.is_wanted for request in server.queue)
-            waits = waits + 1 if first is not None and first.left else 0
+            waits = waits + 1 if first is not None and first.rows_left else 0
             # One batch may belong to the large ones, when much is owed to them.
             assert waits <= 1
             slices += batch

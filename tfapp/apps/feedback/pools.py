@@ -102,7 +102,7 @@ class Pools:
     ) -> list[PoolTextRow]:
         """Returns the unlabelled texts that the model is least sure of; those not scored yet come last."""
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy
-        texts = _unlabelled(pool).where(PoolTextRow.id.not_in(list(without)))
+        texts = _unlabelled_texts(pool).where(PoolTextRow.id.not_in(list(without)))
         # Two queries, so that each is in the order of an index.
         head = texts.where(column.is_not(None)).order_by(column.desc()).limit(limit)
         tail = texts.where(column.is_(None)).order_by(PoolTextRow.id)
@@ -129,7 +129,9 @@ class Pools:
     def texts_to_score(self, pool: PoolRow, version: int, limit: int, *, after: int = 0) -> list[tuple[int, str]]:
         """Returns the texts after an id that wait for a label and for a version's answer, as (id, text), in order."""
         has_no_answer = or_(PoolTextRow.version.is_(None), PoolTextRow.version != version)
-        query = _unlabelled(pool).where(has_no_answer, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(limit)
+        query = (
+            _unlabelled_texts(pool).where(has_no_answer, PoolTextRow.id > after).order_by(PoolTextRow.id).limit(limit)
+        )
         return self._store.read(lambda session: [(row.id, row.text) for row in session.scalars(query)])
 
     def keep_scores(
@@ -168,5 +170,5 @@ def _has_label(pool: PoolRow) -> Any:
     return exists().where(LabelRow.model == pool.model, LabelRow.key == PoolTextRow.key)
 
 
-def _unlabelled(pool: PoolRow) -> Select[PoolTextRow]:
+def _unlabelled_texts(pool: PoolRow) -> Select[PoolTextRow]:
     return select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, ~PoolTextRow.skipped, ~_has_label(pool))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from tfapp.apps.shared.column_names import check_named
+from tfapp.apps.shared.column_names import check_contents
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.shared.times import check_time, parse_time
 from tfapp.data.cleaning import is_visible
@@ -78,7 +78,7 @@ class MessageColumns:
     longest: int = 20_000
 
     def __post_init__(self) -> None:
-        check_named(self.columns, _NAMES)
+        check_contents(self.columns, _NAMES)
 
     def message(self, row: Record, *, source: str, latest: datetime, now: datetime) -> Message | RejectedRow:
         """Makes a message from a row; a row that is none is rejected with its reason.

@@ -108,7 +108,7 @@ class MonitorPages(StatePages[AppState]):
         windows = (until - alert.start) // WIDTHS[alert.width] + _AROUND
         trends = queries.trends(window=alert.width, topic=alert.topic, last=min(windows, 200), until=until)
         trend = next((trend for trend in trends if trend.name == alert.topic), None)
-        return None if trend is None else _beside_expected(trend, [alert])
+        return None if trend is None else _expectation_chart(trend, [alert])
 
     def _queries(self) -> MonitorQueries:
         return self._monitor().queries
@@ -125,7 +125,7 @@ def _shares(trends: Sequence[Trend], alerts: Sequence[AlertRow], *, is_single: b
     if not trends:
         return None
     if is_single:
-        return _beside_expected(trends[0], [alert for alert in alerts if alert.topic == trends[0].name])
+        return _expectation_chart(trends[0], [alert for alert in alerts if alert.topic == trends[0].name])
     times = [point.start for point in trends[0].points]
     series = [Series(trend.name, _pooled_shares(trend), index + 1) for index, trend in enumerate(trends[:_LINES])]
     return line_chart("Share of negative texts", times, series, _marks(alerts, times))
@@ -138,7 +138,7 @@ def _pooled_shares(trend: Trend) -> list[float | None]:
     return [sum((point.counts for point in part), Counts()).share for part in parts]
 
 
-def _beside_expected(trend: Trend, alerts: Sequence[AlertRow]) -> Chart:
+def _expectation_chart(trend: Trend, alerts: Sequence[AlertRow]) -> Chart:
     times = [point.start for point in trend.points]
     expected = [point.expected for point in trend.points]
     series = [Series(f"{trend.name}, negative", trend.shares, 2), Series("expected", expected, 1, dashed=True)]

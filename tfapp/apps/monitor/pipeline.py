@@ -61,7 +61,7 @@ class Pipeline:
     ticks: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._began = self.clock(), self.ticks()
+        self._start = self.clock(), self.ticks()
         self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(_AHEAD)
         self._left = 0
         self._evaluate_at = 0.0
@@ -152,15 +152,15 @@ class Pipeline:
         """Classifies and stores batches, and tells each one its counts."""
         messages, rejections = self._messages(batches)
         flat = [message for part in messages for message in part]
-        unread = self._patiently(lambda: self.message_store.new_messages(flat))
+        new_messages = self._patiently(lambda: self.message_store.new_messages(flat))
         classifications: list[ClassifiedMessage] = []
-        for message, result in zip(unread, self.classifiers.classify(unread), strict=True):
+        for message, result in zip(new_messages, self.classifiers.classify(new_messages), strict=True):
             if isinstance(result, RejectedRow):
                 rejections.append(RejectedMessage(message.source, message.key, result))
             else:
                 classifications.append(result)
         checkpoints = [batch.checkpoint for batch in batches if batch.checkpoint is not None]
-        batch_result = self._store([*classifications, *rejections], checkpoints, len(flat) - len(unread))
+        batch_result = self._store([*classifications, *rejections], checkpoints, len(flat) - len(new_messages))
         self._tell(batches, messages, batch_result)
         return batch_result.outcome
 
@@ -219,7 +219,7 @@ class Pipeline:
 
     def _steady_time(self) -> datetime:
         """Returns the start time plus the ticks since, so that a clock that is set back rejects no texts."""
-        start, ticks = self._began
+        start, ticks = self._start
         return shift(start, timedelta(seconds=self.ticks() - ticks))
 
     def _tell(self, batches: Sequence[Batch], messages: Sequence[Sequence[Message]], result: StoredBatch) -> None:

@@ -197,7 +197,7 @@ class MonitorQueries:
         tried too often.
         """
         tables = {"texts": MessageRow, "set_aside_kept": RejectedMessageRow, "alerts": AlertRow}
-        undelivered = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.delivered_at.is_(None))
+        delivery_count = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.delivered_at.is_(None))
         deliveries = {
             "undelivered": DeliveryRow.failed_at.is_(None),
             "undeliverable": DeliveryRow.failed_at.is_not(None),
@@ -205,7 +205,7 @@ class MonitorQueries:
 
         def work(session: Session) -> dict[str, int]:
             counts = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
-            counts |= {name: session.scalar(undelivered.where(which)) or 0 for name, which in deliveries.items()}
+            counts |= {name: session.scalar(delivery_count.where(which)) or 0 for name, which in deliveries.items()}
             progress = session.get(ProgressRow, 1)
             duplicates, set_aside = (progress.repeated, progress.set_aside) if progress else (0, 0)
             return {**counts, "set_aside": set_aside, "repeated": duplicates}

@@ -78,7 +78,7 @@ class ShareChangeDetector:
         memory = state or {"since": None, "past": [], "open": None}
         if memory["open"]:
             return self._follow(window[-1], memory, _Open(**memory["open"]))
-        surprise = self._most_surprising(window, memory)
+        surprise = self._top_surprise(window, memory)
         if surprise is None:
             return Verdict(memory)
         result, recent = surprise
@@ -87,7 +87,7 @@ class ShareChangeDetector:
         verdict = Verdict(memory, result.p_value, result.expected)
         if result.p_value > self._alpha or share - result.expected < self._settings.least_rise:
             return verdict
-        first = _first_raised(recent, result.expected)
+        first = _rise_start(recent, result.expected)
         episode = Episode(first, start, result.expected, share, texts, negatives, result.p_value)
         return replace(verdict, state={**memory, "open": asdict(_open_rise(episode, len(recent)))}, opened=episode)
 
@@ -99,7 +99,7 @@ class ShareChangeDetector:
         start, detection = datetime.fromisoformat(now.start), datetime.fromisoformat(now.found)
         return Episode(start, detection, now.before, now.after, now.texts, now.negatives, now.p_value)
 
-    def _most_surprising(
+    def _top_surprise(
         self, points: Sequence[SharePoint], state: Mapping[str, Any]
     ) -> tuple[Exceedance, Sequence[SharePoint]] | None:
         """Returns the most surprising of the spans, its p-value corrected for their number (Bonferroni)."""
@@ -165,7 +165,7 @@ def _open_rise(episode: Episode, windows: int) -> _Open:
     return _Open(start, detection, *numbers, windows=windows, all_texts=texts, all_negatives=negatives)
 
 
-def _first_raised(recent: Sequence[SharePoint], expected: float) -> datetime:
+def _rise_start(recent: Sequence[SharePoint], expected: float) -> datetime:
     """Returns when the rise began: at the first window of the span whose share is above the expected one."""
     starts = (point.start for point in recent if point.negatives > expected * point.texts)
     return next(starts, recent[-1].start)

@@ -129,8 +129,8 @@ def _rankers(list_builder: ListBuilder, k: int, *, new_only: bool) -> dict[str, 
         )
 
     baseline = {} if new_only else {"popularity of late": rank_by(lambda _: snapshot.popularity.current)}
-    only_known = replace(list_builder, settings=list_builder.settings.model_copy(update={"new_places": 0}))
-    without = {} if new_only or not list_builder.settings.new_places else {_WITHOUT_NEW: rank_with(only_known)}
+    known_builder = replace(list_builder, settings=list_builder.settings.model_copy(update={"new_places": 0}))
+    without = {} if new_only or not list_builder.settings.new_places else {_WITHOUT_NEW: rank_with(known_builder)}
     return {
         "popularity": rank_by(lambda _: snapshot.popularity.events),
         **baseline,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar, get_args
 
-from tfapp.apps.shared.column_names import FileColumns, check_named
+from tfapp.apps.shared.column_names import FileColumns, check_contents
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.apps.shared.times import parse_time
 from tfapp.data.stored_texts import LONGEST_NAME, storable, tidy
@@ -109,7 +109,7 @@ def _entries(
     source: str,
 ) -> Iterator[E | RejectedRow]:
     """Checks that one column of each of the `requirements` is there, and returns the entries of the rows."""
-    check_named(columns, column_names)
+    check_contents(columns, column_names)
     file = FileColumns.detect(records, columns, column_names, source=source)
     for choices in requirements:
         if not any(choice in file.columns for choice in choices):
@@ -128,17 +128,17 @@ def _item(line: int, values: Mapping[str, Any]) -> ItemEntry:
     key, title, description = _name(values, "item"), _text(values, "title"), _text(values, "description")
     if not title and not description:
         raise ValueError("there is neither a title nor a description")
-    time = None if _missing(values.get("time")) else parse_time(values["time"])
+    time = None if _is_missing(values.get("time")) else parse_time(values["time"])
     # Without a title the beginning of the description stands for it.
     return ItemEntry(line, key, title or description[:80], description, _tags(values.get("tags")), time)
 
 
 def _event(line: int, values: Mapping[str, Any]) -> EventEntry:
     user, item, value = _name(values, "user"), _name(values, "item"), _number(values.get("value"))
-    if _missing(values.get("time")):
+    if _is_missing(values.get("time")):
         raise ValueError("there is no time")
     kind = "rate" if value is not None else "click"
-    if not _missing(values.get("kind")):
+    if not _is_missing(values.get("kind")):
         kind = str(values["kind"]).strip().lower()
     if kind not in get_args(EventKind):
         raise ValueError(f"the kind {kind[:40]!r} is none of {', '.join(get_args(EventKind))}")
@@ -147,7 +147,7 @@ def _event(line: int, values: Mapping[str, Any]) -> EventEntry:
     return EventEntry(line, user, item, kind, value, parse_time(values["time"]))  # type: ignore[arg-type]  # checked
 
 
-def _missing(value: Any) -> bool:
+def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
@@ -187,7 +187,7 @@ def _tags(value: Any) -> tuple[str, ...]:
 
 
 def _number(value: Any) -> float | None:
-    if _missing(value):
+    if _is_missing(value):
         return None
     try:
         number = math.nan if isinstance(value, bool) else float(value)

@@ -113,7 +113,7 @@ def collect_rows(
         for past in lists:
             # A pair model has learnt from the lists before; of those it knows too well what was liked.
             scorer = pairs if index >= PAIR_MOMENTS else None
-            _add_known(list_builder, past, random, (item_rows, scorer_rows), scorer)
+            _add_known_items(list_builder, past, random, (item_rows, scorer_rows), scorer)
             count += 1
             if on_progress:
                 on_progress(count, total)
@@ -152,7 +152,7 @@ def _list_builder(time: float, log: EventLog, item_matrix: ItemMatrix, settings:
     return ListBuilder(snapshot, exact_search(snapshot), settings)
 
 
-def _add_known(
+def _add_known_items(
     list_builder: ListBuilder,
     past: PastList,
     random: np.random.Generator,

@@ -76,7 +76,7 @@ class Application(Generic[S]):
         own_settings = load_settings(
             cls.kind, settings or (settings_file if settings_file.is_file() else None), overrides
         )
-        remote_server = None if server is None else RemoteServer.named(server)
+        remote_server = None if server is None else RemoteServer.at(server)
         for path in (settings_file, *(directory / name for name in _PRIVATE_FOLDERS)):
             narrow(path)
         if own_settings.database is None:

@@ -10,7 +10,7 @@ from typing import Final
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.errors import DataError, SettingsError
 
-__all__ = ["FileColumns", "check_named", "find_columns"]
+__all__ = ["FileColumns", "check_contents", "find_columns"]
 
 # Rows in which the columns of jsonl are looked for.
 _HEAD: Final = 100
@@ -18,7 +18,7 @@ _HEAD: Final = 100
 Usual = Mapping[str, Sequence[str]]
 
 
-def check_named(columns: Iterable[str], column_names: Usual) -> None:
+def check_contents(columns: Iterable[str], column_names: Usual) -> None:
     """Refuses a --column for something that is not read.
 
     Raises:
@@ -78,9 +78,11 @@ class FileColumns:
         head = list(islice(iterator, _HEAD))
         present = list(dict.fromkeys(name for row in head if isinstance(row, Record) for name in row.values))
         file = cls(source, chain(head, iterator), present, find_columns(present, columns, usual_names))
-        missing = next((name for name in (*file.columns.values(), *filters) if present and name not in present), None)
-        if missing is not None:
-            raise file.error(f'no column "{missing}"')
+        missing_column = next(
+            (name for name in (*file.columns.values(), *filters) if present and name not in present), None
+        )
+        if missing_column is not None:
+            raise file.error(f'no column "{missing_column}"')
         return file
 
     def error(self, problem: str, way_out: str = "") -> DataError:

@@ -131,20 +131,20 @@ def _tsv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[
 
 def _csv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[str], str] | RejectedRow]:
     """Yields rows of csv, over lines where a field is quoted; where that fails, the first line alone is rejected."""
-    waiting: deque[_Line | RejectedRow] = deque()
+    queue: deque[_Line | RejectedRow] = deque()
     width = 0
     while True:
-        first = waiting.popleft() if waiting else next(lines, None)
+        first = queue.popleft() if queue else next(lines, None)
         if first is None:
             return
         if isinstance(first, RejectedRow):
             yield first
             continue
-        row_lines, fields, problem = _one_row(first, waiting, lines, width)
+        row_lines, fields, problem = _one_row(first, queue, lines, width)
         width = width or len(fields)
         text = "".join(line for _, line in row_lines)
         if problem:
-            waiting.extendleft(reversed(row_lines[1:]))
+            queue.extendleft(reversed(row_lines[1:]))
             yield RejectedRow(first[0], problem, first[1][:_SHOWN].strip())
         elif text.strip():
             yield first[0], fields, text
@@ -159,8 +159,8 @@ def _one_row(
     while True:
         fields, problem = _fields("".join(line for _, line in row_lines))
         if problem != _OPEN:
-            misread = len(row_lines) > 1 and (problem or (width and len(fields) != width))
-            return row_lines, fields, open_quote if misread else problem
+            is_misread = len(row_lines) > 1 and (problem or (width and len(fields) != width))
+            return row_lines, fields, open_quote if is_misread else problem
         next_line = queue.popleft() if queue else next(lines, None)
         if isinstance(next_line, RejectedRow):
             queue.appendleft(next_line)

@@ -139,11 +139,11 @@ class Assistant:
         template = self.answers.get(intent.name)
         if template is None:
             return None
-        missing = missing_slots(template, case.slots)
-        if missing and self.settings.tagger is None:
-            return self._hand_over(case, [], f"the answer needs {', '.join(missing)}, and no tagger finds them")
-        text = f"Please tell me your {_join_names(missing)}." if missing else fill(template, case.slots)
-        kind: Kind = "slot" if missing else "intent"
+        open_slots = missing_slots(template, case.slots)
+        if open_slots and self.settings.tagger is None:
+            return self._hand_over(case, [], f"the answer needs {', '.join(open_slots)}, and no tagger finds them")
+        text = f"Please tell me your {_join_names(open_slots)}." if open_slots else fill(template, case.slots)
+        kind: Kind = "slot" if open_slots else "intent"
         return self._reply(case, kind, text, intent.confidence, intent=intent)
 
     def _say_nearest(self, case: _Case, passage: Passage, index: int) -> Reply:

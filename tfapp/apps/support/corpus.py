@@ -73,8 +73,8 @@ class Corpus:
             links[pair.question_id].append(link)
             if pair.answer_id is not None:
                 links[pair.answer_id].append(link)
-        frozen = {key: frozenset(targets) for key, targets in rejections.items()}
-        return cls(texts, {key: tuple(answers) for key, answers in links.items()}, questions, frozen)
+        refused_answers = {key: frozenset(targets) for key, targets in rejections.items()}
+        return cls(texts, {key: tuple(answers) for key, answers in links.items()}, questions, refused_answers)
 
 
 def _target(pair: PairRow, intent: IntentRow | None, texts: Mapping[int, str]) -> KnownAnswer:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tfapp.apps.shared.column_names import FileColumns, check_named
+from tfapp.apps.shared.column_names import FileColumns, check_contents
 from tfapp.apps.shared.record_reader import Record, RejectedRow
 from tfapp.data.stored_texts import LONGEST_NAME, tidy
 
@@ -49,7 +49,7 @@ class QAColumns:
     agents: Sequence[str] = ("agent",)
 
     def __post_init__(self) -> None:
-        check_named(self.columns, _NAMES)
+        check_contents(self.columns, _NAMES)
 
 
 def read_qa_pairs(

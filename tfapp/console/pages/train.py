@@ -91,7 +91,7 @@ class TrainPages:
             self._state.uploads.delete(file.name)
             return self._views.redirect(request, "/train", f"{file.name} deleted.")
         names = ("task", *(f"column.{name}" for name in _all_columns()))
-        corrections = _without_proposed(file, _corrections({name: form.text(name, longest=200) for name in names}))
+        corrections = _drop_proposed_values(file, _corrections({name: form.text(name, longest=200) for name in names}))
         if action == "look":
             fields = {"task": corrections.task} | {f"column.{name}": column for name, column in corrections.columns}
             query = urlencode({name: text for name, text in fields.items() if text})
@@ -213,7 +213,7 @@ def _corrections(fields: Mapping[str, str]) -> FileCorrections:
     return FileCorrections(task, tuple((name, column) for name, column in columns if column))
 
 
-def _without_proposed(file: UploadedFile, corrections: FileCorrections) -> FileCorrections:
+def _drop_proposed_values(file: UploadedFile, corrections: FileCorrections) -> FileCorrections:
     """Returns the corrections that differ from the detected values, so that dependent settings (a rating) stay."""
     view = look_at(file.path, FileCorrections())
     task = "" if view.proposal and corrections.task == view.task else corrections.task

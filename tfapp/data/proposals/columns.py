@@ -113,11 +113,11 @@ def _guess(name: str, present: list[Any], strings: bool) -> LabelGuess | None:
 
 def _guess_numeric(name: str, numbers: list[float], present: list[Any]) -> LabelGuess | None:
     are_integers = all(number.is_integer() for number in numbers)
-    called_rating = name.lower() in _RATING_NAMES
-    if are_integers and not called_rating:
+    has_rating_name = name.lower() in _RATING_NAMES
+    if are_integers and not has_rating_name:
         return LabelGuess(name) if _is_few(present, present) else None
     low, high = min(numbers), max(numbers)
-    if low == high or (not called_rating and (are_integers or not -10 <= low <= high <= 10)):
+    if low == high or (not has_rating_name and (are_integers or not -10 <= low <= high <= 10)):
         return None
     if low < 0 < high:
         return LabelGuess(name, RatingSettings(column=name, center=0.0, neutral_within=round(max(-low, high) / 8, 3)))

@@ -51,7 +51,7 @@ class DataSample:
         Raises:
             DataError: The file lacks the column that the user named.
         """
-        return self.named("text") or guess_text(self.columns)
+        return self.named_column("text") or guess_text(self.columns)
 
     @property
     def label_columns(self) -> Mapping[str, Sequence[Any]]:
@@ -60,7 +60,7 @@ class DataSample:
         Raises:
             DataError: The file lacks the column that the user named.
         """
-        label = self.named("label")
+        label = self.named_column("label")
         return {label: self.columns[label]} if label else self.columns
 
     @property
@@ -68,7 +68,7 @@ class DataSample:
         """Returns whether all values are strings, numbers and lists of labels too, as the format has no others."""
         return self.source.file_format.table == "flat"
 
-    def named(self, setting: str) -> str | None:
+    def named_column(self, setting: str) -> str | None:
         """Returns the column that the user named for a setting of the section `data`; None: the user named none.
 
         Raises:

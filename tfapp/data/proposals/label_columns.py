@@ -27,7 +27,7 @@ def choose_label(sample: DataSample, guesses: Sequence[LabelGuess]) -> tuple[Lab
         sample: A look at the file; it knows the column that the user named.
         guesses: What looks like labels, the likeliest first.
     """
-    column_name = sample.named("label")
+    column_name = sample.named_column("label")
     if column_name:
         several = bool(guesses and guesses[0].multi_label)
         guess = guesses[0] if several else LabelGuess(column_name, separator=sample.hints.get("label_separator"))

@@ -77,8 +77,8 @@ def find_pair(sample: DataSample) -> PairColumns | None:
     Raises:
         DataError: The file lacks a column that the user named.
     """
-    roles = [sample.named(role) for role in _ROLES]
-    if has_lists(sample) or (not all(roles) and sample.named("text")):
+    roles = [sample.named_column(role) for role in _ROLES]
+    if has_lists(sample) or (not all(roles) and sample.named_column("text")):
         return None
     if any(roles):
         query, candidate = (name or role for name, role in zip(roles, _ROLES, strict=True))
@@ -163,7 +163,7 @@ def _words_of_texts(values: Sequence[Any]) -> list[set[str]]:
 
 def _free_texts(sample: DataSample, words: Mapping[str, list[set[str]]]) -> dict[str, list[set[str]]]:
     """Returns the columns of free text among those that have words."""
-    names_to_skip = {*guess_ids(sample.columns), sample.named("label")}
+    names_to_skip = {*guess_ids(sample.columns), sample.named_column("label")}
     return {
         name: texts
         for name, texts in words.items()

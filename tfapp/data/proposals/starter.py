@@ -71,8 +71,8 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     """
     proposal = proposal.as_one()
     sections = {"data": proposal.data, "model": proposal.model, "training": proposal.training}
-    unread = foreign_fields(tasks[proposal.task], tasks.values())
-    fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in unread}
+    foreign_names = foreign_fields(tasks[proposal.task], tasks.values())
+    fields = {field: info for field, info in tasks[proposal.task].fields.items() if field not in foreign_names}
     names = {"name": name or experiment_name(proposal.data["train"]), "task": proposal.task}
     # What is at its default stays a comment.
     names = {field: value for field, value in names.items() if value != Experiment.model_fields[field].default}

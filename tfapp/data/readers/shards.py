@@ -32,9 +32,9 @@ def list_shards(path: Path) -> list[Path]:
         return [file for file in files if _split(file) == path.name]
     state = path / "state.json"
     shards = [path / file["filename"] for file in _read_json(state).get("_data_files", [])]
-    missing = next((file for file in shards if not file.is_file()), None)
-    if missing is not None:
-        raise DataError(f"{missing}: the file is missing, but {state} names it; copy the folder again")
+    missing_file = next((file for file in shards if not file.is_file()), None)
+    if missing_file is not None:
+        raise DataError(f"{missing_file}: the file is missing, but {state} names it; copy the folder again")
     # A folder of texts has sub-folders, and may have other files beside them.
     texts = any(part.is_dir() and not part.name.startswith(".") for part in path.iterdir())
     return shards or ([] if texts else _files(path))

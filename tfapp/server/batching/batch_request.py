@@ -74,7 +74,7 @@ class BatchRequest:
         return not self._is_over and self._error is None and self._context.is_active
 
     @property
-    def left(self) -> int:
+    def rows_left(self) -> int:
         """Returns the number of rows that no batch has taken yet."""
         return self.rows - self._taken
 

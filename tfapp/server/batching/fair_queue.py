@@ -99,9 +99,9 @@ class FairQueue:
             now: The time, in seconds of the scheduler's clock.
         """
         while self._large and not self._large[0].is_wanted:
-            self.large_rows -= self._large.popleft().left
+            self.large_rows -= self._large.popleft().rows_left
         debt = max(0, self._credit // _ROWS_OF_OTHERS)
-        slices = self._take_whole(self.limit - (min(debt, self._large[0].left) if self._large else 0))
+        slices = self._take_whole(self.limit - (min(debt, self._large[0].rows_left) if self._large else 0))
         if not slices and debt < self.limit:
             slices = self._take_whole(self.limit)
         whole_rows = count_rows(slices)
@@ -139,13 +139,13 @@ class FairQueue:
         while self._large and room:
             request = self._large.popleft()
             if not request.is_wanted:
-                self.large_rows -= request.left
+                self.large_rows -= request.rows_left
                 continue
-            batch_slice = request.take(min(request.left, room))
+            batch_slice = request.take(min(request.rows_left, room))
             slices.append(batch_slice)
             room -= len(batch_slice)
             self.large_rows -= len(batch_slice)
-            if request.left:
+            if request.rows_left:
                 request.turn = now
                 self._large.append(request)
         max_debt = _ROWS_OF_OTHERS * self.limit

@@ -28,11 +28,11 @@ class MessageTimeouts:
 
     Args:
         timeout: How long a message may take to come and an answer to be taken, in seconds; at most twice as long.
-        unread: The answers that are not taken yet.
+        answers: Those that are not taken yet.
     """
 
-    def __init__(self, timeout: float, unread: UnreadAnswers) -> None:
-        self._unread = unread
+    def __init__(self, timeout: float, answers: UnreadAnswers) -> None:
+        self._unread = answers
         self._silent = SilentCallWatchdog(_PAUSE, many=MANY_SILENT, least_seconds=_LEAST_PAUSE)
         self._coming = SilentCallWatchdog(timeout)
         self._going = SilentCallWatchdog(timeout)

@@ -144,10 +144,10 @@ class ModelManager(ServedVersions):
     def _update_model(self, model: ServedModel, versions: set[int]) -> None:
         with self._changed:
             self._version_states.setdefault(model.name, {})
-            missing = sorted(versions - self._available(model.name))
-        for version in missing:
+            missing_versions = sorted(versions - self._available(model.name))
+        for version in missing_versions:
             self._try_load(model, version)
-        if missing:
+        if missing_versions:
             self._point_labels(model)
         if not versions or self._available(model.name) & versions:
             # A label that waits for its new version to load is answered by the old one until then.
@@ -224,11 +224,11 @@ class ModelManager(ServedVersions):
             if self._thread is not None:
                 seconds_left = None if end == math.inf else max(0.0, end - time.monotonic())
                 self._changed.wait_for(lambda: self._stopped or is_settled(), seconds_left)
-            missing = [model for model in models if not self._available(model.name)]
-            if missing:
-                text = ", ".join(self._why_not(model) for model in missing)
+            missing_models = [model for model in models if not self._available(model.name)]
+            if missing_models:
+                text = ", ".join(self._why_not(model) for model in missing_models)
                 raise RequestError(
-                    grpc.StatusCode.UNKNOWN, f"{len(missing)} model(s) did not become available: {{{text}, }}"
+                    grpc.StatusCode.UNKNOWN, f"{len(missing_models)} model(s) did not become available: {{{text}, }}"
                 )
 
     def _why_not(self, model: ServedModel) -> str:

@@ -142,13 +142,13 @@ def _register_ops(graph: Any) -> None:
     """Registers those ops of a MetaGraphDef that TensorFlow does not know, if tensorflow-text has them."""
     nodes = (graph.graph_def.node, *(function.node_def for function in graph.graph_def.library.function))
     names = {node.op for some in nodes for node in some}
-    if _unknown(names):
+    if _has_unknown_op(names):
         _load_libraries()
-    if _unknown(names):
+    if _has_unknown_op(names):
         import_tensorflow()
 
 
-def _unknown(names: Collection[str]) -> bool:
+def _has_unknown_op(names: Collection[str]) -> bool:
     return any(op_def_registry.get(name) is None for name in names)
 
 

@@ -134,8 +134,8 @@ class ServableSignature:
     def _may_merge(self) -> bool:
         """Returns whether the first dimension of inputs and outputs is free, and all others of the inputs are known."""
         outputs = [_shape(info) for info in self.definition.outputs.values()]
-        inner_fixed = all(shape and shape[0] is None and None not in shape[1:] for shape in self._shapes.values())
-        return bool(self._shapes) and inner_fixed and all(shape and shape[0] is None for shape in outputs)
+        has_fixed_rows = all(shape and shape[0] is None and None not in shape[1:] for shape in self._shapes.values())
+        return bool(self._shapes) and has_fixed_rows and all(shape and shape[0] is None for shape in outputs)
 
     def _fits(self, inputs: Arrays) -> bool:
         """Returns whether a request can be merged: it has the signature's shapes, and as many rows in every input."""
@@ -181,13 +181,13 @@ def run_while_wanted(function: Any, tensors: Mapping[str, tf.Tensor], context: R
 
 
 def _call(function: Any, tensors: Mapping[str, tf.Tensor], manager: Any) -> Any:
-    inference, running = function._inference_function, eager_context.context()
+    inference, eager = function._inference_function, eager_context.context()
     flat = execute.execute_with_cancellation(
         inference.name.decode(),
         num_outputs=len(inference.function_type.flat_outputs),
         inputs=[*(tensors[name] for name in function._arg_keywords), *function.captured_inputs],
-        attrs=tuple(chain(*running.function_call_options.as_attrs().items())),
-        ctx=running,
+        attrs=tuple(chain(*eager.function_call_options.as_attrs().items())),
+        ctx=eager,
         cancellation_manager=manager,
     )
     return inference.function_type.pack_output(flat)

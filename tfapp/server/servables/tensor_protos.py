@@ -45,7 +45,7 @@ def read_inputs(
     arrays = {}
     for alias in sorted(signature.inputs):
         if alias not in tensors and alias not in signature.defaults:
-            raise _missing(alias, tensors, signature)
+            raise _missing_input(alias, tensors, signature)
         tensor = tensors[alias] if alias in tensors else signature.defaults[alias]
         if check_size is not None and _has_shape(tensor):
             check_size(alias, [dim.size for dim in tensor.tensor_shape.dim])
@@ -124,18 +124,18 @@ def _check_rank(rank: int, *, strings: bool) -> None:
 
 
 def _check_names(names: set[str], expected: set[str], defaults: set[str]) -> None:
-    extra, missing = sorted(names - expected), sorted(expected - names - defaults)
+    extra_names, missing_names = sorted(names - expected), sorted(expected - names - defaults)
     # As many as expected, but wrong ones: told by the first that is missing.
-    if len(names) == len(expected) or not (extra or missing):
+    if len(names) == len(expected) or not (extra_names or missing_names):
         return
     raise invalid_argument(
         f"input size does not match signature: {len(names)}!={len(expected)} "
         f"len({_braces(names)}) != len({_braces(expected)}). "
-        f"Sent extra: {_braces(extra)}. Missing but required: {_braces(missing)}."
+        f"Sent extra: {_braces(extra_names)}. Missing but required: {_braces(missing_names)}."
     )
 
 
-def _missing(alias: str, tensors: Iterable[str], signature: Any) -> RequestError:
+def _missing_input(alias: str, tensors: Iterable[str], signature: Any) -> RequestError:
     return invalid_argument(
         f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found in request and no "
         f"default value provided. Inputs expected to be in the request {_braces(tensors)}, "

@@ -16,10 +16,10 @@ def propose_answering(sample: DataSample) -> Proposal | None:
         DataError: It has no column of answers.
     """
     columns = sample.columns
-    question, context = (sample.named(name) or name for name in ("question", "context"))
+    question, context = (sample.named_column(name) or name for name in ("question", "context"))
     if not {question, context} <= columns.keys():
         return None
-    answer = sample.named("answer") or next((name for name in ("answer", "answers") if name in columns), None)
+    answer = sample.named_column("answer") or next((name for name in ("answer", "answers") if name in columns), None)
     if answer is None:
         raise DataError(
             f'{sample.source.name}: there are questions and contexts, but no column "answer" or "answers"; set '

@@ -96,20 +96,20 @@ def evaluate_ranking(
     Raises:
         TrainingError: A score is not a number.
     """
-    truth, predicted = np.asarray(grades, np.float64), np.asarray(scores, np.float64)
-    check_finite(predicted, rows, "score")
+    truth, predictions = np.asarray(grades, np.float64), np.asarray(scores, np.float64)
+    check_finite(predictions, rows, "score")
     codes = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)[1]
-    results = [_query(pairs, truth, predicted) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
-    interval = auc_interval(truth > 0, predicted, codes)
+    results = [_query(pairs, truth, predictions) for pairs in by_query(codes) if (truth[pairs] > 0).any()]
+    interval = auc_interval(truth > 0, predictions, codes)
     means = mean_measures(_NAMES, [query.measures() for query in results])
-    measures = (*means, Measure("AUC", auc(truth > 0, predicted), interval))
+    measures = (*means, Measure("AUC", auc(truth > 0, predictions), interval))
     by_choice = any(len(query.pairs) > 1 for query in results)
     main = measures[0 if by_choice else -1]
     misses = sorted((query for query in results if query.ranks[0] > 1), key=lambda query: -query.ranks[0])
     texts = [queries, candidates]
     return RankingEvaluation(
         count=len(truth),
-        loss=binary_cross_entropy(np.minimum(truth, 1.0), predicted),
+        loss=binary_cross_entropy(np.minimum(truth, 1.0), predictions),
         queries=len(np.unique(codes)),
         answerable=len(results),
         main=main.name,
@@ -120,7 +120,7 @@ def evaluate_ranking(
         missed=tuple(_missed_query(query, truth > 0, texts, rows) for query in misses[:_MISSED]),
         answers=_query_answers(results, truth, texts, rows)
         if by_choice
-        else _pair_answers(truth, predicted, codes, texts, rows),
+        else _pair_answers(truth, predictions, codes, texts, rows),
     )
 
 

@@ -154,14 +154,14 @@ def _draw_scatter(points: Sequence[tuple[float, float]], count: int) -> Figure:
         points: True and predicted number of each drawn row, at least one.
         count: All rows, of which these are some.
     """
-    truth, predicted = np.array(points).T
-    low, high = float(min(truth.min(), predicted.min())), float(max(truth.max(), predicted.max()))
+    truth, predictions = np.array(points).T
+    low, high = float(min(truth.min(), predictions.min())), float(max(truth.max(), predictions.max()))
     pad = _MARGIN * (high - low) or 1.0
     ends = (low - pad, high + pad)
     figure = blank_figure(440, 440)
     axes = add_axes(figure, (64, 12, 364, 364), "predicted", 440)
     axes.plot(ends, ends, color="gray", linewidth=1, linestyle=(0, (4, 4)))
-    axes.scatter(truth, predicted, s=14, color=LINE_COLORS[0], alpha=0.6 if len(points) < 300 else 0.25, linewidth=0)
+    axes.scatter(truth, predictions, s=14, color=LINE_COLORS[0], alpha=0.6 if len(points) < 300 else 0.25, linewidth=0)
     axes.set(xlim=ends, ylim=ends)
     axes.set_yticks([tick for tick in axes.get_xticks() if ends[0] <= tick <= ends[1]])
     axes.set_xticks(axes.get_yticks())

@@ -50,7 +50,7 @@ class RegressionEvaluator(Evaluator):
 
 def evaluate_numbers(
     truth: NDArray[Any],
-    predicted: NDArray[Any],
+    predictions: NDArray[Any],
     *,
     deviation: float,
     texts: Sequence[str],
@@ -61,7 +61,7 @@ def evaluate_numbers(
 
     Args:
         truth: float[N].
-        predicted: float[N].
+        predictions: float[N].
         deviation: The standard deviation of train's numbers.
         texts: The N rows' texts, each as one.
         rows: The N row numbers in their data.
@@ -73,7 +73,7 @@ def evaluate_numbers(
     Raises:
         TrainingError: A prediction is not a number.
     """
-    targets, scores = np.asarray(truth, np.float64), np.asarray(predicted, np.float64)
+    targets, scores = np.asarray(truth, np.float64), np.asarray(predictions, np.float64)
     check_finite(scores, rows, "score")
     codes = np.arange(len(targets)) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
     measures = measure_numbers(targets, scores, codes)

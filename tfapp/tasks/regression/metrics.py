@@ -24,32 +24,32 @@ _RESAMPLES: Final = 1000
 _MOST_WORK: Final = 10**7
 
 
-def scores(truth: Floats, predicted: Floats) -> Floats:
+def scores(truth: Floats, predictions: Floats) -> Floats:
     """Returns the value of each of `NAMES`.
 
     Args:
         truth: float[N], N at least 1.
-        predicted: float[N].
+        predictions: float[N].
     """
     from scipy.stats import rankdata
 
-    errors = predicted - truth
+    errors = predictions - truth
     mean_square = float(np.mean(errors**2))
     r_squared = 1.0 - mean_square / float(np.var(truth)) if np.ptp(truth) else 0.0
-    ranks = rankdata(truth), rankdata(predicted)
+    ranks = rankdata(truth), rankdata(predictions)
     return np.array(
-        [mean_square**0.5, np.mean(np.abs(errors)), r_squared, _correlation(truth, predicted), _correlation(*ranks)]
+        [mean_square**0.5, np.mean(np.abs(errors)), r_squared, _correlation(truth, predictions), _correlation(*ranks)]
     )
 
 
-def measure_numbers(truth: Floats, predicted: Floats, groups: NDArray[Any]) -> tuple[Measure, ...]:
+def measure_numbers(truth: Floats, predictions: Floats, groups: NDArray[Any]) -> tuple[Measure, ...]:
     """Measures predictions, with percentile bootstrap intervals (Efron 1979).
 
     Whole groups are drawn, since the rows of a query are no independent draws.
 
     Args:
         truth: float[N].
-        predicted: float[N].
+        predictions: float[N].
         groups: int[N], 0..G-1, the group of each row.
 
     Returns:
@@ -63,8 +63,8 @@ def measure_numbers(truth: Floats, predicted: Floats, groups: NDArray[Any]) -> t
     for _ in range(int(np.clip(_MOST_WORK // len(truth), 100, _RESAMPLES))):
         times = np.bincount(random.integers(0, size, size), minlength=size)
         rows = np.repeat(numbers, times[groups])
-        draws.append(scores(truth[rows], predicted[rows]))
-    values, table = scores(truth, predicted).tolist(), np.array(draws)
+        draws.append(scores(truth[rows], predictions[rows]))
+    values, table = scores(truth, predictions).tolist(), np.array(draws)
     return tuple(
         Measure(name, value, percentiles(table[:, column]))
         for column, (name, value) in enumerate(zip(NAMES, values, strict=True))

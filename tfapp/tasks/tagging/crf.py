@@ -150,8 +150,8 @@ def _centre(values: tf.Tensor) -> tf.Tensor:
 
 def _pad_scores(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the scores by word, float32[W', N, K], and which are real, bool[W', N]; at least two steps for a scan."""
-    missing = 1 + tf.maximum(1 - tf.shape(scores)[1], 0)
-    padded_scores = tf.pad(scores, [[0, 0], [0, missing], [0, 0]])
+    padding = 1 + tf.maximum(1 - tf.shape(scores)[1], 0)
+    padded_scores = tf.pad(scores, [[0, 0], [0, padding], [0, 0]])
     is_token = tf.sequence_mask(lengths, tf.shape(padded_scores)[1])
     return tf.transpose(padded_scores, [1, 0, 2]), tf.transpose(is_token)
 

@@ -52,7 +52,7 @@ class SpanEvaluator(Evaluator):
 def evaluate_entities(
     labels: Sequence[str],
     truth: Sequence[Sequence[Span]],
-    predicted: Sequence[Sequence[Span]],
+    predictions: Sequence[Sequence[Span]],
     *,
     words: Sequence[Words],
     losses: tuple[float, int],
@@ -64,7 +64,7 @@ def evaluate_entities(
     Args:
         labels: The types.
         truth: The true spans of each of N texts, first to last.
-        predicted: The model's.
+        predictions: The model's.
         words: The words that the model sees.
         losses: The sum of the words' losses in nats, and how many words they are.
         texts: The N texts.
@@ -78,13 +78,13 @@ def evaluate_entities(
     """
     if not np.isfinite(losses[0]):
         raise TrainingError(f"the loss is {losses[0]}; lower training.learning_rate and train again")
-    types, micro = span_scores(labels, truth, predicted)
+    types, micro = span_scores(labels, truth, predictions)
     macro, weighted_mean = class_means(types)
-    accuracy, word_types = word_scores(labels, _word_labels(truth, words), _word_labels(predicted, words))
-    texts_with_spans = zip(truth, predicted, texts, map(int, rows), strict=True)
+    accuracy, word_types = word_scores(labels, _word_labels(truth, words), _word_labels(predictions, words))
+    texts_with_spans = zip(truth, predictions, texts, map(int, rows), strict=True)
     mistakes = list(chain.from_iterable(starmap(_mistakes, texts_with_spans)))
     kinds = Counter(mistake.kind for mistake in mistakes)
-    counts = text_counts(truth, predicted)
+    counts = text_counts(truth, predictions)
     return EntityEvaluation(
         labels=tuple(labels),
         count=len(texts),
@@ -98,12 +98,12 @@ def evaluate_entities(
         word_accuracy=accuracy,
         word_types=word_types,
         out_of_reach=sum(_out_of_reach(spans, *borders) for spans, borders in zip(truth, words, strict=True)),
-        confusion=_confusion(labels, truth, predicted),
+        confusion=_confusion(labels, truth, predictions),
         mistake_counts=tuple(kinds[kind] for kind in MISTAKE_KINDS),
         mistakes=tuple(_worst(mistakes)),
         answers=RowAnswers(
             counts @ np.array([[2.0, 2.0], [0.0, 1.0], [0.0, 1.0]]),
-            lambda at: AnsweredRow(texts[at], _words(texts[at], truth[at]), _words(texts[at], predicted[at])),
+            lambda at: AnsweredRow(texts[at], _words(texts[at], truth[at]), _words(texts[at], predictions[at])),
             np.asarray(rows),
             (counts[:, 1:] == 0).all(axis=1),
         ),
@@ -140,21 +140,21 @@ def _out_of_reach(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArra
 
 
 def _confusion(
-    labels: Sequence[str], truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
+    labels: Sequence[str], truth: Sequence[Sequence[Span]], predictions: Sequence[Sequence[Span]]
 ) -> tuple[tuple[int, ...], ...]:
     numbers = {label: number for number, label in enumerate((*labels, NO_SPAN))}
     table = np.zeros((len(numbers), len(numbers)), int)
-    for true_spans, guesses in zip(truth, predicted, strict=True):
+    for true_spans, guesses in zip(truth, predictions, strict=True):
         left, right = ({span.borders: span.label for span in spans} for spans in (true_spans, guesses))
         for position in left.keys() | right.keys():
             table[numbers[left.get(position, NO_SPAN)], numbers[right.get(position, NO_SPAN)]] += 1
     return tuple(map(tuple, table.tolist()))
 
 
-def _mistakes(truth: Sequence[Span], predicted: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
+def _mistakes(truth: Sequence[Span], predictions: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
     """Yields each missed true span with the model's span in its place, then each other wrong span of the model."""
-    right = {span[:3] for span in truth} & {span[:3] for span in predicted}
-    false_positives = [span for span in predicted if span[:3] not in right]
+    right = {span[:3] for span in truth} & {span[:3] for span in predictions}
+    false_positives = [span for span in predictions if span[:3] not in right]
     used_guesses: set[Span] = set()
     for span in truth:
         if span[:3] in right:

@@ -36,7 +36,7 @@ class Span(NamedTuple):
 
 
 def span_scores(
-    labels: Sequence[str], truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
+    labels: Sequence[str], truth: Sequence[Sequence[Span]], predictions: Sequence[Sequence[Span]]
 ) -> tuple[tuple[Scores, ...], Scores]:
     """Scores spans, type by type and all together.
 
@@ -46,7 +46,7 @@ def span_scores(
     Args:
         labels: The types.
         truth: Of each of N texts, its true spans, first to last, none overlapping.
-        predicted: The same of the model's.
+        predictions: The same of the model's.
 
     Returns:
         A score a label, and the micro mean.
@@ -57,9 +57,11 @@ def span_scores(
     numbers = {label: number for number, label in enumerate(labels)}
     cuts = [
         sorted({0, *(position for span in (*a, *b) for position in span.borders)})
-        for a, b in zip(truth, predicted, strict=True)
+        for a, b in zip(truth, predictions, strict=True)
     ]
-    tag_lists = [[_tags(c, spans, numbers) for c, spans in zip(cuts, rows, strict=True)] for rows in (truth, predicted)]
+    tag_lists = [
+        [_tags(c, spans, numbers) for c, spans in zip(cuts, rows, strict=True)] for rows in (truth, predictions)
+    ]
     names = sorted({tag[2:] for texts in tag_lists for tags in texts for tag in tags if tag != "O"})
     if not names:
         nothing = tuple(Scores(label, 0.0, 0.0, 0.0, 0) for label in labels)
@@ -74,30 +76,30 @@ def span_scores(
     return types, Scores("micro", float(precision), float(recall), float(f1), int(support))
 
 
-def text_counts(truth: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> NDArray[np.int64]:
+def text_counts(truth: Sequence[Sequence[Span]], predictions: Sequence[Sequence[Span]]) -> NDArray[np.int64]:
     """Returns each text's spans found right, found wrong, and missed: int64[N, 3]."""
     rows = []
-    for spans, guesses in zip(truth, predicted, strict=True):
+    for spans, guesses in zip(truth, predictions, strict=True):
         right = len({span[:3] for span in spans} & {span[:3] for span in guesses})
         rows.append((right, len(guesses) - right, len(spans) - right))
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
 def word_scores(
-    labels: Sequence[str], truth: Iterable[str], predicted: Iterable[str]
+    labels: Sequence[str], truth: Iterable[str], predictions: Iterable[str]
 ) -> tuple[float, tuple[Scores, ...]]:
     """Scores single words.
 
     Args:
         labels: The types.
         truth: The type of each word, "" of none.
-        predicted: The same.
+        predictions: The same.
 
     Returns:
         The share of words whose type is right, and a score a label.
     """
     numbers = {"": 0, **{label: number for number, label in enumerate(labels, start=1)}}
-    targets, guesses = (np.array([numbers[label] for label in sequence], int) for sequence in (truth, predicted))
+    targets, guesses = (np.array([numbers[label] for label in sequence], int) for sequence in (truth, predictions))
     size = len(numbers)
     table = np.bincount(targets * size + guesses, minlength=size * size).reshape(size, size)
     hits = np.diag(table)

@@ -109,11 +109,11 @@ class SearchLoop:
         """Records an epoch; returns whether the pruner lets the trial go on."""
         epochs.append(event)
         self.on_event({**event, "number": trial.number})
-        frozen = trial.trial.storage.get_trial(trial.trial._trial_id)
-        if frozen.state.is_finished():
+        stored_trial = trial.trial.storage.get_trial(trial.trial._trial_id)
+        if stored_trial.state.is_finished():
             # Another machine took it for dead.
             return False
-        if event["epoch"] not in frozen.intermediate_values:
+        if event["epoch"] not in stored_trial.intermediate_values:
             trial.trial.report(event["value"], int(event["epoch"]))
         # After its last epoch a trial is all but done.
         return event["epoch"] >= event["epochs"] or not trial.trial.should_prune()
@@ -139,8 +139,8 @@ class SearchLoop:
             names = ("score_name", "lower_is_better", "interval", "epochs")
             notes |= {name: outcome[name] for name in names if name in outcome}
             self.study.end(trial, "COMPLETE", float(outcome["value"]), **notes)
-        frozen = self.study.study.trials[trial.number]
-        result = TrialResult.of(frozen)
+        stored_trial = self.study.study.trials[trial.number]
+        result = TrialResult.of(stored_trial)
         scores = {"state": result.state, "score": result.score, "score_name": result.score_name} if result else {}
         self.on_event({"event": "trial_end", "number": trial.number, "seconds": notes["seconds"], **scores})
 

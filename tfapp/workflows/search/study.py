@@ -161,15 +161,15 @@ class SearchStudy:
         import optuna
         from optuna.trial import TrialState
 
-        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            owner = frozen.user_attrs.get("folder")
-            if owner is None and self._is_orphan(frozen):
-                self.study.tell(frozen.number, state=TrialState.FAIL, skip_if_finished=True)
-            if owner != self._owner or not self._lock(frozen.number, stack):
+        for stored_trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            owner = stored_trial.user_attrs.get("folder")
+            if owner is None and self._is_orphan(stored_trial):
+                self.study.tell(stored_trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            if owner != self._owner or not self._lock(stored_trial.number, stack):
                 continue
-            starts = int(frozen.user_attrs.get("starts", 1))
-            trial = optuna.trial.Trial(self.study, frozen._trial_id)
-            claim = ClaimedTrial(trial, self.trial_folder(frozen.number), resumed=True)
+            starts = int(stored_trial.user_attrs.get("starts", 1))
+            trial = optuna.trial.Trial(self.study, stored_trial._trial_id)
+            claim = ClaimedTrial(trial, self.trial_folder(stored_trial.number), resumed=True)
             if starts >= MOST_STARTS:
                 claim.trial.set_user_attr("note", f"its process was killed {starts} times")
                 self.study.tell(claim.trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -181,14 +181,14 @@ class SearchStudy:
         optuna.storages.fail_stale_trials(self.study)
         return None
 
-    def _is_orphan(self, frozen: optuna.trial.FrozenTrial) -> bool:
+    def _is_orphan(self, stored_trial: optuna.trial.FrozenTrial) -> bool:
         """Returns whether a trial that no machine has put its name to was left by a process that was killed just then.
 
         A study of this folder's own has no other processes beside those that wait for this one.
         """
         if self.study.user_attrs.get("home") == self._owner:
             return True
-        start_time = frozen.datetime_start
+        start_time = stored_trial.datetime_start
         return start_time is not None and utc_now() - start_time.astimezone() > timedelta(seconds=GRACE)
 
     def _begin(
