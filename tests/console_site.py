@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from tfapp_client import Answer, Client, Entity
 from tfapp_client.testing import FakeTransport
 
-from tests.apps.monitor.stream import HOUR, START, Stream, classified
+from tests.apps.monitor.stream import HOUR, START, Stream, classified_message
 from tests.apps.support.service import ROWS, fake_server
 from tfapp.api import ServedModels
 from tfapp.apps.monitor.message import ClassifiedMessage
@@ -138,8 +138,8 @@ def build_monitor(home: Path) -> Stream:
     with Store.open(home / "store.sqlite") as store:
         stream = Stream(store)
         for hour in range(44):
-            rising = 32 <= hour < 38
-            stream.keep(_texts_of(hour, "phone", PHONES, 14, 11 if rising else 2 + hour % 2))
+            is_rise = 32 <= hour < 38
+            stream.keep(_texts_of(hour, "phone", PHONES, 14, 11 if is_rise else 2 + hour % 2))
             stream.keep(_texts_of(hour, "parcel", PARCELS, 8 + hour % 3, 2))
             stream.evaluator.evaluate()
         stream.evaluator.evaluate(final=True)
@@ -151,7 +151,7 @@ def build_monitor(home: Path) -> Stream:
 def _texts_of(hour: int, topic: str, texts: tuple[str, str], number: int, negatives: int) -> list[ClassifiedMessage]:
     positive, negative = texts
     return [
-        classified(
+        classified_message(
             f"{topic} {hour} {place}",
             START + hour * HOUR + place * HOUR / 60,
             topic=topic,
@@ -282,9 +282,9 @@ def empty_site(tmp_path: Path) -> Iterator[Site]:
         yield console
 
 
-def log_in(browser: TestClient, password: str = PASSWORD, following: str = "/try") -> Any:
+def log_in(browser: TestClient, password: str = PASSWORD, next_path: str = "/try") -> Any:
     """Returns the answer to the form of the page that asks for the password."""
     page = browser.get("/login").text
     (token,) = re.findall(r'name="token" value="(\w+)"', page)
-    data = {"token": token, "password": password, "next": following}
+    data = {"token": token, "password": password, "next": next_path}
     return browser.post("/login", data=data, follow_redirects=False)

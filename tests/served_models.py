@@ -122,5 +122,5 @@ def example(**features: float) -> example_pb2.Example:
     return message
 
 
-def _feature(serialized: tf.Tensor) -> tf.Tensor:
-    return tf.io.parse_example(serialized, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+def _feature(examples: tf.Tensor) -> tf.Tensor:
+    return tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]

@@ -6,7 +6,7 @@ import unicodedata
 
 from hypothesis import strategies as st
 
-__all__ = ["HOSTILE_TEXTS", "obeyed"]
+__all__ = ["HOSTILE_TEXTS", "control_characters"]
 
 _CONTROL_CATEGORIES = ("Cc", "Zl", "Zp", "Cs")
 # Unicode's Bidi_Control: these by their class, the marks by their code, as letters have the marks' classes, too.
@@ -14,7 +14,7 @@ _MARKS = "\u061c\u200e\u200f"
 _DIRECTIONS = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
 
 
-def obeyed(text: str) -> set[str]:
+def control_characters(text: str) -> set[str]:
     """Returns the characters of a text that no terminal should be sent, but for tabs and newlines."""
     return {
         character

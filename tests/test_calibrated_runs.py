@@ -45,7 +45,7 @@ def run(bare_preset: Path, data: Path, tmp_path_factory: pytest.TempPathFactory)
     return fit(bare_preset, data, tmp_path_factory.mktemp("runs"), adapt="head")
 
 
-def uncalibrated(run: Run) -> np.ndarray:
+def plain_probabilities(run: Run) -> np.ndarray:
     model = load_model(run.folder.model)
     assert isinstance(model, ClassificationModel)
     model.calibrate(TemperatureScaling())
@@ -64,7 +64,7 @@ def test_the_saved_model_is_calibrated_and_the_test_split_says_what_it_is_worth(
     assert model.calibration == TemperatureScaling(report.temperatures, report.rows, "")
     assert report.after.loss == evaluation.loss != report.before.loss
     assert run.evaluate() == evaluation
-    assert np.abs(run.predict(TEXTS)["probabilities"] - uncalibrated(run)).max() > 1e-3
+    assert np.abs(run.predict(TEXTS)["probabilities"] - plain_probabilities(run)).max() > 1e-3
     page = run.folder.report.read_text(encoding="utf-8")
     assert f"fitted on {report.rows} held-out rows" in page
     assert f"{report.before.error.value:.3f}" in page
@@ -90,7 +90,7 @@ def test_what_is_served_is_calibrated_and_the_card_says_so(run: Run, tmp_path: P
 @pytest.mark.slow
 def test_it_can_be_turned_off(bare_preset: Path, data: Path, tmp_path: Path) -> None:
     run = fit(bare_preset, data, tmp_path, adapt="head", calibrate=False)
-    np.testing.assert_allclose(run.predict(TEXTS)["probabilities"], uncalibrated(run), atol=1e-5)
+    np.testing.assert_allclose(run.predict(TEXTS)["probabilities"], plain_probabilities(run), atol=1e-5)
     page = run.folder.report.read_text(encoding="utf-8")
     assert "Temperature 1, so the probabilities are the network's own: training.calibrate is false." in page
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.apps.monitor.stream import HOUR, START, Stream, classified
+from tests.apps.monitor.stream import HOUR, START, Stream, classified_message
 from tests.apps.recommend.library import Library
 from tests.apps.support.service import Service as SupportService
 from tests.old_files import ARCHIVES, read_recorded, unpack
@@ -53,11 +53,11 @@ def _stored_rows(file: Path) -> dict[str, list[dict[str, Any]]]:
         return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in names}
 
 
-def _same(value: Any, stored: Any) -> bool:
+def _same(value: Any, row_value: Any) -> bool:
     """Tells whether a value that was read stands for the one that is stored."""
     if isinstance(value, datetime):
-        return value == datetime.fromisoformat(stored).replace(tzinfo=UTC)
-    return bool(value == (json.loads(stored) if isinstance(value, dict | list) else stored))
+        return value == datetime.fromisoformat(row_value).replace(tzinfo=UTC)
+    return bool(value == (json.loads(row_value) if isinstance(value, dict | list) else row_value))
 
 
 @pytest.mark.parametrize(("archive", "name"), DATABASES)
@@ -72,9 +72,11 @@ def test_every_row_of_a_database_is_read_as_it_was_written(tmp_path: Path, archi
             order = [column for column in tables[table].columns if column.name in rows[0]]
             assert len(order) == len(rows[0])
             query = select(*order)
-            read = service.store.read(lambda session, query=query: list(session.execute(query)))
-            stored = [tuple(row[column.name] for column in order) for row in rows]
-            assert all(all(map(_same, values, row)) for values, row in zip(read, stored, strict=True)), table
+            service_rows = service.store.read(lambda session, query=query: list(session.execute(query)))
+            stored_rows = [tuple(row[column.name] for column in order) for row in rows]
+            assert all(all(map(_same, values, row)) for values, row in zip(service_rows, stored_rows, strict=True)), (
+                table
+            )
     finally:
         service.store.close()
 
@@ -101,70 +103,72 @@ def test_the_applications_open_their_databases(old: Path) -> None:
 
 
 def test_pools_and_labels_of_the_feedback_are_as_they_were(old: Path) -> None:
-    recorded = read_recorded(old / "more", "feedback")
+    answers = read_recorded(old / "more", "feedback")
     feedback = Feedback.open(old / "more/feedback")
     try:
         (pool,) = feedback.pools.all()
         values = [pool.name, pool.model, pool.labels, pool.multi_label, pool.set_aside]
-        assert values == recorded["pool"]
-        assert vars(feedback.pools.progress(pool)) == recorded["progress"]
-        for measure, texts in recorded["unlabelled"].items():
+        assert values == answers["pool"]
+        assert vars(feedback.pools.progress(pool)) == answers["progress"]
+        for measure, texts in answers["unlabelled"].items():
             assert [row.text for row in feedback.pools.least_certain(pool, measure, limit=9)] == texts
-        assert {model: list(feedback.labels.rows(model)) for model in feedback.labels.counts()} == recorded["labels"]
+        assert {model: list(feedback.labels.rows(model)) for model in feedback.labels.counts()} == answers["labels"]
     finally:
         feedback.store.close()
 
 
 def test_a_monitor_continues_with_its_entities_reference_and_detectors(old: Path) -> None:
-    recorded = read_recorded(old / "more", "monitor")
+    answers = read_recorded(old / "more", "monitor")
     with Store.open(old / "more/monitor/store.sqlite") as store:
-        stream = Stream(store, **recorded["settings"])
+        stream = Stream(store, **answers["settings"])
         trends = [[trend.name, trend.total.texts, trend.total.negatives] for trend in stream.queries.trends("entity")]
-        assert trends == recorded["entities"]
-        assert len(stream.queries.texts(entity="brand:acme", limit=500)) == recorded["texts"]
-        assert recorded["counts"].items() <= stream.queries.counts().items()
-        assert sorted(str(row["reason"]) for row in stream.queries.rejected_rows()) == recorded["set_aside"]
-        assert stream.message_store.checkpoint("shop.jsonl") == recorded["checkpoint"]
-        assert [list(line) for line in stream.headlines()] == recorded["alerts"]
+        assert trends == answers["entities"]
+        assert len(stream.queries.texts(entity="brand:acme", limit=500)) == answers["texts"]
+        assert answers["counts"].items() <= stream.queries.counts().items()
+        assert sorted(str(row["reason"]) for row in stream.queries.rejected_rows()) == answers["set_aside"]
+        assert stream.message_store.checkpoint("shop.jsonl") == answers["checkpoint"]
+        assert [list(line) for line in stream.headlines()] == answers["alerts"]
         for hour in range(8, 16):
             text = "parcel came late" if hour < 14 else "phone of others works well"
             start = START + hour * HOUR
-            stream.keep([classified(f"{hour}-{n}", start + n * HOUR / 1000, text=f"{text} {n % 5}") for n in range(20)])
+            stream.keep(
+                [classified_message(f"{hour}-{n}", start + n * HOUR / 1000, text=f"{text} {n % 5}") for n in range(20)]
+            )
             stream.evaluator.evaluate()
         stream.evaluator.evaluate(final=True)
-        assert [list(line) for line in stream.headlines()] == recorded["alerts_later"]
+        assert [list(line) for line in stream.headlines()] == answers["alerts_later"]
 
 
 def test_conversations_and_corrections_of_the_support_are_as_they_were(old: Path, tmp_path: Path) -> None:
-    recorded = read_recorded(old / "more", "support")
+    answers = read_recorded(old / "more", "support")
     with Store.open(old / "more/support/store.sqlite") as store:
         service, inbox = SupportService(store, tmp_path), AgentInbox(store)
         turns = inbox.conversation("c")
         names = ("id", "question", "understood", "kind", "answer", "intent", "confidence", "summary")
-        assert [[getattr(turn, name) for name in names] for turn in turns] == recorded["conversation"]
-        assert [turn.id for turn in inbox.open_handovers()] == recorded["open"]
+        assert [[getattr(turn, name) for name in names] for turn in turns] == answers["conversation"]
+        assert [turn.id for turn in inbox.open_handovers()] == answers["open"]
         reviews = [turn.review for turn in turns + inbox.conversation("d")]
-        assert [review and [review.verdict, review.better] for review in reviews] == recorded["reviews"]
-        assert [list(grade) for grade in service.corrections.relevance_grades()] == recorded["grades"]
-        assert service.knowledge.counts() == recorded["counts"]
-        assert service.knowledge.rejected_rows() == recorded["set_aside"]
+        assert [review and [review.verdict, review.better] for review in reviews] == answers["reviews"]
+        assert [list(grade) for grade in service.corrections.relevance_grades()] == answers["grades"]
+        assert service.knowledge.counts() == answers["counts"]
+        assert service.knowledge.rejected_rows() == answers["set_aside"]
         training = IntentModel(store, service.clock, service.settings).last()
         assert training is not None
-        assert {name: getattr(training, name) for name in recorded["training"]} == recorded["training"]
+        assert {name: getattr(training, name) for name in answers["training"]} == answers["training"]
         # One correction was given and not learnt yet.
         assert service.corrections.learn().corrections == 1
         service.build(())
-        assert service.assistant().ask("Do you sell kites in the winter?").text == recorded["better"]
+        assert service.assistant().ask("Do you sell kites in the winter?").text == answers["better"]
 
 
 def test_a_trained_ranking_recommends_what_it_recommended(old: Path, tmp_path: Path) -> None:
-    recorded = read_recorded(old / "more", "recommend")
+    answers = read_recorded(old / "more", "recommend")
     with Store.open(old / "more/recommend/store.sqlite") as store:
         library = Library(store, tmp_path)
         training = library.catalogue.newest_training()
         assert training is not None
-        assert [training.embedder, training.events, training.lists] == recorded["training"]
-        assert library.catalogue.counts() == recorded["counts"]
+        assert [training.embedder, training.events, training.lists] == answers["training"]
+        assert library.catalogue.counts() == answers["counts"]
         recommender = library.recommender()
-        for user, items in recorded["lists"].items():
+        for user, items in answers["lists"].items():
             assert [one.item.key for one in recommender.recommend(user, 5).suggestions] == items

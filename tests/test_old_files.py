@@ -45,9 +45,9 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _recorded_answers(archive: Path, name: str) -> tuple[list[Any], dict[str, Any]]:
-    recorded = read_recorded(archive, name)
-    rows = [tuple(row) if isinstance(row, list) else row for row in recorded["texts"]]
-    return rows, recorded["answers"]
+    values = read_recorded(archive, name)
+    rows = [tuple(row) if isinstance(row, list) else row for row in values["texts"]]
+    return rows, values["answers"]
 
 
 def _check(answers: dict[str, np.ndarray], expected: dict[str, Any]) -> None:
@@ -81,19 +81,19 @@ def test_a_run_opens_and_answers_as_it_did(old: Path, archive: str, name: str) -
 
 
 def test_a_pretraining_run_opens_and_other_models_start_from_its_preset(old: Path) -> None:
-    recorded = read_recorded(old / "more", "pretraining")
+    values = read_recorded(old / "more", "pretraining")
     run = tfapp.open_run(old / "more/runs/pretraining")
     assert isinstance(run.evaluation, LanguageEvaluation)
-    assert {name: getattr(run.evaluation, name) for name in recorded["evaluation"]} == recorded["evaluation"]
+    assert {name: getattr(run.evaluation, name) for name in values["evaluation"]} == values["evaluation"]
     other = run.evaluate(old / "more/lines.txt")
     assert isinstance(other, LanguageEvaluation)
-    assert other.count == recorded["lines"]["count"]
-    assert other.perplexity == pytest.approx(recorded["lines"]["perplexity"], rel=1e-4)
-    assert list(load_preset(str(run.folder.preset)).vocabulary) == recorded["vocabulary"]
+    assert other.count == values["lines"]["count"]
+    assert other.perplexity == pytest.approx(values["lines"]["perplexity"], rel=1e-4)
+    assert list(load_preset(str(run.folder.preset)).vocabulary) == values["vocabulary"]
     settings = find_task("embedding").settings.model(preset=str(run.folder.preset), max_length=32, pooling="mean")
     model = build_model("embedding", settings, ())
-    answers = model.predict_text({"text": tf.constant(recorded["texts"])})
-    _check({name: value.numpy() for name, value in answers.items()}, recorded["answers"])
+    answers = model.predict_text({"text": tf.constant(values["texts"])})
+    _check({name: value.numpy() for name, value in answers.items()}, values["answers"])
 
 
 def test_an_exported_model_answers_as_it_did_here_and_served(old: Path) -> None:
@@ -133,10 +133,10 @@ def test_labels_of_models_and_their_history_mean_what_they_meant(tmp_path: Path)
     add_versions(tmp_path, "news", 1, 2, 3, 4)
     add_versions(tmp_path, "mail", 1)
     store = LabelStore.open(tmp_path)
-    for name, recorded in json.loads((FOLDER / "labels" / "labels.json").read_text(encoding="utf-8")).items():
-        assert store.model(name).labels == recorded["labels"]
-        assert sorted(store.served_versions(name)) == recorded["served"]
-        assert store.previous_version(name, "stable") == recorded["previous"]
-        assert sorted(store.protected_versions(name)) == recorded["protected"]
+    for name, values in json.loads((FOLDER / "labels" / "labels.json").read_text(encoding="utf-8")).items():
+        assert store.model(name).labels == values["labels"]
+        assert sorted(store.served_versions(name)) == values["served"]
+        assert store.previous_version(name, "stable") == values["previous"]
+        assert sorted(store.protected_versions(name)) == values["protected"]
     lines = (tmp_path / "models.config.history.jsonl").read_text(encoding="utf-8").splitlines()
     assert [change.to_dict() for change in store.changes()] == [json.loads(line) for line in lines]

@@ -128,7 +128,7 @@ def test_the_pins_are_what_the_tests_run_with(file: str) -> None:
 
 @pytest.mark.parametrize(("file", "lock"), [("requirements.txt", LOCK), ("requirements-build.txt", BUILD_LOCK)])
 def test_a_lock_has_every_pin_and_all_that_it_brings_by_hash(file: str, lock: str) -> None:
-    locks, pins = _locked(lock), _pins(file)
+    locks, pins = _read_lock(lock), _pins(file)
     assert {name: locks[name] for name in pins} == {name: {pin} for name, pin in pins.items()}
     queue, names = list(pins), set[str]()
     while queue:
@@ -149,7 +149,7 @@ def test_a_lock_has_no_address_and_nothing_without_a_hash(lock: str) -> None:
 
 def test_what_builds_has_one_version_and_is_what_the_builds_ask_for() -> None:
     """Our wheels' build requirements, and those of seqeval, which are in its setup.py."""
-    locks, build_locks = _locked(LOCK), _locked(BUILD_LOCK)
+    locks, build_locks = _read_lock(LOCK), _read_lock(BUILD_LOCK)
     assert {name: locks[name] for name in {*locks} & {*build_locks}} == {
         name: build_locks[name] for name in {*locks} & {*build_locks}
     }
@@ -224,7 +224,7 @@ def _requires(name: str) -> list[str]:
     return ["packaging>=20", "setuptools"] if name == "setuptools-scm" else requires(name) or []
 
 
-def _locked(lock: str) -> dict[str, set[str]]:
+def _read_lock(lock: str) -> dict[str, set[str]]:
     locks: dict[str, set[str]] = {}
     for name, pin in re.findall(r"^([a-z0-9-]+)(==[\w.]+)", lock, re.MULTILINE):
         locks.setdefault(name, set()).add(pin)

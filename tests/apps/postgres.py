@@ -21,9 +21,9 @@ _ACCOUNT = "postgres"
 
 def find_programs() -> Path | None:
     """The folder of initdb and pg_ctl, newest version first; None where there is none."""
-    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
     program = shutil.which("initdb")
-    folders = [*packaged, *([Path(program).resolve().parent] if program else [])]
+    folders = [*folders, *([Path(program).resolve().parent] if program else [])]
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
 
 

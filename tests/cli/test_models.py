@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import call, complaint
-from tests.registry.fake_versions import add_version, parsed, record
+from tests.registry.fake_versions import add_version, parse, record
 from tests.served_models import write_numbers
 from tfapp import registry
 from tfapp.server import running_server
@@ -45,7 +45,7 @@ def test_a_version_goes_out_and_comes_back(models: Path) -> None:
         'callers get version 2 with label="stable", version 2 without a label',
     ]
     assert _lines("rollback", "numbers", *options) == ["numbers: stable is at version 1, it was at 2", *only]
-    (item,) = parsed((models / registry.CONFIG_FILE).read_text()).model_config_list.config
+    (item,) = parse((models / registry.CONFIG_FILE).read_text()).model_config_list.config
     assert dict(item.version_labels) == {"stable": 1}
     history = _lines("history", *options)
     assert [line.split(" | ")[3:5] for line in history[1:]] == [

@@ -42,12 +42,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def server_process(models: Path) -> Iterator[subprocess.Popen[str]]:
     """`tfapp serve MODELS` as its users start it."""
-    with _running(str(models)) as process:
+    with _run_server(str(models)) as process:
         yield process
 
 
 @contextmanager
-def _running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def _run_server(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", _PROGRAM, *arguments, "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
     process = subprocess.Popen(
@@ -100,9 +100,9 @@ def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
         write_numbers(tmp_path, version)
     shutil.copytree(tmp_path / "numbers", tmp_path / "unsettled")
     LabelStore.open(tmp_path).set_label("numbers", STABLE, 1, "promote", expected=None)
-    file, entry = tmp_path / CONFIG_FILE, _unsettled(tmp_path / "unsettled")
+    file, entry = tmp_path / CONFIG_FILE, _unsettled_config(tmp_path / "unsettled")
     file.write_text(file.read_text().replace("model_config_list {", f"model_config_list {{ {entry}"))
-    with _running(str(tmp_path)) as process:
+    with _run_server(str(tmp_path)) as process:
         text = _read_until_hint(process)
         process.send_signal(signal.SIGTERM)
         _, complaints = process.communicate(timeout=60)
@@ -112,7 +112,7 @@ def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
     assert [line.startswith(warning) for line in complaints.splitlines() if "without a label" in line] == [True]
 
 
-def _unsettled(base: Path) -> str:
+def _unsettled_config(base: Path) -> str:
     return (
         f'config {{ name: "unsettled" base_path: "{base}" model_platform: "tensorflow" '
         'version_labels { key: "stable" value: 1 } }'
@@ -122,7 +122,7 @@ def _unsettled(base: Path) -> str:
 def test_a_server_of_a_config_file_tells_whose_stable_is_not_what_callers_get(tmp_path: Path) -> None:
     add_versions(tmp_path, "unsettled", 1, 2)
     config = tmp_path / "served.config"
-    config.write_text(f"model_config_list {{ {_unsettled(tmp_path / 'unsettled')} }}")
+    config.write_text(f"model_config_list {{ {_unsettled_config(tmp_path / 'unsettled')} }}")
     choice = ServedChoice(None, (), config, None, "")
     for poll, end in ((1.0, "alone"), (0.0, "alone (this server reads the file at its start alone)")):
         settings = ServerSettings(model_config_file_poll_wait_seconds=poll)
@@ -157,7 +157,7 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
         "--rest_api_timeout_in_ms=60000",
         "--rest_api_enable_cors_support=true",
     )
-    with _running(*arguments) as process:
+    with _run_server(*arguments) as process:
         text = _read_until_hint(process)
         assert f" and http://127.0.0.1:{rest} (REST); stop" in text
         assert f"Prometheus page: http://127.0.0.1:{rest}/monitoring/prometheus/metrics\n" in text
@@ -182,7 +182,7 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
 
 def test_a_prometheus_page_needs_the_rest_port(models: Path, tmp_path: Path) -> None:
     (tmp_path / "monitoring").write_text("prometheus_config { enable: true }")
-    with _running(str(models), f"--monitoring_config_file={tmp_path / 'monitoring'}") as process:
+    with _run_server(str(models), f"--monitoring_config_file={tmp_path / 'monitoring'}") as process:
         text = _read_until_hint(process)
         process.send_signal(signal.SIGTERM)
         _, complaints = process.communicate(timeout=60)

@@ -29,9 +29,9 @@ def test_a_file_is_trained_and_published_and_told_as_json_lines(
     assert by_name["end"]["test"]["score"] == by_name["evaluation"]["main_score"]
     assert by_name["published"]["version"] == "models/mine/1"
     assert Path("models/mine/1/saved_model.pb").exists()
-    unpublished = call("train", toy_data, "--quality", "fast", "--name", "mine", "--resume", "--no-publish", *settings)
-    assert '"published"' not in unpublished.out
-    assert json.loads(unpublished.out.splitlines()[-1])["run"] == by_name["end"]["run"]
+    result = call("train", toy_data, "--quality", "fast", "--name", "mine", "--resume", "--no-publish", *settings)
+    assert '"published"' not in result.out
+    assert json.loads(result.out.splitlines()[-1])["run"] == by_name["end"]["run"]
     assert [path.name for path in Path("models/mine").iterdir()] == ["1"]
 
 

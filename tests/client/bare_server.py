@@ -18,7 +18,7 @@ from tfapp_client import codec, messages
 from tfapp_client.transport import PREDICT, STATUS, Method
 
 
-def doubled(request: Any) -> Any:
+def double(request: Any) -> Any:
     """Answers y = 2 x, from version 1."""
     answer = messages.PredictResponse()
     answer.model_spec.version.value = 1
@@ -36,7 +36,7 @@ class BareServer:
         metadata: What came with each Predict call.
     """
 
-    predict: Callable[[Any], Any] = doubled
+    predict: Callable[[Any], Any] = double
     port: int = 0
     credentials: Any = None
     metadata: list[dict[str, str]] = field(default_factory=list)
@@ -174,7 +174,7 @@ class OtherProcess:
 
 
 if __name__ == "__main__":
-    with BareServer(port=int(sys.argv[1])) as running:
-        print(running.port, flush=True)
+    with BareServer(port=int(sys.argv[1])) as server:
+        print(server.port, flush=True)
         # Until the parent goes.
         sys.stdin.read()

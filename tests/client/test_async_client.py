@@ -57,12 +57,12 @@ _USES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", _CALLS)
 def test_both_clients_answer_alike(model_server: ModelServer, name: str) -> None:
-    async def awaited() -> Any:
+    async def ask() -> Any:
         async with AsyncClient(model_server.address) as client:
             return await _USES[name](client)
 
     with Client(model_server.address) as client:
-        assert repr(asyncio.run(awaited())) == repr(_USES[name](client))
+        assert repr(asyncio.run(ask())) == repr(_USES[name](client))
 
 
 def _run(main: Callable[[], Awaitable[Any]]) -> Any:
@@ -149,23 +149,23 @@ def test_large_batches_are_split_and_bounded() -> None:
 def test_a_cancelled_task_cancels_its_requests() -> None:
     class SignallingGate(_Gate):
         async def call(self, method: Method, request: Any, timeout: float) -> Any:
-            reached.set()
+            arrival.set()
             return await super().call(method, request, timeout)
 
     async def main() -> None:
-        nonlocal reached
-        reached = asyncio.Event()
+        nonlocal arrival
+        arrival = asyncio.Event()
         gate = SignallingGate().regressor("m", len)
         client = AsyncClient(transport=gate, splitting=Splitting(rows=1, parallel=2))
         task = asyncio.create_task(client.regress("m", ["a", "b", "c"]))
-        await reached.wait()
+        await arrival.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert gate.now == 0
         assert gate.cancelled > 0
 
-    reached: asyncio.Event = None  # type: ignore[assignment]
+    arrival: asyncio.Event = None  # type: ignore[assignment]
     _run(main)
 
 

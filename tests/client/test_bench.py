@@ -27,14 +27,14 @@ def _run(call: Any, load: LoadProfile, clock: _Clock) -> LoadResult:
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_callers_send_as_many_as_asked(concurrency: int) -> None:
-    running = peak = 0
+    count = peak = 0
 
     async def call() -> None:
-        nonlocal running, peak
-        running += 1
-        peak = max(peak, running)
+        nonlocal count, peak
+        count += 1
+        peak = max(peak, count)
         await asyncio.sleep(0)
-        running -= 1
+        count -= 1
 
     figures = _run(call, LoadProfile(concurrency=concurrency, requests=10), _Clock())
     assert (len(figures.latencies), peak) == (10, concurrency)

@@ -17,7 +17,7 @@ from tfapp_client import codec, messages
 from tfapp_client.command_line import main
 
 from tests.client.bare_server import BareServer, Refusal
-from tests.terminal_codes import HOSTILE_TEXTS, obeyed
+from tests.terminal_codes import HOSTILE_TEXTS, control_characters
 from tfapp.server import ModelServer
 
 
@@ -227,15 +227,15 @@ _ARRIVING = HOSTILE_TEXTS.map(lambda text: text.encode("utf-8", "replace").decod
 @example(["\x1b]0;owned\x07\x9b2J\u202e"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_nothing_of_a_hostile_server_is_obeyed(hostile: tuple[str, str], run: Any, texts: list[str]) -> None:
-    answering, refusing = hostile
+    echo, refusal = hostile
     arguments = [f"a{text}" for text in texts]
     results = [
-        run("classify", answering, "m", *arguments),
-        run("classify", answering, "m", *arguments, "--json"),
-        run("classify", refusing, "m", *arguments),
+        run("classify", echo, "m", *arguments),
+        run("classify", echo, "m", *arguments, "--json"),
+        run("classify", refusal, "m", *arguments),
     ]
     assert [status for status, *_ in results] == [0, 0, 1]
-    assert not obeyed("".join(part for _, *parts in results for part in parts))
+    assert not control_characters("".join(part for _, *parts in results for part in parts))
     assert [row["label"] for row in json.loads(results[1][1])] == arguments
     assert all(len(line.split("\t")) == 3 for line in results[0][1].split("\n")[:-1])
 
@@ -245,7 +245,7 @@ def test_a_hostile_argument_is_not_obeyed(capsys: pytest.CaptureFixture[str]) ->
         main(["classify", "a:1", "m", "--\x1b[2J\u202e"])
     err = capsys.readouterr().err
     assert "unrecognized arguments: --[2J" in err
-    assert not obeyed(err)
+    assert not control_characters(err)
 
 
 def test_options_may_stand_between_and_after_the_arguments(model_server: ModelServer, run: Any) -> None:
@@ -287,5 +287,5 @@ def test_a_wrong_option_shows_the_commands_own_usage(
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[tuple[str, str]]:
     """The addresses of a server that answers with what it is sent, and of one that refuses with it."""
-    with BareServer(answer_echo) as answering, BareServer(refuse) as refusing:
-        yield answering.address, refusing.address
+    with BareServer(answer_echo) as echo, BareServer(refuse) as refusal:
+        yield echo.address, refusal.address

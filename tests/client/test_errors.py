@@ -36,7 +36,7 @@ def test_every_status_of_a_server_is_translated(code: grpc.StatusCode) -> None:
     def refuse(_request: object) -> None:
         raise Refusal(code, "what the server said: é")
 
-    async def awaited(address: str) -> None:
+    async def ask(address: str) -> None:
         async with AsyncClient(address, connection=_ONCE) as client:
             await client.predict("m", {"x": [1.5]})
 
@@ -46,7 +46,7 @@ def test_every_status_of_a_server_is_translated(code: grpc.StatusCode) -> None:
         _check(excinfo.value, code)
         assert isinstance(excinfo.value.__cause__, grpc.RpcError)
         with pytest.raises(StatusError) as excinfo:
-            asyncio.run(awaited(server.address))
+            asyncio.run(ask(server.address))
         _check(excinfo.value, code)
         assert server.calls == 2
 

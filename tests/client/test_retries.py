@@ -11,7 +11,7 @@ import pytest
 from tfapp_client import ConnectionSettings, Retries
 from tfapp_client.errors import InternalError, UnavailableError
 
-from tests.client.bare_server import BareServer, Refusal, doubled
+from tests.client.bare_server import BareServer, Refusal, double
 
 _QUICK = ConnectionSettings(retries=Retries(initial_backoff=0.01, max_backoff=0.05))
 
@@ -26,7 +26,7 @@ class _Failing:
         self.times -= 1
         if self.times >= 0:
             raise Refusal(self.code, "not now")
-        return doubled(request)
+        return double(request)
 
 
 def test_unavailable_is_tried_again(predict: Callable[..., Any]) -> None:

@@ -26,17 +26,17 @@ def test_parts_come_together_in_order(texts: list[str], rows: int, parallel: int
 
 
 def test_requests_stay_within_the_limits() -> None:
-    running, peak, lock = [0], [0], threading.Lock()
+    count, peak, lock = [0], [0], threading.Lock()
     # Both have to be there for either to go on, so two do run at the same time.
     pair = threading.Barrier(2)
 
     def length(_inputs: dict[str, Any]) -> dict[str, Any]:
         with lock:
-            running[0] += 1
-            peak[0] = max(peak[0], running[0])
+            count[0] += 1
+            peak[0] = max(peak[0], count[0])
         pair.wait(20)
         with lock:
-            running[0] -= 1
+            count[0] -= 1
         return {"score": np.zeros(len(_inputs["text"]), np.float32)}
 
     fake = FakeTransport().model("m", length)

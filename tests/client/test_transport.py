@@ -12,17 +12,17 @@ import pytest
 from tfapp_client import ConnectionSettings, Retries
 from tfapp_client.errors import DeadlineExceededError, UnavailableError
 
-from tests.client.bare_server import BareServer, doubled
+from tests.client.bare_server import BareServer, double
 
 _ONCE = ConnectionSettings(retries=Retries(attempts=1))
 
 
 def test_wait_for_ready_waits_for_the_server(predict: Callable[..., Awaitable[Any]]) -> None:
     patient = ConnectionSettings(retries=Retries(attempts=1), wait_for_ready=True)
-    began = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(UnavailableError, match=r"no connection within the deadline: .*Connection refused"):
         predict("127.0.0.1:1", connection=patient, timeout=0.5)
-    assert time.monotonic() - began > 0.45
+    assert time.monotonic() - start > 0.45
     with pytest.raises(UnavailableError):
         predict("127.0.0.1:1", connection=ConnectionSettings(retries=Retries(attempts=1)), timeout=20)
 
@@ -41,7 +41,7 @@ def test_a_deadline_with_a_connection_stays_one(predict: Callable[..., Any]) -> 
 
     def wait(request: Any) -> Any:
         over.wait(20)
-        return doubled(request)
+        return double(request)
 
     with BareServer(wait) as server:
         with pytest.raises(DeadlineExceededError):

@@ -24,9 +24,9 @@ def with_set(*overrides: str) -> Experiment:
 
 
 def complaint(*overrides: str, values: dict[str, Any] | None = None) -> str:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(SettingsError) as error:
         parse_experiment(BASE if values is None else values, overrides)
-    message = str(caught.value)
+    message = str(error.value)
     assert message
     assert len(message.splitlines()) == 1
     return message
@@ -186,8 +186,8 @@ def test_rules_over_several_settings() -> None:
         epochs, "training.method=few-shot"
     )
     assert "keep_epochs is true, but adapt head is fitted at once" in complaint(epochs, "training.adapt=head")
-    dropped = "training.word_dropout=0.2"
-    assert "word_dropout is 0.2, but adapt head is fitted at once" in complaint(dropped, "training.adapt=head")
+    word_dropout = "training.word_dropout=0.2"
+    assert "word_dropout is 0.2, but adapt head is fitted at once" in complaint(word_dropout, "training.adapt=head")
     assert "ema_decay is 0.9, but a contrastive training ends with a head that is fitted at once" in complaint(
         "training.ema_decay=0.9", "training.method=few-shot"
     )
@@ -212,8 +212,8 @@ def test_rules_over_several_settings() -> None:
     assert "data.unknown_label takes its limit from dev" in complaint(*head, "data.unknown_label=other")
     assert "so it needs a test split" in complaint(*head, "data.test_share=0")
     assert with_set(*head).training.head_penalty == "cross-validation"
-    assert with_set(dropped, "training.adapt=head", "task=tagging").training.word_dropout == 0.2
-    assert "training.word_dropout is not read by the task embedding" in complaint(dropped, "task=embedding")
+    assert with_set(word_dropout, "training.adapt=head", "task=tagging").training.word_dropout == 0.2
+    assert "training.word_dropout is not read by the task embedding" in complaint(word_dropout, "task=embedding")
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")
     # A dev file leaves dev_share without a meaning.
     assert with_set("data.test_share=0.95", "data.dev=dev.csv").data.test_share == 0.95
@@ -267,8 +267,8 @@ def test_settings_of_the_task_and_defaults_of_others_are_taken() -> None:
 
 @pytest.mark.parametrize("values", [{}, {"name": "a"}, {"data": {"train": "x"}}, {"name": "a", "data": {}}])
 def test_a_missing_setting_says_how_to_give_it(values: dict[str, Any]) -> None:
-    missing = "name" if "name" not in values else "data.train"
-    assert f"--set {missing}=..." in complaint(values=values)
+    setting = "name" if "name" not in values else "data.train"
+    assert f"--set {setting}=..." in complaint(values=values)
     assert parse_experiment(values, ["name=a", "data.train=x"]).name == "a"
 
 
@@ -282,21 +282,21 @@ def test_an_override_below_a_value() -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    broken, latin = tmp_path / "broken.toml", tmp_path / "latin.toml"
-    broken.write_text("name = news\n")
+    malformed, latin = tmp_path / "broken.toml", tmp_path / "latin.toml"
+    malformed.write_text("name = news\n")
     latin.write_bytes('name = "caf\xe9"\n'.encode("latin-1"))
     cases = [
         (tmp_path / "none.toml", "no such settings file; `tfapp init"),
         (tmp_path, "no such settings file"),
-        (broken / "below.toml", "no such settings file"),
-        (broken, "not valid TOML: Invalid value (at line 1"),
+        (malformed / "below.toml", "no such settings file"),
+        (malformed, "not valid TOML: Invalid value (at line 1"),
         (latin, "not valid TOML"),
     ]
     for file, text in cases:
-        with pytest.raises(SettingsError) as caught:
+        with pytest.raises(SettingsError) as error:
             load_experiment(file)
-        assert str(caught.value).startswith(f"{file}: {text}")
-        assert len(str(caught.value).splitlines()) == 1
+        assert str(error.value).startswith(f"{file}: {text}")
+        assert len(str(error.value).splitlines()) == 1
 
 
 def test_settings_are_frozen() -> None:
@@ -365,10 +365,10 @@ def test_whatever_is_given_is_taken_or_refused_in_one_line(overrides: list[str])
 
 @pytest.mark.parametrize("task", sorted(task_settings()))
 def test_what_is_written_is_read_by_the_task_and_makes_the_same_experiment(task: str) -> None:
-    known = task_settings()
+    settings_by_task = task_settings()
     experiment = parse_experiment({**BASE, "task": task})
     values = tomllib.loads(dump_toml(experiment))
     assert parse_experiment(values) == experiment
-    written = {f"{section}.{name}" for section in ("data", "model", "training") for name in values[section]}
-    assert written >= set(known[task].columns)
-    assert not written & set(foreign_fields(known[task], known.values()))
+    names = {f"{section}.{name}" for section in ("data", "model", "training") for name in values[section]}
+    assert names >= set(settings_by_task[task].columns)
+    assert not names & set(foreign_fields(settings_by_task[task], settings_by_task.values()))

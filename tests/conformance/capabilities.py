@@ -51,5 +51,5 @@ def skip_reason(needed: Collection[str], without: Collection[str]) -> str | None
     unknown = sorted(set(needed) - set(CAPABILITIES))
     if unknown:
         raise ValueError(f"no capability {unknown[0]!r}")
-    lacking = sorted(set(needed) & set(without))
-    return f"without {', '.join(lacking)}" if lacking else None
+    missing_capabilities = sorted(set(needed) & set(without))
+    return f"without {', '.join(missing_capabilities)}" if missing_capabilities else None

@@ -27,7 +27,7 @@ class ServerCommand:
         """Returns whether a placeholder stands in it."""
         return any(f"{{{placeholder}}}" in word for word in self.words)
 
-    def filled(self, values: Mapping[str, object], flags: Sequence[str] = ()) -> list[str]:
+    def fill(self, values: Mapping[str, object], flags: Sequence[str] = ()) -> list[str]:
         """The command for one server; the flags go where {flags} stands, at the end otherwise."""
         words: list[str] = []
         for word in self.words if self.names("flags") else (*self.words, "{flags}"):
@@ -53,9 +53,11 @@ def parse_command(text: str) -> ServerCommand:
     if unknown:
         placeholders = ", ".join(f"{{{name}}}" for name in _KNOWN)
         raise argparse.ArgumentTypeError(f"no placeholder {{{unknown[0]}}}; there are {placeholders}")
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        raise argparse.ArgumentTypeError(f"{text!r} does not say where the {missing[0]} goes: {{{missing[0]}}}")
+    missing_names = [name for name in _NEEDED if name not in names]
+    if missing_names:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} does not say where the {missing_names[0]} goes: {{{missing_names[0]}}}"
+        )
     if command.names("flags") and "{flags}" not in command.words:
         raise argparse.ArgumentTypeError("{flags} must be a word of its own: it stands for several")
     return command

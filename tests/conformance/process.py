@@ -61,7 +61,7 @@ class ServerProcess:
             # Beside its own there are those that tests make.
             "folder": self._folder.parent,
         }
-        words = self._command.filled(values, [f"--{name}={value}" for name, value in self.flags.items()])
+        words = self._command.fill(values, [f"--{name}={value}" for name, value in self.flags.items()])
         with (self._folder / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
 

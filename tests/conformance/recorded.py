@@ -66,7 +66,7 @@ def check_rest(case: dict[str, Any], reply: RestResponse) -> None:
     expected, actual = json.loads(case["answer"]), reply.json()
     if "error" in expected:
         assert set(actual) == {"error"}
-        assert _joined(_own(case, actual["error"])) == _joined(_own(case, expected["error"]))
+        assert _strip_spaces(_own(case, actual["error"])) == _strip_spaces(_own(case, expected["error"]))
     else:
         assert _comparable(actual) == _comparable(expected)
 
@@ -84,7 +84,7 @@ def _own(case: dict[str, Any], text: str) -> str:
     return head if head is not None and text.startswith(head) else text
 
 
-def _joined(text: str) -> str:
+def _strip_spaces(text: str) -> str:
     """A text without the white space that a JSON printer puts in."""
     return "".join(text.split())
 
@@ -94,8 +94,8 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, dict):
         if "dtype" in value:
             array = codec.decode(json_format.ParseDict(value, codec.TensorProto()))
-            rounded = np.round(array.astype(float), 6) if array.dtype.kind == "f" else array
-            return value["dtype"], array.shape, rounded.tolist()
+            values = np.round(array.astype(float), 6) if array.dtype.kind == "f" else array
+            return value["dtype"], array.shape, values.tolist()
         return {key: _comparable(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_comparable(item) for item in value]

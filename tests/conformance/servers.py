@@ -153,7 +153,7 @@ def batching_server(suite: Suite, authority: trustme.CA) -> Iterator[BatchingSer
 def tls_server(suite: Suite, authority: trustme.CA) -> TestedServer:
     """The recorded models, without batches and REST, behind mutual TLS; the config file is read every second."""
     folder = suite.folder("tls")
-    clients = f"client_verify: true custom_ca: {_quoted(authority.cert_pem)}"
+    clients = f"client_verify: true custom_ca: {_quote(authority.cert_pem)}"
     server = suite.server(
         "tls",
         recorded_models(suite, folder / "models"),
@@ -203,10 +203,10 @@ def _ssl_config(folder: Path, authority: trustme.CA, options: str = "") -> Path:
     certificate = authority.issue_cert("127.0.0.1", "localhost")
     chain = "".join(blob.bytes().decode() for blob in certificate.cert_chain_pems)
     file = folder / "ssl.config"
-    file.write_text(f"server_key: {_quoted(certificate.private_key_pem)} server_cert: {json.dumps(chain)} {options}")
+    file.write_text(f"server_key: {_quote(certificate.private_key_pem)} server_cert: {json.dumps(chain)} {options}")
     return file
 
 
-def _quoted(pem: trustme.Blob) -> str:
+def _quote(pem: trustme.Blob) -> str:
     """A string as the text format has it; JSON's escapes are among its own."""
     return json.dumps(pem.bytes().decode())

@@ -121,5 +121,5 @@ class Suite:
 
     def server(self, name: str, base: Collection[ModelConfig], **flags: object) -> TestedServer:
         """Makes a server, not started; flags that belong to a capability it lacks are left out."""
-        supported = {flag: value for flag, value in flags.items() if _NEEDED.get(flag) not in self.without}
-        return TestedServer(self._command, self.folder(name), base, supported)
+        supported_flags = {flag: value for flag, value in flags.items() if _NEEDED.get(flag) not in self.without}
+        return TestedServer(self._command, self.folder(name), base, supported_flags)

@@ -86,11 +86,11 @@ def test_requests_are_counted_by_model_and_status(main: TestedServer) -> None:
 def test_latency_is_in_microseconds(main: TestedServer, gate: Path) -> None:
     """A request that was held for some time took no less, and no more than its caller saw."""
 
-    def spent(part: str) -> float:
+    def latency(part: str) -> float:
         return _value(main, f"{_LATENCY}_{part}", model_name="gate", **_GRPC)
 
-    count, total = spent("count"), spent("sum")
-    began = time.perf_counter()
+    count, total = latency("count"), latency("sum")
+    caller_start = time.perf_counter()
     call = main.calls.start("gate", {"gate": [str(gate)]})
     main.wait_for(gate.with_name("gate.entered").exists)
     start = time.perf_counter()
@@ -98,6 +98,6 @@ def test_latency_is_in_microseconds(main: TestedServer, gate: Path) -> None:
     seconds = time.perf_counter() - start
     gate.touch()
     assert call.result()
-    elapsed = time.perf_counter() - began
-    main.wait_for(lambda: spent("count") == count + 1)
-    assert seconds * 1e6 <= spent("sum") - total <= elapsed * 1e6
+    caller_seconds = time.perf_counter() - caller_start
+    main.wait_for(lambda: latency("count") == count + 1)
+    assert seconds * 1e6 <= latency("sum") - total <= caller_seconds * 1e6

@@ -54,7 +54,7 @@ class Release:
     def available(self) -> set[int]:
         return self.server.calls.available("numbers")
 
-    def answering(self, **choice: Any) -> int:
+    def answering_version(self, **choice: Any) -> int:
         spec = self.server.calls.predict("numbers", {"x": [0.0]}, **choice).model_spec
         return int(spec.version.value)
 
@@ -71,7 +71,7 @@ def test_the_first_label_interrupts_nobody(release: Release) -> None:
     assert load.lost == []
     assert set(load.answers) == {2.0, float(release.newest)}
     assert release.available() == {2}
-    assert (release.answering(), release.answering(label="stable")) == (2, 2)
+    assert (release.answering_version(), release.answering_version(label="stable")) == (2, 2)
 
 
 def test_a_version_that_was_refused_or_rolled_back_is_not_loaded(release: Release) -> None:
@@ -80,13 +80,13 @@ def test_a_version_that_was_refused_or_rolled_back_is_not_loaded(release: Releas
     release.promote(2)
     with pytest.raises(RegistryError, match="not promoted to stable"):
         release.promote(3)
-    assert (release.available(), release.answering()) == ({2}, 2)
+    assert (release.available(), release.answering_version()) == ({2}, 2)
     release.promote(3, force=True)
-    assert (release.available(), release.answering()) == ({3}, 3)
+    assert (release.available(), release.answering_version()) == ({3}, 3)
     release.rollback()
-    assert (release.available(), release.answering()) == ({2}, 2)
+    assert (release.available(), release.answering_version()) == ({2}, 2)
     with refused("NOT_FOUND") as text:
-        release.answering(version=3)
+        release.answering_version(version=3)
     assert text() == "Servable not found for request: Specific(numbers, 3)"
 
 
@@ -96,20 +96,20 @@ def test_a_refused_promote_settles_a_stable_that_was_written_without_a_policy(re
     release.write(stable=2)
     with pytest.raises(RegistryError, match=r"not promoted to stable.*, or give --force$"):
         release.promote(release.newest)
-    assert (release.available(), release.answering(), release.answering(label="stable")) == ({2}, 2, 2)
+    assert (release.available(), release.answering_version(), release.answering_version(label="stable")) == ({2}, 2, 2)
 
 
 def test_callers_without_a_label_get_stable_unless_a_canary_is_newer(release: Release) -> None:
     release.promote(2)
     release.promote(1, label="canary")
-    assert (release.available(), release.answering()) == ({1, 2}, 2)
+    assert (release.available(), release.answering_version()) == ({1, 2}, 2)
     release.promote(3, label="canary")
-    assert (release.available(), release.answering()) == ({2, 3}, 3)
-    assert (release.answering(label="stable"), release.answering(label="canary")) == (2, 3)
+    assert (release.available(), release.answering_version()) == ({2, 3}, 3)
+    assert (release.answering_version(label="stable"), release.answering_version(label="canary")) == (2, 3)
     release.unlabel("canary")
-    assert (release.available(), release.answering()) == ({2}, 2)
+    assert (release.available(), release.answering_version()) == ({2}, 2)
     release.unlabel("stable")
-    assert (release.available(), release.answering()) == ({2}, 2)
+    assert (release.available(), release.answering_version()) == ({2}, 2)
 
 
 @pytest.mark.needs("folder-polling")
@@ -123,4 +123,4 @@ def test_a_version_that_is_published_beside_stable_is_not_loaded(release: Releas
         suite.models.publish("words", folder)
         server.wait_until_available("missing", int(folder.name))
     assert server.calls.states("numbers").get(release.newest + 1, "END") == "END"
-    assert release.answering() == 2
+    assert release.answering_version() == 2

@@ -88,8 +88,8 @@ def test_gzip_goes_in_and_may_come_out(main: TestedServer) -> None:
     assert "content-encoding" not in plain_answer.headers
     assert len(plain_answer.json()["predictions"]) == 2000
     # A server may compress for whoever asks, and need not.
-    compressed = answer.headers.get("content-encoding") == "gzip"
-    assert (gzip.decompress(answer.body) if compressed else answer.body) == plain_answer.body
+    is_compressed = answer.headers.get("content-encoding") == "gzip"
+    assert (gzip.decompress(answer.body) if is_compressed else answer.body) == plain_answer.body
 
 
 def test_a_byte_that_is_not_utf8_comes_out_raw_or_replaced(main: TestedServer) -> None:

@@ -39,10 +39,10 @@ def test_the_readme_has_the_capabilities() -> None:
 def test_a_command_is_filled_in_and_the_flags_come_last() -> None:
     command = parse_command("serve '{model_config_file}' --at {port}:{rest_port} -v {folder}:{folder}")
     values = {"model_config_file": "/a b", "port": 1, "rest_port": 2, "folder": "/f"}
-    assert command.filled(values, ["--x=1"]) == ["serve", "/a b", "--at", "1:2", "-v", "/f:/f", "--x=1"]
+    assert command.fill(values, ["--x=1"]) == ["serve", "/a b", "--at", "1:2", "-v", "/f:/f", "--x=1"]
     assert command.names("rest_port")
     elsewhere = parse_command("serve {model_config_file} {flags} {port}")
-    assert elsewhere.filled(values, ["--x=1", "--y"]) == ["serve", "/a b", "--x=1", "--y", "1"]
+    assert elsewhere.fill(values, ["--x=1", "--y"]) == ["serve", "/a b", "--x=1", "--y", "1"]
     assert not elsewhere.names("rest_port")
     assert parse_command(EMBEDDED).names("rest_port")
 

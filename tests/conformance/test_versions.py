@@ -30,7 +30,7 @@ def test_folders_that_are_no_numbers_are_ignored(main: TestedServer) -> None:
     assert main.calls.predict("names", {"text": ["a"]}, version=7).model_spec.version.value == 7
 
 
-def polled(main: TestedServer, suite: Suite) -> None:
+def wait_for_poll(main: TestedServer, suite: Suite) -> None:
     """Waits until a server that looks every second has seen two versions come, so that others have looked as well."""
     for _ in range(2):
         version = next(_BEACON)
@@ -43,7 +43,7 @@ def test_zero_seconds_between_looks_mean_one_look(
     main: TestedServer, batching_server: BatchingServer, suite: Suite
 ) -> None:
     suite.models.publish("words", batching_server.tested.models / "once" / "2")
-    polled(main, suite)
+    wait_for_poll(main, suite)
     assert batching_server.tested.calls.states("once") == {1: "AVAILABLE"}
 
 
@@ -94,7 +94,7 @@ def test_a_missing_base_path_unloads_nothing(reset_server: TestedServer, main: T
     base = reset_server.models / "missing"
     moved_path = base.rename(base.with_name(".aside"))
     try:
-        polled(main, suite)
+        wait_for_poll(main, suite)
         assert reset_server.calls.states("missing") == {1: "AVAILABLE"}
         assert reset_server.calls.predict("missing", {"text": ["a"]}).model_spec.version.value == 1
     finally:

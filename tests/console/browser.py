@@ -38,13 +38,13 @@ def running_browser() -> Iterator[Browser]:
 @contextmanager
 def running_console(site: Site) -> Iterator[str]:
     """Serves a console while the block runs; gives its address."""
-    listening = listen(site.access)
+    listener = listen(site.access)
     server = uvicorn.Server(uvicorn.Config(site.app, log_config=None, ws="none", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
         wait_until(lambda: server.started)
-        yield f"http://localhost:{listening.getsockname()[1]}"
+        yield f"http://localhost:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)

@@ -148,12 +148,12 @@ def test_the_chat_answers_hands_over_and_gets_a_persons_answer(page: Page, brows
     # Somebody else answers in the queue, and the chat shows it without being loaded again.
     inbox = page.context.new_page()
     inbox.goto("/support/handovers")
-    waiting = inbox.locator(".handover").filter(has_text=wording).first
-    waiting.get_by_label("Your answer").fill("We do, for two euros.")
+    handover = inbox.locator(".handover").filter(has_text=wording).first
+    handover.get_by_label("Your answer").fill("We do, for two euros.")
     inbox.size = page.size  # type: ignore[attr-defined]
     keep(inbox, "handovers")
-    waiting.get_by_role("button", name="Answer", exact=True).click()
-    expect(waiting).to_have_count(0)
+    handover.get_by_role("button", name="Answer", exact=True).click()
+    expect(handover).to_have_count(0)
     inbox.close()
     expect(page.get_by_text("We do, for two euros.")).to_be_visible()
 
@@ -235,9 +235,9 @@ def test_texts_are_labelled_by_keyboard(page: Page, site: Site) -> None:
     expect(page.locator("#to-label")).to_contain_text("Money for match")
     page.keyboard.press("1")
     expect(page.get_by_text("1 of 12 labelled")).to_be_visible()
-    skipped = page.locator("#to-label").inner_text()
+    skipped_text = page.locator("#to-label").inner_text()
     page.keyboard.press("s")
-    expect(page.locator("#to-label")).not_to_have_text(skipped)
+    expect(page.locator("#to-label")).not_to_have_text(skipped_text)
     page.get_by_label("A new label").fill("culture 1")
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 of 12 labelled")).to_be_visible()

@@ -25,7 +25,7 @@ def pool_of(site: Site, name: str, texts: list[str], model: str = "news") -> str
     return path
 
 
-def shown(page: str) -> str:
+def text_to_label(page: str) -> str:
     (text,) = re.findall(r'id="to-label"[^>]*>(.*?)</p>', page, re.DOTALL)
     return str(text)
 
@@ -37,15 +37,15 @@ def number(page: str) -> str:
 def test_the_least_certain_text_comes_first_and_its_label_is_kept(site: Site) -> None:
     path = pool_of(site, "one.jsonl", TEXTS)
     page = site.get(path).text
-    assert shown(page) == "money match"
+    assert text_to_label(page) == "money match"
     (link,) = re.findall(r'href="(/static/console/[^"]+)"', page)
     assert ".to-label" in site.get(link).text
     assert "The model says money (50.0 %) · uncertainty 1.00" in text_of(page)
     answer = site.post(f"{path}/label", {"text": number(page), "label": "sport", "by": "margin"})
-    assert shown(answer.text) == "match match match money"
+    assert text_to_label(answer.text) == "match match match money"
     assert "1 of 4 labelled" in text_of(answer.text)
     answer = site.post(f"{path}/skip", {"text": number(answer.text), "by": "entropy"})
-    assert shown(answer.text) == "money money money"
+    assert text_to_label(answer.text) == "money money money"
     rows = [json.loads(line) for line in site.get("/labelling/export/news").text.splitlines()]
     (row,) = [row for row in rows if row["text"] == "money match"]
     assert (row["label"], row["predicted"], row["score"], row["given_by"]) == ("sport", "money", 0.5, "Ann")
@@ -58,16 +58,16 @@ def test_a_label_can_be_taken_back_and_be_a_new_one(site: Site) -> None:
     answer = site.post(f"{path}/label", {"text": number(page), "label": "money", "other": " culture ", "by": "margin"})
     assert "culture match against money" in text_of(answer.text)
     undo_answer = site.post(f"{path}/undo", {"text": "match against money", "by": "margin"})
-    assert shown(undo_answer.text) == "match against money"
+    assert text_to_label(undo_answer.text) == "match against money"
 
 
 def test_two_people_are_not_shown_the_same_text(site: Site) -> None:
     path = pool_of(site, "three.jsonl", ["a money match", "b money match"])
     other_site = Site(site.home, server=site.server)
     other_site.app = site.app
-    first = shown(site.get(path).text)
+    first = text_to_label(site.get(path).text)
     site.browser.cookies.clear()
-    second = shown(site.get(path).text)
+    second = text_to_label(site.get(path).text)
     assert {first, second} == {"a money match", "b money match"}
 
 
@@ -110,7 +110,7 @@ def test_while_its_model_cannot_be_asked_a_pool_can_be_labelled_all_the_same(sit
     path = pool_of(site, "four.jsonl", ["money for a match"])
     failing_site = Site(site.home, server=site.server, fails=99)
     page = failing_site.get(path).text
-    assert shown(page) == "money for a match"
+    assert text_to_label(page) == "money for a match"
     assert re.findall(r'<span class="choice-name">(\w+)</span>', page) == ["money", "sport"]
 
 

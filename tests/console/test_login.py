@@ -58,7 +58,7 @@ OWN = ["/", "/?x=1", "/models?x=//evil.example", "/models/models/news?version=2"
 
 @pytest.mark.parametrize(("target", "where"), [*((path, "/") for path in ELSEWHERE), *((path, path) for path in OWN)])
 def test_entering_leads_to_pages_of_the_console_alone(locked_site: Site, target: str, where: str) -> None:
-    assert log_in(locked_site.browser, following=target).headers["location"] == where
+    assert log_in(locked_site.browser, next_path=target).headers["location"] == where
     second_answer = locked_site.browser.get("/login", params={"next": target}, follow_redirects=False)
     assert (second_answer.status_code, second_answer.headers["location"]) == (303, where)
 

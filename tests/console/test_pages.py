@@ -153,12 +153,12 @@ def test_one_who_waits_for_a_model_holds_up_nobody(site: Site) -> None:
     token = site.token("/labelling")
     with ThreadPoolExecutor(20) as people:
         form = {"token": token, "text": "x"}
-        waiting = [people.submit(site.browser.post, "/try/models/slow", data=form) for _ in range(20)]
+        futures = [people.submit(site.browser.post, "/try/models/slow", data=form) for _ in range(20)]
         assert request.wait(20)
         assert site.get("/models").status_code == 200
-        assert not any(future.done() for future in waiting)
+        assert not any(future.done() for future in futures)
         answers.set()
-        assert {future.result(20).status_code for future in waiting} == {200}
+        assert {future.result(20).status_code for future in futures} == {200}
 
 
 def test_a_server_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) -> None:

@@ -98,14 +98,14 @@ def test_a_file_becomes_a_served_model(browser: Browser, tmp_path: Path) -> None
     assert (tmp_path / "models" / "topics" / "1" / "saved_model.pb").is_file()
 
 
-def start_for_a_minute(page: Page, shot: str) -> None:
+def start_for_a_minute(page: Page, screenshot: str) -> None:
     """Starts a training of the uploaded file, fast and for one minute at most."""
     page.goto("/train")
     page.get_by_role("link", name="my-mail.csv", exact=True).click()
     page.get_by_role("radio", name="fast").check()
     page.get_by_label("Minutes at most").fill("1")
     page.get_by_label("Name of the model").fill("topics")
-    keep(page, shot)
+    keep(page, screenshot)
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="It is training")).to_be_visible(timeout=20_000)
 

@@ -119,13 +119,17 @@ def test_its_files_are_nobody_elses(make_queue: MakeQueue) -> None:
 
 def test_the_last_complaint_of_one_that_failed_is_told(make_queue: MakeQueue) -> None:
     queue = make_queue()
-    failing, crashing, silent = add(queue, "fail"), add(queue, "crash"), add(queue, "end", [])
+    failing_training, crashing_training, silent_training = (
+        add(queue, "fail"),
+        add(queue, "crash"),
+        add(queue, "end", []),
+    )
     queue.start()
-    for training in (failing, crashing, silent):
+    for training in (failing_training, crashing_training, silent_training):
         reach(training, "failed")
-    assert failing.error == "mail.csv: row 7 is broken; repair it"
-    assert crashing.error == "ZeroDivisionError: a bug"
-    assert "out of memory" in silent.error
+    assert failing_training.error == "mail.csv: row 7 is broken; repair it"
+    assert crashing_training.error == "ZeroDivisionError: a bug"
+    assert "out of memory" in silent_training.error
 
 
 def test_one_that_was_not_published_has_failed(make_queue: MakeQueue) -> None:
@@ -137,7 +141,7 @@ def test_one_that_was_not_published_has_failed(make_queue: MakeQueue) -> None:
 
 def test_a_new_console_reads_on(make_queue: MakeQueue, tmp_path: Path) -> None:
     old = make_queue()
-    training, waiting = add(old, tmp_path / "go"), add(old, "end")
+    training, waiting_training = add(old, tmp_path / "go"), add(old, "end")
     old.start()
     wait_until(lambda: bool(training.log().dev))
     old.stop()
@@ -146,7 +150,7 @@ def test_a_new_console_reads_on(make_queue: MakeQueue, tmp_path: Path) -> None:
     new.start()
     assert (new.get(1).state, new.get(2).state) == ("running", "waiting")
     (tmp_path / "go").touch()
-    reach(new.get(waiting.number), "finished")
+    reach(new.get(waiting_training.number), "finished")
     assert new.get(training.number).state == "finished"
 
 
@@ -162,15 +166,15 @@ def test_one_that_died_while_no_console_ran_has_failed(make_queue: MakeQueue, tm
 
 def test_one_that_waits_and_one_that_runs_are_cancelled(make_queue: MakeQueue, tmp_path: Path) -> None:
     queue = make_queue()
-    running, waiting, last = add(queue, tmp_path / "never"), add(queue, "end"), add(queue, "end")
+    running_training, waiting_training, last = add(queue, tmp_path / "never"), add(queue, "end"), add(queue, "end")
     queue.start()
-    wait_until(lambda: bool(running.log().dev))
-    queue.cancel(waiting.number)
-    queue.cancel(running.number)
-    reach(running, "cancelled")
+    wait_until(lambda: bool(running_training.log().dev))
+    queue.cancel(waiting_training.number)
+    queue.cancel(running_training.number)
+    reach(running_training, "cancelled")
     reach(last, "finished")
-    assert waiting.state == "cancelled"
-    assert not (waiting.folder / "process.json").exists()
+    assert waiting_training.state == "cancelled"
+    assert not (waiting_training.folder / "process.json").exists()
     queue.cancel(last.number)
     assert last.state == "finished"
 

@@ -59,8 +59,8 @@ def test_a_training_goes_on_once_there_is_room(shallow_preset: Path, toy_data: P
     experiment.write_text(tomli_w.dumps(toy_experiment(shallow_preset, toy_data)))
     # In a process of its own, as a training goes on with other things than the file that has no room.
     command = ["train", str(experiment), "--runs", str(tmp_path / "runs")]
-    limited = ["sh", "-c", 'ulimit -f 60; exec "$@"', "sh", sys.executable, "-m", "tfapp", *command]
-    process = subprocess.run(limited, capture_output=True, text=True, check=False)
+    limited_command = ["sh", "-c", 'ulimit -f 60; exec "$@"', "sh", sys.executable, "-m", "tfapp", *command]
+    process = subprocess.run(limited_command, capture_output=True, text=True, check=False)
     assert "File too large; free some space and try again" in complaint(Result(process.returncode, "", process.stderr))
     assert list((tmp_path / "runs").rglob(".*.json")) == []
     assert call(*command, "--resume").code == 0

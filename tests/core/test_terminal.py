@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from rich.table import Table
 from rich.text import Text
 
-from tests.terminal_codes import HOSTILE_TEXTS, obeyed
+from tests.terminal_codes import HOSTILE_TEXTS, control_characters
 from tfapp.cli._training_output import TrainingLines
 from tfapp.core.progress_bar import progress
 from tfapp.core.terminal import (
@@ -124,8 +124,8 @@ def test_foreign_text_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[st
     complain(text)
     print_json({text: [text]})
     out, err = capsys.readouterr()
-    assert not obeyed(out)
-    assert not obeyed(err)
+    assert not control_characters(out)
+    assert not control_characters(err)
     assert json.loads(out.splitlines()[-1]) == {text: [text]}
     assert err.splitlines()[-1].startswith("tfapp: ")
 
@@ -158,7 +158,7 @@ def test_a_log_line_is_one_line_and_obeyed_by_nobody(capsys: pytest.CaptureFixtu
     finally:
         root.handlers = handlers
     err = capsys.readouterr().err
-    assert not obeyed(err)
+    assert not control_characters(err)
     first, second, trace = err.splitlines()
     assert first.endswith("model a 2026-01-01 all is well[2J: cannot be read")
     assert second.endswith(" failed")

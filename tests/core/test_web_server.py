@@ -42,17 +42,17 @@ def _serving(**limits: Any) -> AbstractContextManager[int]:
 
 @contextmanager
 def _behind(gate: ConnectionGate, app: Any = _app) -> Iterator[int]:
-    listening = open_port("127.0.0.1", 0, backlog=512, gate=gate)
+    listener = open_port("127.0.0.1", 0, backlog=512, gate=gate)
     server = uvicorn.Server(web_config(app, gate, lifespan="off", timeout_graceful_shutdown=1))
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=WebLoop) as runner:
-            runner.run(server.serve([listening]))
+            runner.run(server.serve([listener]))
 
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield listening.getsockname()[1]
+        yield listener.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join(30)
@@ -127,12 +127,12 @@ def test_an_idle_connection_is_closed_and_no_sooner_used_again_than_wanted() -> 
 def test_a_body_that_stalls_or_drips() -> None:
     post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"
     with _serving(body_seconds=0.2, body_rate=1000) as port:
-        with _connect(port, post) as stalled:
-            answer = _rest(stalled)
+        with _connect(port, post) as stalled_connection:
+            answer = _rest(stalled_connection)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"the body stalled for 0.2 s, or is slower than 1000 bytes a second" in answer
-        with _connect(port, post) as dripping:
-            assert _drip(dripping, b".").startswith(b"HTTP/1.1 408 ")
+        with _connect(port, post) as slow_connection:
+            assert _drip(slow_connection, b".").startswith(b"HTTP/1.1 408 ")
         request = post[:-1] + b"." * 100000
         assert _exchange(port, request).endswith(b"100000")
 
@@ -220,13 +220,13 @@ def test_connections_at_work_are_not_ended_for_others() -> None:
     requests = [b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n" + body for body in (b"", behind)]
     gate = ConnectionGate(ConnectionLimits(connections=8, address_connections=2, flags=_FLAGS), "a port")
     with _behind(gate, app) as port, ExitStack() as stack:
-        working = [stack.enter_context(_connect(port, request)) for request in requests]
-        assert all(starts.acquire(timeout=30) for _ in working)
+        busy_connections = [stack.enter_context(_connect(port, request)) for request in requests]
+        assert all(starts.acquire(timeout=30) for _ in busy_connections)
         refusal = _exchange(port)
         assert refusal.startswith(b"503 ")
         assert b"127.0.0.1 has 2 connections at work, the most that one address may have (--by_address)" in refusal
         may_end.set()
-        for connection in working:
+        for connection in busy_connections:
             assert _answer(connection).endswith(b"0")
         wait_until(lambda: _exchange(port).startswith(b"200 "))
 
@@ -273,15 +273,15 @@ def test_addresses_are_counted_by_network() -> None:
 
 
 def test_used_up_descriptors_are_told_once() -> None:
-    with open_port("127.0.0.1", 0, backlog=8) as listening, _connect(listening.getsockname()[1]):
+    with open_port("127.0.0.1", 0, backlog=8) as listener, _connect(listener.getsockname()[1]):
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
         try:
             with pytest.raises(OSError, match="Too many open files"):
-                listening.accept()
+                listener.accept()
             for _ in range(3):
                 with pytest.raises(BlockingIOError):
-                    listening.accept()
+                    listener.accept()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 

@@ -86,9 +86,9 @@ def test_neighbouring_keys_touch_each_other() -> None:
 
 @given(sentences, seeds)
 def test_case_changes_nothing_but_case(text: str, seed: int) -> None:
-    recased = change_case(text, rng(seed))
-    assert recased in {text.upper(), text.lower(), text.title(), text.swapcase()} | {text}
-    assert (recased == text) == (text.upper() == text.lower() == text.title())
+    variant = change_case(text, rng(seed))
+    assert variant in {text.upper(), text.lower(), text.title(), text.swapcase()} | {text}
+    assert (variant == text) == (text.upper() == text.lower() == text.title())
 
 
 @given(sentences)

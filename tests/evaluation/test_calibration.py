@@ -60,15 +60,15 @@ def test_of_no_rows_nothing_is_known() -> None:
 
 
 def test_a_report_gives_numbers_or_the_reason() -> None:
-    calibrated, uncalibrated = (Reliability(Measure("ECE", value, (0.0, 0.2)), 0.5) for value in (0.01234567, 0.1))
-    report = CalibrationReport((1.4321,), 300, "", calibrated, uncalibrated)
+    after, before = (Reliability(Measure("ECE", value, (0.0, 0.2)), 0.5) for value in (0.01234567, 0.1))
+    report = CalibrationReport((1.4321,), 300, "", after, before)
     assert report.temperature == "1.43"
     assert report.metadata()["calibration_error"] == 0.0123
     assert report.metadata()["uncalibrated_calibration_error"] == 0.1
     assert [name for name, _ in report.reliabilities] == ["Before (temperature 1)", "After"]
     assert report.without_reliability().reliabilities == []
     assert report.without_reliability().metadata() == {"temperature": 1.4321, "held_out_rows": 300}
-    plain_report = CalibrationReport((1.0,), 0, "too few", calibrated)
+    plain_report = CalibrationReport((1.0,), 0, "too few", after)
     assert plain_report.metadata()["not_calibrated"] == "too few"
     assert [name for name, _ in plain_report.reliabilities] == ["Temperature 1"]
     assert CalibrationReport((0.5, 1.5), 300, "").temperature == "0.50 to 1.50 by label"

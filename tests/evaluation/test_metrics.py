@@ -83,10 +83,10 @@ def test_fitted_threshold_has_the_best_f1_of_all(pair):
 
 def test_thresholds_prefer_the_middle():
     separable = np.array([0.1, 0.2, 0.8, 0.9])
-    rising = np.array([0.2, 0.4, 0.6, 0.8])
+    scores = np.array([0.2, 0.4, 0.6, 0.8])
     truths = np.array([[0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0]], bool).T
 
-    thresholds = metrics.fit_thresholds(truths, np.stack([separable, rising, rising], axis=1))
+    thresholds = metrics.fit_thresholds(truths, np.stack([separable, scores, scores], axis=1))
 
     assert thresholds == pytest.approx([0.5, 0.1, 0.5])
 

@@ -191,9 +191,9 @@ def test_the_evaluation_of_every_task_can_be_made_and_shown(task):
 
 
 def test_what_an_evaluation_lacks_is_told_before_the_training(tmp_path):
-    lacking = SimpleNamespace(__name__="Stars", __abstractmethods__={"table", "figures"})
+    incomplete_kind = SimpleNamespace(__name__="Stars", __abstractmethods__={"table", "figures"})
     with pytest.raises(ModelError, match=r"^Stars has no figures, table; an evaluation defines them$"):
-        check_evaluation(lacking)
+        check_evaluation(incomplete_kind)
     bare = SimpleNamespace(__name__="Stars", __abstractmethods__=(), kind="stars", templates=lambda: tmp_path)
     (tmp_path / "stars.report.html.jinja").write_text("")
     with pytest.raises(ModelError, match=r"^Stars has no template stars\.summary\.html\.jinja; expected it in "):

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
-from tests.hostile.draws import chosen, maybe, mutated
+from tests.hostile.draws import choose, maybe, mutate
 
 __all__ = ["any_bomb", "any_gzip", "any_zlib"]
 
@@ -28,17 +28,15 @@ def any_zlib(source: random.Random, data: bytes) -> bytes:
 
 def any_bomb(source: random.Random) -> bytes:
     """Draws what becomes a thousandth of its size, or less."""
-    return _repeated(
-        source.choice((b"\0", b"[", b"0,", b"\x0a\0")), source.choice((1 << 16, 1 << 20, 1 << 20, 1 << 21))
-    )
+    return _repeat(source.choice((b"\0", b"[", b"0,", b"\x0a\0")), source.choice((1 << 16, 1 << 20, 1 << 20, 1 << 21)))
 
 
 def _odd(source: random.Random, data: bytes, compress: Callable[[bytes], bytes]) -> bytes:
-    return chosen(
+    return choose(
         source,
         lambda _: compress(data),
         lambda s: compress(data)[: -s.randint(1, 12)],
-        lambda s: mutated(compress(data), s),
+        lambda s: mutate(compress(data), s),
         lambda s: _members(s, data, compress),
         lambda s: compress(data) + s.randbytes(s.choice((1, 8, 1000))),
         lambda _: compress(compress(data)),
@@ -53,5 +51,5 @@ def _members(source: random.Random, data: bytes, compress: Callable[[bytes], byt
 
 
 @functools.cache
-def _repeated(what: bytes, size: int) -> bytes:
+def _repeat(what: bytes, size: int) -> bytes:
     return what * (size // len(what))

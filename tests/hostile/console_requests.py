@@ -60,7 +60,7 @@ def any_page(source: random.Random, routes: Sequence[tuple[str, tuple[str, ...]]
     url = _PARAMETER.sub(lambda _: quote(_value(source, 0.7)[:500], safe="/"), path)
     request: dict[str, Any] = {
         "method": method,
-        "url": f"{url}?{_encoded(source, token)}" if maybe(source, 0.5) else url,
+        "url": f"{url}?{_encode(source, token)}" if maybe(source, 0.5) else url,
     }
     if method == "POST":
         request |= _upload(source, token) if maybe(source, 0.15) else _form(source, token)
@@ -70,7 +70,7 @@ def any_page(source: random.Random, routes: Sequence[tuple[str, tuple[str, ...]]
 
 
 def _form(source: random.Random, token: str) -> dict[str, Any]:
-    body = _encoded(source, token).encode()
+    body = _encode(source, token).encode()
     if maybe(source, 0.1):
         body = source.choice((b"", b"%", b"&&&=", b"\xff\xfe=%ff", b"a=" + b"b" * 100_000, source.randbytes(50)))
     return {"content": body, "headers": {"content-type": source.choice(_TYPES)}}
@@ -84,7 +84,7 @@ def _upload(source: random.Random, token: str) -> dict[str, Any]:
     return {"files": {source.choice(("file", "texts", "upload")): file}, "data": dict(_pairs(source, token))}
 
 
-def _encoded(source: random.Random, token: str) -> str:
+def _encode(source: random.Random, token: str) -> str:
     return urlencode([(key, value.encode("utf-8", "replace")) for key, value in _pairs(source, token)])
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from tests.hostile.draws import maybe, mutated, name, nested, number, several, text
+from tests.hostile.draws import maybe, mutate, name, nest, number, several, text
 
 __all__ = ["FORMATS", "any_config", "any_settings", "write_any"]
 
@@ -57,7 +57,7 @@ def write_any(source: random.Random, folder: Path, form: str) -> Path:
         _write_folder(source, path)
         return path
     data = FORMATS[form][1](source)
-    path.write_bytes(mutated(data, source) if maybe(source, 0.4) else data)
+    path.write_bytes(mutate(data, source) if maybe(source, 0.4) else data)
     return path
 
 
@@ -68,7 +68,7 @@ def any_settings(source: random.Random) -> str:
         lines.append(f"[{section}]")
         lines += [f"{source.choice(_SETTINGS)} = {_toml(source)}" for _ in range(source.randrange(4))]
     content = "\n".join(lines) + "\n"
-    return mutated(content.encode(), source).decode("latin-1") if maybe(source, 0.3) else content
+    return mutate(content.encode(), source).decode("latin-1") if maybe(source, 0.3) else content
 
 
 def any_config(source: random.Random) -> bytes:
@@ -109,9 +109,7 @@ def any_config(source: random.Random) -> bytes:
     if maybe(source, 0.05):
         content = "config {" * source.choice((50, 5000))
     return (
-        mutated(content.encode("utf-8", "replace"), source)
-        if maybe(source, 0.3)
-        else content.encode("utf-8", "replace")
+        mutate(content.encode("utf-8", "replace"), source) if maybe(source, 0.3) else content.encode("utf-8", "replace")
     )
 
 
@@ -156,7 +154,7 @@ def _cell(source: random.Random) -> str:
 
 def _row(source: random.Random) -> Any:
     if maybe(source, 0.05):
-        return nested(source, text)
+        return nest(source, text)
     return {name(source, _COLUMNS): _value(source) for _ in range(source.choice((1, 2, 2, 3)))}
 
 
@@ -174,7 +172,7 @@ def _value(source: random.Random) -> Any:
             {},
             [span],
             [[1, 2, "a"]],
-            nested(source, text),
+            nest(source, text),
             "\ud800",
         )
     )
@@ -195,7 +193,7 @@ def _parquet(source: random.Random) -> bytes:
 def _arrow(source: random.Random) -> bytes:
     table, sink = _table(source), pa.BufferOutputStream()
     classes = {name(source, _COLUMNS): {"_type": "ClassLabel", "names": source.choice((["a", "b"], 3, None))}}
-    features = json.dumps({"info": {"features": source.choice((classes, [], nested(source, text)))}})
+    features = json.dumps({"info": {"features": source.choice((classes, [], nest(source, text)))}})
     table = table.replace_schema_metadata({"huggingface": features.encode("utf-8", "replace")})
     with source.choice((pa.ipc.new_stream, pa.ipc.new_file))(sink, table.schema) as writer:
         writer.write_table(table)
@@ -218,7 +216,7 @@ def _xlsx(source: random.Random) -> bytes:
         victim = source.choice(parts)
         for part in parts:
             data = source_archive.read(part)
-            archive.writestr(part, mutated(data, source) if part == victim else data)
+            archive.writestr(part, mutate(data, source) if part == victim else data)
     return output.getvalue()
 
 
@@ -274,7 +272,7 @@ def _squad(source: random.Random) -> bytes:
 
     paragraphs = [{"context": source.choice(("it is here", text(source))), "qas": [question() for _ in range(2)]}] * 2
     document = {"version": "2.0", "data": [{"title": "a", "paragraphs": paragraphs}]}
-    return json.dumps(document if maybe(source, 0.85) else {"data": nested(source, text)}).encode()
+    return json.dumps(document if maybe(source, 0.85) else {"data": nest(source, text)}).encode()
 
 
 def _write_folder(source: random.Random, path: Path) -> None:

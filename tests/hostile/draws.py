@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-__all__ = ["NUMBERS", "chosen", "maybe", "mutated", "name", "number", "several", "text"]
+__all__ = ["NUMBERS", "choose", "maybe", "mutate", "name", "number", "several", "text"]
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ _TEXTS: Final = (
 )
 
 
-def chosen(source: random.Random, *draws: Callable[[random.Random], T]) -> T:
+def choose(source: random.Random, *draws: Callable[[random.Random], T]) -> T:
     """Draws by one of several draws."""
     return source.choice(draws)(source)
 
@@ -90,7 +90,7 @@ def name(source: random.Random, names: Sequence[str], right: float = 0.8) -> str
     return source.choice(list(names)) if names and maybe(source, right) else text(source)
 
 
-def mutated(data: bytes, source: random.Random) -> bytes:
+def mutate(data: bytes, source: random.Random) -> bytes:
     """Flips, drops, doubles and puts in bytes."""
     mutation = bytearray(data)
     for _ in range(source.randint(1, 6)):
@@ -109,8 +109,8 @@ def mutated(data: bytes, source: random.Random) -> bytes:
     return bytes(mutation)
 
 
-def nested(source: random.Random, leaf: Callable[[random.Random], Any], depth: int = 4) -> Any:
+def nest(source: random.Random, leaf: Callable[[random.Random], Any], depth: int = 4) -> Any:
     """Draws lists in lists, ragged ones too."""
     if depth == 0 or maybe(source, 0.3):
         return leaf(source)
-    return [nested(source, leaf, depth - 1) for _ in range(source.choice((0, 1, 1, 2, 3)))]
+    return [nest(source, leaf, depth - 1) for _ in range(source.choice((0, 1, 1, 2, 3)))]

@@ -23,7 +23,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tests.hostile.draws import maybe, mutated, name, number, several, text
+from tests.hostile.draws import maybe, mutate, name, number, several, text
 from tests.hostile.tensors import fill, has_resource
 
 __all__ = ["PREDICT", "Call", "any_call"]
@@ -93,7 +93,7 @@ def any_call(source: random.Random, models: Sequence[str]) -> Call:
     draw(request, source, models)
     data = request.SerializeToString()
     if maybe(source, 0.2):
-        data = mutated(data, source)
+        data = mutate(data, source)
     elif maybe(source, 0.05):
         data = source.randbytes(source.randrange(200))
     if maybe(source, 0.02):

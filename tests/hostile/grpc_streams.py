@@ -12,7 +12,7 @@ from typing import Final
 from grpc_health.v1 import health_pb2
 
 from tests.hostile.compressed import any_bomb, any_gzip, any_zlib
-from tests.hostile.draws import chosen, maybe, mutated, number
+from tests.hostile.draws import choose, maybe, mutate, number
 from tests.hostile.grpc_calls import PREDICT, Call
 from tests.hostile.grpc_port import GOOD, Question
 from tests.hostile.http2 import (
@@ -90,7 +90,7 @@ def any_conversation(source: random.Random, draw: _Draw, *, crowds: bool = True)
     """
     is_damaged, is_lawful = maybe(source, 0.08), maybe(source, 0.7)
     crowd = source.choice(_CROWDS) if crowds and maybe(source, 0.01) else 0
-    streams = [_waiting(source, 2 * at + 1) for at in range(crowd)]
+    streams = [_silent_stream(source, 2 * at + 1) for at in range(crowd)]
     calls = {}
     for stream in range(2 * crowd + 1, 2 * (crowd + source.randint(1, _MOST_STREAMS)), 2):
         if maybe(source, 0.3):
@@ -102,14 +102,14 @@ def any_conversation(source: random.Random, draw: _Draw, *, crowds: bool = True)
             new_stream = source.choice(_STREAMS)(source, stream, call)
             # A watch goes on.
             streams.append(_Stream(new_stream.units, new_stream.ends and not call.path.endswith("/Watch")))
-    units = _interleaved(source, [stream.units for stream in streams])
+    units = _interleave(source, [stream.units for stream in streams])
     for _ in range(source.choice((0, 0, 1, 3))):
         units.insert(source.randrange(len(units) + 1), _lawful_frame(source))
     if not is_lawful:
         units.insert(source.randrange(len(units) + 1), _unlawful_frames(source))
     data = b"".join(units)
     if is_damaged:
-        data = mutated(data, source)
+        data = mutate(data, source)
     is_right = is_lawful and not is_damaged
     ends = {2 * at + 1 for at, stream in enumerate(streams) if stream.ends and is_right}
     return Conversation(_parts(source, data), frozenset(ends), calls if is_right else {}, stays=maybe(source, 0.15))
@@ -123,7 +123,7 @@ def bomb(size: int) -> Conversation:
     return Conversation([head, *units], frozenset((1,)), {}, stays=False)
 
 
-def _interleaved(source: random.Random, streams: list[list[bytes]]) -> list[bytes]:
+def _interleave(source: random.Random, streams: list[list[bytes]]) -> list[bytes]:
     """Mixes streams; they begin in their order."""
     queues, stream_count, order = [list(units) for units in streams], 0, []
     while any(queues):
@@ -196,7 +196,7 @@ def _whole(source: random.Random, stream: int, call: Call) -> _Stream:
     return _Stream([_head(source, stream, call.path), *_body(source, stream, length_prefixed(call.data))])
 
 
-def _waiting(source: random.Random, stream: int, call: Call | None = None) -> _Stream:
+def _silent_stream(source: random.Random, stream: int, call: Call | None = None) -> _Stream:
     """Nothing after the headers, or not even a message's announced length."""
     part = source.randbytes(source.choice((0, 0, 0, 1, 4)))
     body = _body(source, stream, part, ends=False)
@@ -211,7 +211,7 @@ def _partial(source: random.Random, stream: int, call: Call) -> _Stream:
     return _Stream([_head(source, stream, call.path), *_body(source, stream, data, ends=ends)], ends)
 
 
-def _misannounced(source: random.Random, stream: int, call: Call) -> _Stream:
+def _wrong_length(source: random.Random, stream: int, call: Call) -> _Stream:
     """A message of another length than announced."""
     size = len(call.data)
     length = source.choice((0, max(size - 1, 0), size + 1, 1 << 24, 1 << 28, (1 << 31) - 1, 1 << 31, (1 << 32) - 1))
@@ -225,7 +225,7 @@ def _several(source: random.Random, stream: int, call: Call) -> _Stream:
     return _Stream([_head(source, stream, call.path), *_body(source, stream, data)])
 
 
-def _compressed(source: random.Random, stream: int, call: Call) -> _Stream:
+def _compressed_stream(source: random.Random, stream: int, call: Call) -> _Stream:
     """A message compressed in any form, whose encoding is said, or another one, or none."""
     data = any_bomb(source) if maybe(source, 0.1) else call.data
     encoding = source.choice(_ENCODINGS)
@@ -249,7 +249,7 @@ def _odd_headers(source: random.Random, stream: int, call: Call) -> _Stream:
         (b"a", b"A", b"a-bin", b":path", b":x", b"", b"\0", b"te", b"connection", b"content-length", b"\xff")
     )
     value = source.choice((b"x", b"", b"!!!", b"\0\r\n", b"\xff", b"x" * 9_000, b"x" * 14_000))
-    headers = chosen(
+    headers = choose(
         source,
         lambda _: [(name, value)],
         lambda s: [(b"grpc-timeout", s.choice(_TIMEOUTS))],
@@ -267,12 +267,12 @@ def _odd_headers(source: random.Random, stream: int, call: Call) -> _Stream:
 _STREAMS: Final = (
     _whole,
     _whole,
-    _waiting,
+    _silent_stream,
     _partial,
-    _misannounced,
+    _wrong_length,
     _several,
-    _compressed,
-    _compressed,
+    _compressed_stream,
+    _compressed_stream,
     _reset,
     _odd_headers,
 )
@@ -280,7 +280,7 @@ _STREAMS: Final = (
 
 def _lawful_frame(source: random.Random) -> bytes:
     """A frame that any client may send at any time."""
-    return chosen(
+    return choose(
         source,
         lambda _: frame(Kind.PING, ACK, 0, _SOMETHING),
         lambda _: frame(Kind.SETTINGS, 0, 0),
@@ -294,7 +294,7 @@ def _unlawful_frames(source: random.Random) -> bytes:
     """Frames out of order, of wrong flags, lengths and streams, floods, headers that no table explains."""
     stream = source.choice((0, 1, 1, 2, 3, 99, 1 << 31, (1 << 32) - 1))
     flags, count = source.randrange(256), source.choice((3, 50, 500))
-    return chosen(
+    return choose(
         source,
         lambda s: frame(s.randrange(11), flags, stream, s.randbytes(s.choice((0, 1, 4, 5, 6, 7, 8, 9, 300)))),
         lambda _: frame(Kind.PING, 0, 0, _SOMETHING) * count,
@@ -325,7 +325,7 @@ def _four(source: random.Random) -> bytes:
 
 def _odd_block(source: random.Random) -> bytes:
     """HPACK with faults: entries that are not there, endless numbers, tables of any size, wrong codes of Huffman."""
-    return chosen(
+    return choose(
         source,
         lambda _: b"\x80",
         lambda _: b"\xbe\xff\x00",

@@ -158,13 +158,13 @@ class Http2Connection:
 
     def _read(self) -> None:
         try:
-            received = self._socket.recv(1 << 16)
+            data = self._socket.recv(1 << 16)
         except TimeoutError:
             raise
         except OSError:
-            received = b""
-        self.is_closed = not received
-        self._unread += received
+            data = b""
+        self.is_closed = not data
+        self._unread += data
         while len(self._unread) >= _FRAME_HEADER:
             end = _FRAME_HEADER + int.from_bytes(self._unread[:3], "big")
             if len(self._unread) < end:

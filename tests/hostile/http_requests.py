@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from tests.hostile.compressed import any_gzip
-from tests.hostile.draws import chosen, maybe, mutated, nested, number, text
+from tests.hostile.draws import choose, maybe, mutate, nest, number, text
 
 __all__ = ["HttpRequest", "RawResponse", "any_http", "any_json", "exchange"]
 
@@ -95,7 +95,7 @@ def any_http(
         headers: Those that a request needs to be let in.
     """
     if maybe(source, 0.03):
-        return _pipelined(source, paths, draw, headers)
+        return _pipeline(source, paths, draw, headers)
     verb, path = source.choice(_VERBS), _path(source, paths)
     body = draw(source) if maybe(source, 0.85) else source.randbytes(source.randrange(100))
     lines = {"Host": "127.0.0.1", "Connection": "close", "Content-Type": source.choice(_TYPES), **headers}
@@ -110,7 +110,7 @@ def any_http(
     head += "".join(_odd_header(source) for _ in range(source.choice((0,) * 8 + (1, 2, 200))))
     data = f"{verb} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + content
     if maybe(source, 0.1):
-        return HttpRequest(mutated(data, source), is_whole=False)
+        return HttpRequest(mutate(data, source), is_whole=False)
     return HttpRequest(data, is_whole=not is_odd)
 
 
@@ -129,7 +129,7 @@ def any_json(source: random.Random) -> bytes:
                 (b"", b"\xef\xbb\xbf{}", b"{", b"null", b"\xff\xfe", b"{}" * 3, b'"', b"[1,]", b"NaN", b"\x00")
             )
         case 4:
-            return mutated(b'{"instances":["a","b"],"signature_name":"serving_default"}', source)
+            return mutate(b'{"instances":["a","b"],"signature_name":"serving_default"}', source)
         case _:
             return json.dumps(_document(source)).encode("utf-8", "surrogatepass")
 
@@ -202,13 +202,13 @@ def _odd_framing(source: random.Random, body: bytes) -> tuple[_Framing, bytes]:
         (len(body) + 1, max(len(body) - 1, 0), -1, 1 << 40, 1 << 70, "", "a", "0x10", "+5", "1,2", "1 2")
     )
     header, right = ("Content-Length", str(length)), ("Content-Length", str(len(body)))
-    chunked, chunks = ("Transfer-Encoding", "chunked"), _chunks(source, body)
-    return chosen(
+    chunk_header, chunks = ("Transfer-Encoding", "chunked"), _chunks(source, body)
+    return choose(
         source,
-        lambda s: ([chunked], s.choice(_ODD_CHUNKS) + body),
-        lambda s: ([chunked], chunks[: s.randrange(len(chunks))]),
+        lambda s: ([chunk_header], s.choice(_ODD_CHUNKS) + body),
+        lambda s: ([chunk_header], chunks[: s.randrange(len(chunks))]),
         lambda s: (
-            s.sample([("Transfer-Encoding", s.choice(("chunked", "gzip", "identity", "x"))), chunked], 2),
+            s.sample([("Transfer-Encoding", s.choice(("chunked", "gzip", "identity", "x"))), chunk_header], 2),
             chunks,
         ),
         lambda s: ([("Transfer-Encoding", s.choice(("chunked", "gzip, chunked", "x"))), header], body),
@@ -218,7 +218,7 @@ def _odd_framing(source: random.Random, body: bytes) -> tuple[_Framing, bytes]:
     )
 
 
-def _pipelined(
+def _pipeline(
     source: random.Random,
     paths: Sequence[str],
     draw: Callable[[random.Random], bytes],
@@ -256,7 +256,7 @@ def _document(source: random.Random) -> Any:
     if maybe(source, 0.7):
         document["instances"] = _instances(source)
     if maybe(source, 0.3):
-        document["inputs"] = {_key(source): nested(source, _leaf)} if maybe(source, 0.6) else nested(source, _leaf)
+        document["inputs"] = {_key(source): nest(source, _leaf)} if maybe(source, 0.6) else nest(source, _leaf)
     if maybe(source, 0.2):
         document["examples"] = _instances(source)
     if maybe(source, 0.2):
@@ -265,14 +265,14 @@ def _document(source: random.Random) -> Any:
         document["signature_name"] = source.choice(
             ("serving_default", "two", "classify", "regress", text(source), 5, None)
         )
-    return document if maybe(source, 0.9) else nested(source, _leaf)
+    return document if maybe(source, 0.9) else nest(source, _leaf)
 
 
 def _instances(source: random.Random) -> Any:
     rows = source.choice((0, 1, 1, 2, 3, 70))
     if maybe(source, 0.4):
-        return [{_key(source): nested(source, _leaf, 2) for _ in range(source.choice((1, 1, 2)))} for _ in range(rows)]
-    return [nested(source, _leaf, 3) for _ in range(rows)] if maybe(source, 0.9) else _leaf(source)
+        return [{_key(source): nest(source, _leaf, 2) for _ in range(source.choice((1, 1, 2)))} for _ in range(rows)]
+    return [nest(source, _leaf, 3) for _ in range(rows)] if maybe(source, 0.9) else _leaf(source)
 
 
 def _key(source: random.Random) -> str:
@@ -280,7 +280,7 @@ def _key(source: random.Random) -> str:
 
 
 def _leaf(source: random.Random) -> Any:
-    return chosen(
+    return choose(
         source,
         text,
         number,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import tomli_w
 
-from tests.hostile.draws import maybe, mutated, name, nested, number, several, text
+from tests.hostile.draws import maybe, mutate, name, nest, number, several, text
 from tfapp.apps.shared.settings import ApplicationSettings
 
 __all__ = ["SECRET", "any_application_settings", "any_stream", "any_watch_settings"]
@@ -57,13 +57,13 @@ def any_stream(source: random.Random, form: str) -> bytes:
         writer = csv.writer(out, delimiter="\t" if form == "tsv" else ",")
         writer.writerows([_COLUMNS, *([row.get(column, "") for column in _COLUMNS] for row in rows)])
         data = out.getvalue().encode("utf-8", "surrogatepass")
-    return mutated(data, source) if maybe(source, 0.3) else data
+    return mutate(data, source) if maybe(source, 0.3) else data
 
 
 def any_watch_settings(source: random.Random) -> dict[str, Any]:
     """Draws settings by which a monitor judges windows, most of them easily alarmed; they may be of no use."""
-    alarmed = {"false_alerts": 1000, "least_history": 2, "history": 4, "least_rise": 0, "drift_reference": 20}
-    values: dict[str, Any] = {"tagger": "brands", "drift_distance": 0.01, "drift_texts": 2, **alarmed}
+    alarm_settings = {"false_alerts": 1000, "least_history": 2, "history": 4, "least_rise": 0, "drift_reference": 20}
+    values: dict[str, Any] = {"tagger": "brands", "drift_distance": 0.01, "drift_texts": 2, **alarm_settings}
     for key in several(source, lambda s: s.choice(_WATCH), 3):
         values[key] = source.choice(_NUMBERS)
     if maybe(source, 0.3):
@@ -91,7 +91,7 @@ def any_application_settings(source: random.Random, kind: type[ApplicationSettin
         content = source.choice(odd_contents)
     items = [f"{key}={value}" for key, value in several(source, lambda s: _setting(s, name(s, names)), 2)]
     deep = [f"{source.choice(names)}{'.a' * 3000}=1"] if maybe(source, 0.05) else []
-    return content if maybe(source, 0.8) else mutated(content, source), [*items, *deep]
+    return content if maybe(source, 0.8) else mutate(content, source), [*items, *deep]
 
 
 def _row(source: random.Random) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _row(source: random.Random) -> dict[str, Any]:
 
 def _text(source: random.Random) -> Any:
     if maybe(source, 0.1):
-        return source.choice((None, 5, [], {"a": 1}, nested(source, text)))
+        return source.choice((None, 5, [], {"a": 1}, nest(source, text)))
     return " ".join(source.choice(_WORDS) if maybe(source, 0.8) else text(source) for _ in range(source.randint(1, 4)))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from tests.hostile.draws import chosen, maybe, number, several, text
+from tests.hostile.draws import choose, maybe, number, several, text
 
 __all__ = ["RESOURCES", "any_tensor", "fill", "has_resource"]
 
@@ -59,7 +59,7 @@ def any_tensor(source: random.Random, dtype: int | None = None) -> Any:
 
 def fill(tensor: Any, source: random.Random, dtype: int | None = None) -> None:
     """Draws a tensor into a message; see `any_tensor`."""
-    tensor.dtype = dtype if dtype is not None and maybe(source, 0.75) else chosen(source, _known_dtype, _odd_dtype)
+    tensor.dtype = dtype if dtype is not None and maybe(source, 0.75) else choose(source, _known_dtype, _odd_dtype)
     for size in _shape(source):
         tensor.tensor_shape.dim.add(size=size, name=text(source) if maybe(source, 0.05) else "")
     tensor.tensor_shape.unknown_rank = maybe(source, 0.03)
@@ -139,7 +139,7 @@ def _add_variant(variant: Any, source: random.Random, depth: int) -> None:
 
 
 def _string(source: random.Random) -> bytes:
-    return chosen(source, lambda s: text(s).encode(), lambda s: s.randbytes(s.randrange(6)), lambda _: b"\xff" * 300)
+    return choose(source, lambda s: text(s).encode(), lambda s: s.randbytes(s.randrange(6)), lambda _: b"\xff" * 300)
 
 
 def _float(source: random.Random) -> float:

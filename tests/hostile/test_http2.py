@@ -36,8 +36,8 @@ class StreamCallers:
         connection.open()
         connection.send(conversation.parts)
         connection.wait_for(conversation.ends)
-        missing = conversation.ends - connection.ended
-        assert not missing, f"streams {sorted(missing)} are not answered: {connection.headers!r:.1000}"
+        open_streams = conversation.ends - connection.ended
+        assert not open_streams, f"streams {sorted(open_streams)} are not answered: {connection.headers!r:.1000}"
         for stream, question in conversation.questions.items():
             answer = connection.message(stream)
             assert answer is not None, f"stream {stream} has no answer: {connection.headers!r:.1000}"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.hostile.attack import AttackPlan, attack
-from tests.hostile.draws import maybe, mutated, nested, text
+from tests.hostile.draws import maybe, mutate, nest, text
 from tests.served_models import write_numbers
 from tfapp.errors import TfappError
 from tfapp.server.servables.servable import Servable
@@ -39,15 +39,15 @@ def damage(folder: Path, source: random.Random) -> None:
         case 1:
             path.write_bytes(path.read_bytes()[: source.randrange(path.stat().st_size + 1)])
         case 2:
-            metadata = {source.choice(_METADATA): nested(source, text) for _ in range(source.randrange(4))}
+            metadata = {source.choice(_METADATA): nest(source, text) for _ in range(source.randrange(4))}
             (folder / "assets.extra" / "tfapp.json").write_text(
-                json.dumps(metadata if maybe(source, 0.8) else nested(source, text))
+                json.dumps(metadata if maybe(source, 0.8) else nest(source, text))
             )
         case 3:
             path.unlink()
             path.mkdir()
         case _:
-            path.write_bytes(mutated(path.read_bytes(), source))
+            path.write_bytes(mutate(path.read_bytes(), source))
 
 
 def test_any_folder(good_folder: Path, tmp_path: Path, plan: AttackPlan) -> None:

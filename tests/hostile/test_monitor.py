@@ -72,7 +72,7 @@ def test_any_settings_of_an_application(tmp_path: Path, plan: AttackPlan) -> Non
         kind = source.choice(_KINDS)
         content, items = any_application_settings(source, kind)
         file.write_bytes(content)
-        settings, refusal = _loaded(kind, file, items)
+        settings, refusal = _load(kind, file, items)
         assert SECRET not in f"{settings!r}{refusal}"
         assert len(refusal.splitlines()) <= 1, refusal
         if settings is not None:
@@ -87,9 +87,7 @@ def test_any_settings_of_an_application(tmp_path: Path, plan: AttackPlan) -> Non
     attack(plan, 40, strike, still_good)
 
 
-def _loaded(
-    kind: type[ApplicationSettings], file: Path, items: Sequence[str]
-) -> tuple[ApplicationSettings | None, str]:
+def _load(kind: type[ApplicationSettings], file: Path, items: Sequence[str]) -> tuple[ApplicationSettings | None, str]:
     """The settings, or why they are refused."""
     try:
         return load_settings(kind, file, items), ""

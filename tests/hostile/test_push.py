@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hostile.attack import HANG_SECONDS, AttackPlan, attack
-from tests.hostile.draws import maybe, nested, number, text
+from tests.hostile.draws import maybe, nest, number, text
 from tests.hostile.http_requests import HttpRequest, any_http, any_json, exchange
 from tfapp.apps.monitor.batches import IngestCounts
 from tfapp.apps.monitor.readers.push import PushReader
@@ -83,7 +83,7 @@ def _value(source: random.Random) -> object:
             None,
             "0001-01-01T00:00:00Z",
             "9999-12-31T23:59:59+14:00",
-            nested(source, text),
+            nest(source, text),
             {},
         )
     )

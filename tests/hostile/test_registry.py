@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.hostile.attack import AttackPlan, attack
-from tests.hostile.draws import chosen, mutated, name, nested, number, several, text
+from tests.hostile.draws import choose, mutate, name, nest, number, several, text
 from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.errors import TfappError
 from tfapp.workflows.version_catalogue import caller_versions, describe, history
@@ -31,17 +31,17 @@ def _put(path: Path, source: random.Random) -> None:
             case 1:
                 path.symlink_to(source.choice((path.name, ".", "nothing", "1")))
             case 2:
-                values = {source.choice(_METADATA): nested(source, _leaf) for _ in range(source.randrange(4))}
-                path.write_text(json.dumps(values if source.random() < 0.8 else nested(source, _leaf)))
+                values = {source.choice(_METADATA): nest(source, _leaf) for _ in range(source.randrange(4))}
+                path.write_text(json.dumps(values if source.random() < 0.8 else nest(source, _leaf)))
             case 3:
-                path.write_bytes(mutated(b'{"labels": ["a"], "metrics": {"f1": 0.5}}', source))
+                path.write_bytes(mutate(b'{"labels": ["a"], "metrics": {"f1": 0.5}}', source))
             case _:
                 path.write_text("[" * 100_000)
 
 
 def _leaf(source: random.Random) -> object:
     """Draws a value of any kind."""
-    return chosen(source, text, number, lambda _: None, lambda _: 0.5)
+    return choose(source, text, number, lambda _: None, lambda _: 0.5)
 
 
 def _entry(source: random.Random, names: Sequence[str]) -> str:
@@ -95,7 +95,7 @@ def test_any_vector_index(tmp_path: Path, plan: AttackPlan) -> None:
 
     def strike(source: random.Random) -> None:
         file.write_bytes(
-            mutated(content, source) if source.random() < 0.7 else content[: source.randrange(len(content))]
+            mutate(content, source) if source.random() < 0.7 else content[: source.randrange(len(content))]
         )
         index = VectorIndex.load(file)
         # Whatever is damaged is made again from the database.

@@ -174,7 +174,7 @@ def test_half_precision_inside_gives_full_precision_logits(shallow_preset: Path,
     np.testing.assert_allclose(logits_of(load_model(tmp_path), TEXTS), logits, atol=0.05)
 
 
-def unknowing(preset: Path, **unknown: Any) -> TextClassifier:
+def build_with_unknown(preset: Path, **unknown: Any) -> TextClassifier:
     model = build(preset)
     assert isinstance(model, TextClassifier)
     model.unknown = Unknown("none", **unknown)
@@ -184,7 +184,7 @@ def unknowing(preset: Path, **unknown: Any) -> TextClassifier:
 @pytest.mark.parametrize(("by", "taught"), [("distance", False), ("energy", True)])
 def test_only_energy_is_taught_by_texts_of_no_label(shallow_preset: Path, by: str, taught: bool) -> None:
     logits = np.array([[1.0, 2.0, 0.5]] * 2, np.float32)
-    losses = unknowing(shallow_preset, by=by).loss(tf.constant([0, -1]), tf.constant(logits)).numpy()
+    losses = build_with_unknown(shallow_preset, by=by).loss(tf.constant([0, -1]), tf.constant(logits)).numpy()
     assert losses[0] == pytest.approx(np.log(np.exp(logits[0]).sum()) - 1.0)
     assert bool(losses[1] > 0) is taught
 
@@ -193,7 +193,7 @@ def test_only_energy_is_taught_by_texts_of_no_label(shallow_preset: Path, by: st
 def test_saving_keeps_what_distances_are_measured_to(shallow_preset: Path, tmp_path: Path, by: str) -> None:
     references = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     radii = np.arange(5, dtype=np.float32) / 4 if by == "boundary" else None
-    model = unknowing(shallow_preset, by=by, limit=0.5, scale=0.5, references=references, radii=radii)
+    model = build_with_unknown(shallow_preset, by=by, limit=0.5, scale=0.5, references=references, radii=radii)
     model.save(tmp_path)
     loaded_model = load_model(tmp_path)
     assert loaded_model.unknown == model.unknown

@@ -67,8 +67,8 @@ def test_a_trace_has_the_logits_and_what_each_layer_says(toy_preset: Path, task:
     ids = model.preprocessor(*[tf.constant(TEXTS)] * len(model.inputs))
     logits, states = model.trace(ids)
     np.testing.assert_array_equal(logits, model.logits(ids))
-    padded = model.pad(ids)
-    np.testing.assert_allclose(states[-1], model.backbone(padded)["sequence_output"], atol=1e-6)
+    inputs = model.pad(ids)
+    np.testing.assert_allclose(states[-1], model.backbone(inputs)["sequence_output"], atol=1e-6)
     assert len(states) == 2
     assert states[0].shape == states[1].shape
     assert isinstance(model.network, keras.Model)

@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 from tfapp_client import contract
 
-__all__ = ["add_version", "add_versions", "parsed", "record"]
+__all__ = ["add_version", "add_versions", "parse", "record"]
 
 
 def add_version(models: Path, name: str, version: int, **metadata: Any) -> Path:
@@ -37,6 +37,6 @@ def add_versions(models: Path, name: str, *versions: int) -> Path:
     return models
 
 
-def parsed(text: str) -> Any:
+def parse(text: str) -> Any:
     """Reads a model config as TensorFlow Serving does: with its own message."""
     return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())

@@ -14,10 +14,10 @@ from tfapp.registry import atomic_publish
 
 
 def _publish(models: Path, text: str, name: str = "news") -> Path:
-    with atomic_publish.staging_folder(models, name) as staged:
-        (staged / "variables").mkdir()
-        (staged / "variables" / "data").write_text(text)
-        return atomic_publish.publish(staged, models, name)
+    with atomic_publish.staging_folder(models, name) as staging:
+        (staging / "variables").mkdir()
+        (staging / "variables" / "data").write_text(text)
+        return atomic_publish.publish(staging, models, name)
 
 
 def test_versions_appear_in_order(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import wait_for
-from tests.registry.fake_versions import add_versions, parsed
+from tests.registry.fake_versions import add_versions, parse
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.registry import LabelStore
 from tfapp.registry.history import labels_after
@@ -27,8 +27,8 @@ def _promote(store: LabelStore, version: int, label: str = "stable") -> None:
     store.set_label("news", label, version, "promote", expected=store.model("news").labels.get(label))
 
 
-def _listed(store: LabelStore) -> list[int]:
-    (item,) = parsed(store.config.read_text()).model_config_list.config
+def _listed_versions(store: LabelStore) -> list[int]:
+    (item,) = parse(store.config.read_text()).model_config_list.config
     assert item.model_version_policy.WhichOneof("policy_choice") == "specific"
     return list(item.model_version_policy.specific.versions)
 
@@ -36,21 +36,21 @@ def _listed(store: LabelStore) -> list[int]:
 def test_the_first_label_makes_the_file(store: LabelStore) -> None:
     assert store.served_versions("news") == {4}
     _promote(store, 2)
-    (item,) = parsed(store.config.read_text()).model_config_list.config
+    (item,) = parse(store.config.read_text()).model_config_list.config
     assert (item.name, item.base_path, item.model_platform) == ("news", str(store.models / "news"), "tensorflow")
     assert dict(item.version_labels) == {"stable": 2}
-    assert _listed(store) == [2]
+    assert _listed_versions(store) == [2]
 
 
 def test_with_a_stable_what_labels_name_is_served_and_nothing_else(store: LabelStore) -> None:
     add_versions(store.models, "mail", 1)
     _promote(store, 1)
     _promote(store, 2)
-    assert _listed(store) == [2]
+    assert _listed_versions(store) == [2]
     _promote(store, 3, "canary")
-    assert _listed(store) == [2, 3]
+    assert _listed_versions(store) == [2, 3]
     _promote(store, 3)
-    assert _listed(store) == [3]
+    assert _listed_versions(store) == [3]
     add_versions(store.models, "news", 5)
     assert store.served_versions("news") == {3}
     # A version that is gone is nothing to go back to.
@@ -60,17 +60,17 @@ def test_with_a_stable_what_labels_name_is_served_and_nothing_else(store: LabelS
 
 def test_without_a_stable_callers_without_a_label_keep_what_they_have(store: LabelStore) -> None:
     _promote(store, 2, "canary")
-    assert _listed(store) == [2, 4]
+    assert _listed_versions(store) == [2, 4]
     add_versions(store.models, "news", 5)
     _promote(store, 3, "canary")
-    assert _listed(store) == [3, 4]
+    assert _listed_versions(store) == [3, 4]
     store.set_label("news", "canary", 2, "rollback", expected=3)
-    assert _listed(store) == [2, 4]
+    assert _listed_versions(store) == [2, 4]
     _promote(store, 1)
-    assert _listed(store) == [1, 2]
+    assert _listed_versions(store) == [1, 2]
     for label, version in (("stable", 1), ("canary", 2)):
         store.set_label("news", label, None, "unlabel", expected=version)
-        assert _listed(store) == [2]
+        assert _listed_versions(store) == [2]
 
 
 def test_a_file_that_names_more_than_labels_do_is_settled_by_the_next_change(store: LabelStore) -> None:
@@ -78,7 +78,7 @@ def test_a_file_that_names_more_than_labels_do_is_settled_by_the_next_change(sto
     store.config.write_text(store.config.read_text().replace("versions: 2", "versions: 1 versions: 2 versions: 4"))
     assert store.served_versions("news") == {1, 2, 4}
     _promote(store, 2, "canary")
-    assert _listed(store) == [2]
+    assert _listed_versions(store) == [2]
 
 
 def test_settling_lets_go_what_no_label_names(store: LabelStore) -> None:
@@ -86,26 +86,26 @@ def test_settling_lets_go_what_no_label_names(store: LabelStore) -> None:
     assert not store.config.exists()
     _promote(store, 3, "canary")
     store.set_label("news", "stable", 2, "promote", expected=None, unload_unlabelled=False)
-    assert _listed(store) == [2, 3, 4]
+    assert _listed_versions(store) == [2, 3, 4]
     assert store.unload_unlabelled("news") == [4]
-    assert _listed(store) == [2, 3]
+    assert _listed_versions(store) == [2, 3]
     assert [(c.action, c.versions) for c in store.changes()][-1] == ("unload", (4,))
     assert store.unload_unlabelled("news") == []
     # A version that a label names is not dropped by mistake.
     with store.pruning("news", [2, 3]) as free:
         assert free == []
-    assert _listed(store) == [2, 3]
+    assert _listed_versions(store) == [2, 3]
 
 
 def test_what_was_rolled_back_from_is_served_no_more_unless_it_is_labelled(store: LabelStore) -> None:
     _promote(store, 1)
     _promote(store, 2)
     store.set_label("news", "stable", 1, "rollback", expected=2)
-    assert _listed(store) == [1]
+    assert _listed_versions(store) == [1]
     _promote(store, 2)
     _promote(store, 2, "canary")
     store.set_label("news", "stable", 1, "rollback", expected=2)
-    assert _listed(store) == [1, 2]
+    assert _listed_versions(store) == [1, 2]
 
 
 def test_settling_after_a_rollback_lets_go_what_was_rolled_back_from(store: LabelStore) -> None:
@@ -114,9 +114,9 @@ def test_settling_after_a_rollback_lets_go_what_was_rolled_back_from(store: Labe
     _promote(store, 4, "canary")
     assert store.stage_version("news", "canary", 3, expected=4).label_version == 4
     change = store.set_label("news", "canary", 3, "rollback", expected=4, unload_unlabelled=False)
-    assert _listed(store) == [3, 4]
+    assert _listed_versions(store) == [3, 4]
     assert store.unload_unlabelled("news", change) == [4]
-    assert _listed(store) == [3]
+    assert _listed_versions(store) == [3]
 
 
 def test_version_0_is_a_version(store: LabelStore) -> None:
@@ -125,7 +125,7 @@ def test_version_0_is_a_version(store: LabelStore) -> None:
     _promote(store, 1)
     assert store.previous_version("news", "stable") == 0
     assert 0 in store.protected_versions("news")
-    assert _listed(store) == [1]
+    assert _listed_versions(store) == [1]
 
 
 def test_a_policy_that_serves_all_stays(store: LabelStore) -> None:
@@ -183,7 +183,7 @@ def test_a_list_that_an_earlier_tfapp_wrote_is_unsettled_while_its_newest_versio
     store.config.write_text(text.replace("versions: 2", "versions: 2 versions: 4"))
     assert (store.unsettled_stable("news"), store.served_versions("news")) == (2, {2, 4})
     store.set_label("news", "stable", 2, "settle", expected=2)
-    assert (store.unsettled_stable("news"), _listed(store)) == (None, [2])
+    assert (store.unsettled_stable("news"), _listed_versions(store)) == (None, [2])
     # A version that is about to get its label is nobody's left-over.
     store.stage_version("news", "stable", 3, expected=2)
     assert store.unsettled_stable("news") is None
@@ -195,7 +195,7 @@ def test_a_list_that_an_earlier_tfapp_wrote_is_unsettled_while_its_newest_versio
 def test_staging_serves_a_version_and_moves_no_label(store: LabelStore) -> None:
     _promote(store, 1)
     assert store.stage_version("news", "stable", 3, expected=1).label_version == 1
-    assert (_listed(store), dict(store.model("news").labels)) == ([1, 3], {"stable": 1})
+    assert (_listed_versions(store), dict(store.model("news").labels)) == ([1, 3], {"stable": 1})
     # Done again: nothing to do, nothing in the history.
     count = len(store.changes())
     assert store.stage_version("news", "stable", 3, expected=1).label_version == 1
@@ -360,8 +360,8 @@ def test_the_drafts_of_killed_commands_are_swept_by_the_next_change_and_no_other
     _promote(store, 2)
     folder = store.config.parent
     files = set(folder.iterdir())
-    died = subprocess.run([sys.executable, "-c", _DIES, str(store.config)], check=False)
-    assert died.returncode == -signal.SIGKILL
+    process = subprocess.run([sys.executable, "-c", _DIES, str(store.config)], check=False)
+    assert process.returncode == -signal.SIGKILL
     drafts = {folder / f".12.{name}" for name in ("models.config.history.jsonl", ".models.config.pending")}
     other_drafts = {folder / ".13.other.config", folder / ".mine.models.config"}
     for draft in drafts | other_drafts:

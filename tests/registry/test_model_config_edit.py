@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_serving.config import model_server_config_pb2
 
-from tests.registry.fake_versions import parsed
+from tests.registry.fake_versions import parse
 from tfapp.errors import RegistryError, SettingsError
 from tfapp.registry.model_config_edit import NEW_FILE, edit_model
 
@@ -42,7 +42,7 @@ model_config_list {
 
 
 def _entry(text: str, name: str = "news") -> Any:
-    return next(item for item in parsed(text).model_config_list.config if item.name == name)
+    return next(item for item in parse(text).model_config_list.config if item.name == name)
 
 
 def _comments(text: str) -> list[str]:
@@ -75,7 +75,7 @@ def test_a_model_is_added_at_the_end_and_the_file_is_made() -> None:
     assert list(item.model_version_policy.specific.versions) == [3]
     both_models = edit_model(content, "mail", Path("/models/mail"), versions=[1], labels={})
     assert both_models.startswith(content.removesuffix("}\n"))
-    assert [item.name for item in parsed(both_models).model_config_list.config] == ["news", "mail"]
+    assert [item.name for item in parse(both_models).model_config_list.config] == ["news", "mail"]
     assert edit_model("", "news", _BASE, versions=[3], labels={"stable": 3}) == content.removeprefix(NEW_FILE)
 
 
@@ -167,14 +167,14 @@ def test_what_is_asked_is_what_tensorflow_serving_reads(
     config: tuple[str, str], versions: list[int] | None, labels: dict[str, int]
 ) -> None:
     text, name = config
-    old_request = parsed(text)
+    old_request = parse(text)
     item = next(item for item in old_request.model_config_list.config if item.name == name)
     item.version_labels.clear()
     item.version_labels.update(labels)
     if versions is not None:
         item.model_version_policy.specific.versions[:] = sorted(versions)
     new = edit_model(text, name, _BASE, versions=versions, labels=labels)
-    new_request = parsed(new)
+    new_request = parse(new)
     if versions is not None:
         numbers = next(
             i for i in new_request.model_config_list.config if i.name == name
@@ -188,8 +188,8 @@ def test_what_is_asked_is_what_tensorflow_serving_reads(
 @given(_configs(), _labels)
 def test_there_and_back(config: tuple[str, str], labels: dict[str, int]) -> None:
     text, name = config
-    labels_before = dict(next(i for i in parsed(text).model_config_list.config if i.name == name).version_labels)
-    relabelled = edit_model(text, name, _BASE, versions=None, labels=labels_before | labels)
-    restored = edit_model(relabelled, name, _BASE, versions=None, labels=labels_before)
-    assert parsed(restored) == parsed(text)
-    assert _comments(restored) == _comments(text)
+    labels_before = dict(next(i for i in parse(text).model_config_list.config if i.name == name).version_labels)
+    labelled_text = edit_model(text, name, _BASE, versions=None, labels=labels_before | labels)
+    restored_text = edit_model(labelled_text, name, _BASE, versions=None, labels=labels_before)
+    assert parse(restored_text) == parse(text)
+    assert _comments(restored_text) == _comments(text)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.registry.fake_versions import add_versions, parsed
+from tests.registry.fake_versions import add_versions, parse
 from tfapp import registry
 from tfapp.errors import RegistryError
 from tfapp.registry import LabelStore
@@ -39,7 +39,7 @@ def test_labelled_versions_and_those_to_go_back_to_stay(store: LabelStore) -> No
     # Not 2, which a rollback goes to, nor 3 and 4, which are labelled.
     assert registry.prune(store, "news", 1) == [1, 5]
     assert registry.versions(store.models, "news") == [2, 3, 4, 6]
-    (item,) = parsed(store.config.read_text()).model_config_list.config
+    (item,) = parse(store.config.read_text()).model_config_list.config
     assert list(item.model_version_policy.specific.versions) == [3, 4]
 
 

@@ -113,8 +113,8 @@ def check_fewer_bits(pair: tuple[BertModel, Any, Any], name: str, precision: str
     # Behind a text all are 0.
     real = np.abs(expected).sum(axis=-1) > 0
     expected, actual = expected[real], actual[real]
-    ordered = np.sort(expected, axis=-1)
-    sure = ordered[:, -1] - ordered[:, -2] > 0.1 * np.abs(expected[expected > -100]).max()
+    sorted_values = np.sort(expected, axis=-1)
+    sure = sorted_values[:, -1] - sorted_values[:, -2] > 0.1 * np.abs(expected[expected > -100]).max()
     assert sure.mean() > 0.2
     assert (expected.argmax(-1) == actual.argmax(-1))[sure].all()
 

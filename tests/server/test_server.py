@@ -50,8 +50,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(models: Path) -> Iterator[ModelServer]:
-    with running_server(models, port=0) as running:
-        yield running
+    with running_server(models, port=0) as new_server:
+        yield new_server
 
 
 def test_serves_every_model_of_the_folder(server: ModelServer) -> None:
@@ -63,8 +63,8 @@ def test_serves_every_model_of_the_folder(server: ModelServer) -> None:
 
 
 def test_serves_named_models_only(models: Path) -> None:
-    with running_server(models, names=["words"], port=0) as running:
-        assert running.manager.available() == {"words": [1]}
+    with running_server(models, names=["words"], port=0) as new_server:
+        assert new_server.manager.available() == {"words": [1]}
 
 
 def test_a_taken_port_is_said_before_anything_is_loaded(models: Path, server: ModelServer) -> None:
@@ -100,8 +100,8 @@ def test_a_model_that_does_not_load(tmp_path: Path) -> None:
     ):
         pass
     write_words(tmp_path)
-    with running_server(tmp_path, port=0) as running, Client(running.address) as client:
-        assert running.manager.available() == {"words": [1]}
+    with running_server(tmp_path, port=0) as new_server, Client(new_server.address) as client:
+        assert new_server.manager.available() == {"words": [1]}
         assert client.status("broken")[0].state in ("LOADING", "END")
         assert client.predict("words", {"text": ["a"]})["upper"].tolist() == [b"A"]
 
@@ -111,7 +111,7 @@ def test_a_new_version_takes_over_while_requests_come(tmp_path: Path) -> None:
     settings = ServerSettings(port=0, file_system_poll_wait_seconds=0.05)
     finish = threading.Event()
     answers: list[float] = []
-    with running_server(tmp_path, settings=settings) as running, Client(running.address) as client:
+    with running_server(tmp_path, settings=settings) as new_server, Client(new_server.address) as client:
 
         def ask() -> None:
             while not finish.is_set():
@@ -160,8 +160,12 @@ def test_a_huge_claim_costs_no_memory(server: ModelServer) -> None:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = "numbers"
         tensor = tf.make_tensor_proto([1.0])
-        malformed = "tensor parsing error: x"
-        for size, rule in ((1 << 19, "--max_request_rows"), (1 << 33, malformed), ((1 << 63) - 1, malformed)):
+        malformed_message = "tensor parsing error: x"
+        for size, rule in (
+            (1 << 19, "--max_request_rows"),
+            (1 << 33, malformed_message),
+            ((1 << 63) - 1, malformed_message),
+        ):
             tensor.tensor_shape.dim[0].size = size
             request.inputs["x"].CopyFrom(tensor)
             with pytest.raises(grpc.RpcError, match=rule):

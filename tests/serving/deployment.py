@@ -23,7 +23,7 @@ __all__ = [
     "manifest",
     "manifests",
     "read_yaml",
-    "rendered",
+    "render",
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def manifest(kind: str, name: str = "tfapp-serving") -> dict[str, Any]:
     return manifests()[f"{kind}/{name}"]
 
 
-def rendered(folder: Path) -> dict[str, dict[str, Any]] | None:
+def render(folder: Path) -> dict[str, dict[str, Any]] | None:
     """Returns what kustomize makes of a folder, by KIND/NAME; None where neither kustomize nor kubectl is installed."""
     for program, *arguments in (("kustomize", "build"), ("kubectl", "kustomize")):
         if path := shutil.which(program):

@@ -87,9 +87,9 @@ class _nginx:  # noqa: N801 - it reads as a function
 
 
 def _free_ports(number: int) -> list[int]:
-    listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [listener.getsockname()[1] for listener in listening]
-    for listener in listening:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
         listener.close()
     return ports
 

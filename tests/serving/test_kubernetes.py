@@ -5,7 +5,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from tests.serving.deployment import BASE, CONFIG, KUBERNETES, images, manifest, manifests, read_yaml, rendered
+from tests.serving.deployment import BASE, CONFIG, KUBERNETES, images, manifest, manifests, read_yaml, render
 
 _SELECTED = {"app.kubernetes.io/name": "tfapp-serving"}
 _NO_KUSTOMIZE = "neither kustomize nor kubectl is installed"
@@ -80,10 +80,10 @@ def test_clients_find_every_pod_by_the_headless_service() -> None:
 def test_a_pod_that_goes_is_left_by_all_clients_first() -> None:
     arguments = next(flag for flag in _container()["args"] if flag.startswith("--grpc_channel_arguments="))
     age = int(dict(pair.split("=") for pair in arguments.partition("=")[2].split(","))["grpc.max_connection_age_ms"])
-    leaving = _container()["lifecycle"]["preStop"]["sleep"]["seconds"]
+    sleep_seconds = _container()["lifecycle"]["preStop"]["sleep"]["seconds"]
     # gRPC varies the age by a tenth; the rest is for DNS.
-    assert leaving > 1.1 * age / 1000 + 5
-    assert _pod()["terminationGracePeriodSeconds"] >= leaving + 30
+    assert sleep_seconds > 1.1 * age / 1000 + 5
+    assert _pod()["terminationGracePeriodSeconds"] >= sleep_seconds + 30
 
 
 def test_a_pod_is_confined_and_writes_nothing() -> None:
@@ -105,7 +105,7 @@ def test_threads_follow_the_cores_that_it_may_use() -> None:
 
 
 def test_kustomize_puts_the_image_and_the_config_in() -> None:
-    objects = rendered(BASE)
+    objects = render(BASE)
     if objects is None:
         pytest.skip(_NO_KUSTOMIZE)
     deployment = objects["Deployment/tfapp-serving"]
@@ -129,7 +129,7 @@ def test_kustomize_takes_the_volume_out_of_a_baked_image(tmp_path_factory: pytes
         "images: [{name: tensorflow/serving, newName: registry.example.com/news, newTag: '3'}]\n",
         encoding="utf-8",
     )
-    objects = rendered(folder)
+    objects = render(folder)
     if objects is None:
         pytest.skip(_NO_KUSTOMIZE)
     deployment = objects["Deployment/tfapp-serving"]

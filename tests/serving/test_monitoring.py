@@ -22,7 +22,7 @@ _TARGETS = [
 ]
 
 
-def _exported() -> dict[str, set[str]]:
+def _exported_labels() -> dict[str, set[str]]:
     """The labels of every series that the server exports; they are TensorFlow Serving's."""
     labels_by_name = {"up": {"job", "instance"}}
     for family in vars(Metrics()).values():
@@ -42,7 +42,7 @@ def _labels_used(expression: str) -> set[str]:
 def _check(expression: str) -> None:
     query = expression.replace("$__rate_interval", "5m").replace("$model", ".*").replace("$instance", ".*")
     promql_parser.parse(query)
-    labels_by_name = _exported()
+    labels_by_name = _exported_labels()
     names = set(re.findall(r"(?:(?<=[(\s])|^):?[a-z][\w:]*(?=[{\[])", query))
     assert names
     assert names <= labels_by_name.keys()

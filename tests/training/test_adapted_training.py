@@ -23,7 +23,7 @@ from tfapp.training import HistoryObserver, make_strategy, tokenize_split
 KILLS = {"lora": [2, 13, 35], "adalora": [2, 13, 35], "head": [2, 7, 18]}
 
 
-def chosen(preset: Path, adapt: str, **model: float) -> Experiment:
+def adapted_experiment(preset: Path, adapt: str, **model: float) -> Experiment:
     training = {"epochs": 3, "batch_size": 8, "learning_rate": 5e-2, "checkpoint_steps": 4, "log_steps": 3}
     return parse_experiment(
         {
@@ -37,7 +37,7 @@ def chosen(preset: Path, adapt: str, **model: float) -> Experiment:
 
 @pytest.fixture(scope="module", params=KILLS)
 def experiment(request: pytest.FixtureRequest, shallow_preset: Path) -> Experiment:
-    return chosen(shallow_preset, request.param)
+    return adapted_experiment(shallow_preset, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_the_same_seed_gives_the_same_weights(
 def test_small_updates_are_kept_where_the_network_computes_in_bfloat16(
     adapt: str, shallow_preset: Path, tmp_path: Path
 ) -> None:
-    run_folder = new_folder(experiment := chosen(shallow_preset, adapt), tmp_path)
+    run_folder = new_folder(experiment := adapted_experiment(shallow_preset, adapt), tmp_path)
     run(experiment, run_folder, dtype="mixed_bfloat16")
     model = load_model(run_folder.model)
     side = tokenize_split(model, table(93, 120))
@@ -136,18 +136,18 @@ def test_small_updates_are_kept_where_the_network_computes_in_bfloat16(
 def test_two_replicas_learn_what_one_learns(
     adapt: str, tolerance: float, tmp_path: Path, two_devices: list[str]
 ) -> None:
-    still_experiment = chosen(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)
+    still_experiment = adapted_experiment(write_toy_preset(tmp_path / "still", dropout=0.0), adapt, dropout=0.0)
     single, _ = run(still_experiment, new_folder(still_experiment, tmp_path / "one"))
-    mirrored = make_strategy("mirrored", devices=two_devices)
-    replicated, _ = run(still_experiment, new_folder(still_experiment, tmp_path / "two"), strategy=mirrored)
-    for a, b in zip(weights(single), weights(replicated), strict=True):
+    two_replicas = make_strategy("mirrored", devices=two_devices)
+    replicated_model, _ = run(still_experiment, new_folder(still_experiment, tmp_path / "two"), strategy=two_replicas)
+    for a, b in zip(weights(single), weights(replicated_model), strict=True):
         np.testing.assert_allclose(a, b, atol=tolerance)
         lengths = np.linalg.norm(a), np.linalg.norm(b)
         np.testing.assert_allclose(a * lengths[1], b * lengths[0], rtol=0, atol=2e-3 * lengths[0] * lengths[1])
 
 
 def test_a_batch_that_does_not_divide_is_named(shallow_preset: Path, tmp_path: Path, two_devices: list[str]) -> None:
-    experiment = chosen(shallow_preset, "head")
+    experiment = adapted_experiment(shallow_preset, "head")
     odd_experiment = experiment.model_copy(
         update={"training": experiment.training.model_copy(update={"batch_size": 7})}
     )
@@ -161,7 +161,7 @@ def test_a_batch_that_does_not_divide_is_named(shallow_preset: Path, tmp_path: P
 
 def test_without_one_dense_layer_on_top_the_head_learns_in_steps(shallow_preset: Path, tmp_path: Path) -> None:
     """A model that gives no features still trains its head alone, through the whole network."""
-    experiment = chosen(shallow_preset, "head")
+    experiment = adapted_experiment(shallow_preset, "head")
     experiment = experiment.model_copy(update={"training": experiment.training.model_copy(update={"epochs": 1})})
     run_folder = new_folder(experiment, tmp_path)
     model, _ = run(experiment, run_folder, change=lambda model: setattr(model, "head", None))

@@ -74,13 +74,13 @@ def test_a_move_is_as_long_as_it_is_to_be_and_raises_the_loss_to_first_order(
         tape.watch(directions)
         far, _ = unit.moved_loss([directions * 1e-3], *rows)
     slope = float(tf.reduce_sum(tape.gradient(far, directions) * directions))
-    grown = float(small.moved_loss([moves], *rows)[0] - total)
-    assert grown > 0
-    assert grown == pytest.approx(slope, rel=0.05)
+    growth = float(small.moved_loss([moves], *rows)[0] - total)
+    assert growth > 0
+    assert growth == pytest.approx(slope, rel=0.05)
     # No other direction of that length raises it as much.
     noise = tf.random.stateless_normal(moves.shape, [1, 2]) * tf.cast(moves != 0, tf.float32)
     other_move = 1e-3 * tf.math.divide_no_nan(noise, tf.norm(noise, axis=[1, 2], keepdims=True))
-    assert abs(float(small.moved_loss([other_move], *rows)[0] - total)) < 0.7 * grown
+    assert abs(float(small.moved_loss([other_move], *rows)[0] - total)) < 0.7 * growth
 
 
 def test_gradients_are_those_of_a_table_of_vectors_that_is_moved(still_preset: Path) -> None:

@@ -159,7 +159,7 @@ def uninterrupted_model(whole: Whole) -> TaskModel:
     return whole.model
 
 
-def changed(experiment: Experiment, **training: Any) -> Experiment:
+def with_training(experiment: Experiment, **training: Any) -> Experiment:
     return experiment.model_copy(update={"training": experiment.training.model_copy(update=training)})
 
 
@@ -190,7 +190,7 @@ def test_averaged_sharpness_aware_steps_on_changed_texts_go_on_after_a_kill(
     experiment: Experiment, tmp_path: Path, uninterrupted_model: TaskModel
 ) -> None:
     texts = AugmentSettings(share=0.2, kinds=("typos", "word-drop", "neighbours"))
-    sharp = changed(experiment, ema_decay=0.9, sam_rho=0.05, augment=texts)
+    sharp = with_training(experiment, ema_decay=0.9, sam_rho=0.05, augment=texts)
     model, state, folder, _ = whole = run_whole(sharp, tmp_path, 18)
     assert state.best_score > 0.9
     # The average is what is kept; without it, the last weights are those of sharpness-aware steps.
@@ -202,7 +202,7 @@ def test_averaged_sharpness_aware_steps_on_changed_texts_go_on_after_a_kill(
 
 
 def test_low_rank_steps_with_dropped_words_go_on_after_a_kill(experiment: Experiment, tmp_path: Path) -> None:
-    low = changed(experiment, sam_rho=0.05, adapt="lora", learning_rate=2e-2, word_dropout=0.3)
+    low = with_training(experiment, sam_rho=0.05, adapt="lora", learning_rate=2e-2, word_dropout=0.3)
     model, state, *_ = whole = run_whole(low, tmp_path, 18)
     assert state.best_score > 0.9
     assert same(run(low, whole.copy_at(18, tmp_path))[0], model)
@@ -213,7 +213,7 @@ def test_low_rank_steps_with_dropped_words_go_on_after_a_kill(experiment: Experi
 def test_steps_of_another_loss_go_on_after_a_kill(
     experiment: Experiment, tmp_path: Path, whole: Whole, training: dict[str, Any]
 ) -> None:
-    robust = changed(experiment, epochs=1, **training)
+    robust = with_training(experiment, epochs=1, **training)
     robust_training = run_whole(robust, tmp_path, 7)
     assert same(run(robust, robust_training.copy_at(7, tmp_path))[0], robust_training.model)
     # The losses of two passes are summed, at weights that are the same at first.
@@ -237,7 +237,7 @@ def test_dropped_words_are_others_in_each_epoch(uninterrupted_model: TaskModel) 
 def test_compiled_steps_learn_what_others_do_and_go_on_after_a_kill(
     still_experiment: Experiment, tmp_path: Path
 ) -> None:
-    still_experiment = changed(still_experiment, epochs=1)
+    still_experiment = with_training(still_experiment, epochs=1)
 
     def compile_it(model: TaskModel) -> None:
         model.xla = True
@@ -296,7 +296,7 @@ def test_a_checkpoint_of_another_model_is_named(experiment: Experiment, tmp_path
 
 
 def test_a_loss_that_is_no_number_stops_the_run(experiment: Experiment, tmp_path: Path) -> None:
-    wild = changed(experiment, learning_rate=1e30, clip_norm=1e30)
+    wild = with_training(experiment, learning_rate=1e30, clip_norm=1e30)
     with pytest.raises(TrainingError, match=r"lower training\.learning_rate"):
         run(wild, new_folder(wild, tmp_path))
 
@@ -304,7 +304,7 @@ def test_a_loss_that_is_no_number_stops_the_run(experiment: Experiment, tmp_path
 @pytest.fixture(scope="module")
 def idle_training(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """A training of batches with room for all texts, in which nothing is learnt."""
-    slow = changed(experiment, batch_size=100, learning_rate=1e-12, epochs=6, patience=2)
+    slow = with_training(experiment, batch_size=100, learning_rate=1e-12, epochs=6, patience=2)
     return run_whole(slow, tmp_path_factory.mktemp("idle"))
 
 
@@ -332,7 +332,9 @@ def still_experiment(experiment: Experiment, still_preset: Path) -> Experiment:
 @pytest.fixture(scope="module")
 def short_experiment(still_experiment: Experiment) -> Experiment:
     """Three steps, averaged."""
-    return changed(still_experiment, ema_decay=0.99, batch_size=32, epochs=1, learning_rate=1e-2, warmup_share=0.0)
+    return with_training(
+        still_experiment, ema_decay=0.99, batch_size=32, epochs=1, learning_rate=1e-2, warmup_share=0.0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -351,19 +353,19 @@ def test_an_average_over_few_steps_is_one_of_trained_weights(short_training: Who
 def test_two_replicas_learn_what_one_learns(
     short_experiment: Experiment, short_training: Whole, tmp_path: Path, two_devices: list[str]
 ) -> None:
-    mirrored = make_strategy("mirrored", devices=two_devices)
+    two_replicas = make_strategy("mirrored", devices=two_devices)
     folder = new_folder(short_experiment, tmp_path)
-    replicated_model, _ = run(short_experiment, folder, strategy=mirrored)
-    for single, replicated in (
+    replicated_model, _ = run(short_experiment, folder, strategy=two_replicas)
+    for single, replica_values in (
         (short_training.model, replicated_model),
         (load_model(short_training.folder.model), load_model(folder.model)),
     ):
-        for a, b in zip(weights(single), weights(replicated), strict=True):
+        for a, b in zip(weights(single), weights(replica_values), strict=True):
             np.testing.assert_allclose(a, b, atol=2e-4)
 
 
 def test_a_batch_that_does_not_divide_is_named(experiment: Experiment, tmp_path: Path, two_devices: list[str]) -> None:
-    odd_experiment = changed(experiment, batch_size=7)
+    odd_experiment = with_training(experiment, batch_size=7)
     with pytest.raises(TrainingError, match="multiple of the 2 devices"):
         run(
             odd_experiment,

@@ -233,9 +233,9 @@ def test_hyperparameters_come_with_the_scores_of_the_runs(tmp_path):
     assert groups["first"].hparams["training.learning_rate"].number_value == 0.5
     scores = {(value.name.group, value.name.tag): value.value for value in groups["second"].metric_values}
     assert scores["test", "evaluation/accuracy"] == pytest.approx(_evaluation(classes=2).main_score)
-    (ended,), (going_on,) = groups["first"].sessions, groups["second"].sessions
-    assert (ended.status, going_on.status) == (api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN)
-    assert ended.end_time_secs >= ended.start_time_secs > 0
+    (ended_session,), (going_on,) = groups["first"].sessions, groups["second"].sessions
+    assert (ended_session.status, going_on.status) == (api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN)
+    assert ended_session.end_time_secs >= ended_session.start_time_secs > 0
 
 
 def _session_groups(folder: Path) -> list[api_pb2.SessionGroup]:

@@ -16,7 +16,6 @@ from tests.training.test_head import build
 from tests.training.test_loop import (
     Silent,
     Whole,
-    changed,
     loop_experiment,
     new_folder,
     run,
@@ -25,6 +24,7 @@ from tests.training.test_loop import (
     table,
     weights,
     whole,
+    with_training,
 )
 from tfapp.config import Experiment, TrainingSettings
 from tfapp.models.adapters import AdapterFile
@@ -67,7 +67,7 @@ class BudgetClock(Silent):
         self.epochs.append(event)
 
 
-def bounded(
+def run_bounded(
     experiment: Experiment,
     folder: RunFolder,
     clock: BudgetClock,
@@ -80,7 +80,7 @@ def bounded(
 
 
 def test_a_budget_with_room_changes_no_step(experiment: Experiment, whole: Whole, tmp_path: Path) -> None:
-    model, state = bounded(experiment, new_folder(experiment, tmp_path), BudgetClock(), 1e6)
+    model, state = run_bounded(experiment, new_folder(experiment, tmp_path), BudgetClock(), 1e6)
     assert same(model, whole.model)
     assert state == whole.state
 
@@ -90,15 +90,15 @@ def test_a_training_ends_in_time_with_its_rate_decayed(
     experiment: Experiment, tmp_path: Path, seconds: float, epochs: int
 ) -> None:
     folder, clock = new_folder(experiment, tmp_path), BudgetClock()
-    _, state = bounded(experiment, folder, clock, seconds)
-    done = clock.epochs[-1].step
-    assert state.cut == f"{done} of 24 steps"
-    assert (state.epoch, math.ceil(done / 12)) == (epochs, epochs)
+    _, state = run_bounded(experiment, folder, clock, seconds)
+    steps = clock.epochs[-1].step
+    assert state.cut == f"{steps} of 24 steps"
+    assert (state.epoch, math.ceil(steps / 12)) == (epochs, epochs)
     # Its dev split is read twice more, at a third of a step for eight texts, and traced in a step's time.
     assert seconds - CLOSING_SECONDS - 6 < clock.now <= seconds - CLOSING_SECONDS - 3
     peak = experiment.training.learning_rate
     assert clock.steps[-1].learning_rate < 0.35 * peak < max(event.learning_rate for event in clock.steps)
-    assert clock.steps[-1].step == done
+    assert clock.steps[-1].step == steps
     best = [event.dev.main_score for event in clock.epochs if event.best][-1]
     assert best == state.best_score == max(event.dev.main_score for event in clock.epochs)
     assert load_model(folder.model)
@@ -106,42 +106,42 @@ def test_a_training_ends_in_time_with_its_rate_decayed(
 
 def test_a_training_without_time_does_one_step(experiment: Experiment, tmp_path: Path) -> None:
     folder, clock = new_folder(experiment, tmp_path), BudgetClock()
-    _, state = bounded(experiment, folder, clock, 100.0, spent_seconds=99.0)
+    _, state = run_bounded(experiment, folder, clock, 100.0, spent_seconds=99.0)
     assert (state.cut, [event.step for event in clock.epochs]) == ("1 of 24 steps", [1])
     assert load_model(folder.model)
 
 
 def test_a_machine_that_grows_slow_ends_it_at_a_step(experiment: Experiment, tmp_path: Path) -> None:
     clock = BudgetClock(then=20.0, after=14)
-    bounded(experiment, new_folder(experiment, tmp_path), clock, 60.0)
+    run_bounded(experiment, new_folder(experiment, tmp_path), clock, 60.0)
     # One step more than there was time for: its slowness was not known before.
     assert clock.now <= 60.0 + 20.0
     assert [event.epoch for event in clock.epochs] == [1, 2]
 
 
 def test_adalora_has_its_last_ranks_where_the_time_is_over_with_an_epoch(shallow_preset: Path, tmp_path: Path) -> None:
-    ranks = changed(loop_experiment(shallow_preset), adapt="adalora", lora_rank=2, adalora_warmup_share=0.5)
+    ranks = with_training(loop_experiment(shallow_preset), adapt="adalora", lora_rank=2, adalora_warmup_share=0.5)
     folder = new_folder(ranks, tmp_path)
-    _, state = bounded(ranks, folder, BudgetClock(then=1000.0, after=10), 200.0)
+    _, state = run_bounded(ranks, folder, BudgetClock(then=1000.0, after=10), 200.0)
     assert state.cut == "12 of 24 steps"
     kernels = AdapterFile.load(folder.adapter).kernels.values()
     assert np.mean([len(arrays["singular_values"]) for arrays in kernels]) <= 2
 
 
 def test_a_run_that_is_gone_on_with_has_the_time_that_is_left(experiment: Experiment, tmp_path: Path) -> None:
-    killed = run_whole(experiment, tmp_path, 7).copy_at(7, tmp_path)
+    killed_folder = run_whole(experiment, tmp_path, 7).copy_at(7, tmp_path)
     clock = BudgetClock()
-    _, state = bounded(experiment, killed, clock, 100.0, spent_seconds=90.0)
+    _, state = run_bounded(experiment, killed_folder, clock, 100.0, spent_seconds=90.0)
     assert clock.now <= 10.0
     assert 4 < clock.epochs[-1].step <= 12
     assert state.cut
 
 
 def test_few_shots_leave_time_for_the_head(experiment: Experiment, tmp_path: Path) -> None:
-    few = changed(experiment, method="few-shot", epochs=3)
+    few = with_training(experiment, method="few-shot", epochs=3)
     # A step on pairs takes six times as long as one that reads.
     folder, clock = new_folder(few, tmp_path), BudgetClock(after=35, then=1 / 6)
-    _, state = bounded(few, folder, clock, 30.0, method=train_few_shot)
+    _, state = run_bounded(few, folder, clock, 30.0, method=train_few_shot)
     assert state.cut.endswith(" of 35 steps")
     assert load_model(folder.model)
     assert state.best_score > 0.9
@@ -152,9 +152,9 @@ def test_few_shots_leave_time_for_the_head(experiment: Experiment, tmp_path: Pat
 def test_a_head_is_fitted_to_the_texts_that_there_was_time_for(
     experiment: Experiment, tmp_path: Path, penalty: str
 ) -> None:
-    head = changed(experiment, adapt="head", head_penalty=penalty)
+    head = with_training(experiment, adapt="head", head_penalty=penalty)
     folder, clock = new_folder(head, tmp_path), BudgetClock()
-    _, state = bounded(head, folder, clock, 16.0)
+    _, state = run_bounded(head, folder, clock, 16.0)
     assert state.cut.endswith(" of 93 texts")
     assert 30 < int(state.cut.split()[0]) < 80
     assert clock.now <= 16.0
@@ -165,17 +165,17 @@ def test_a_head_is_fitted_to_the_texts_that_there_was_time_for(
 
 def test_a_first_step_that_is_traced_says_nothing_of_the_speed(experiment: Experiment, tmp_path: Path) -> None:
     for name, changes in {"head": {"adapt": "head"}, "steps": {}}.items():
-        chosen = changed(experiment, **changes)
+        changed_experiment = with_training(experiment, **changes)
         clock = BudgetClock(20.0, then=0.1, after=1)
-        _, state = bounded(chosen, new_folder(chosen, tmp_path / name), clock, 60.0)
+        _, state = run_bounded(changed_experiment, new_folder(changed_experiment, tmp_path / name), clock, 60.0)
         assert state.cut == ""
         assert clock.now < 30
 
 
 def test_a_head_s_search_ends_in_time(experiment: Experiment, tmp_path: Path) -> None:
-    head = changed(experiment, adapt="head", patience=9)
+    head = with_training(experiment, adapt="head", patience=9)
     clock = BudgetClock(after=12, then=2.0)
-    _, state = bounded(head, new_folder(head, tmp_path), clock, 30.0)
+    _, state = run_bounded(head, new_folder(head, tmp_path), clock, 30.0)
     assert state.cut == f"{state.epoch} of 9 penalties"
     assert 1 <= state.epoch < 9
     assert clock.now <= 30.0
@@ -183,7 +183,7 @@ def test_a_head_s_search_ends_in_time(experiment: Experiment, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_head_that_was_killed_reads_the_rest_only(experiment: Experiment, tmp_path: Path) -> None:
-    head = changed(experiment, adapt="head", checkpoint_steps=2)
+    head = with_training(experiment, adapt="head", checkpoint_steps=2)
     folder, clock = new_folder(head, tmp_path / "killed"), BudgetClock()
 
     class KillError(Exception): ...
@@ -195,10 +195,10 @@ def test_a_head_that_was_killed_reads_the_rest_only(experiment: Experiment, tmp_
 
     clock.on_progress = kill  # type: ignore[method-assign]
     with pytest.raises(KillError):
-        bounded(head, folder, clock, 1e6)
+        run_bounded(head, folder, clock, 1e6)
     again = BudgetClock()
-    model, _ = bounded(head, folder, again, 1e6)
-    other, _ = bounded(head, new_folder(head, tmp_path / "whole"), BudgetClock(), 1e6)
+    model, _ = run_bounded(head, folder, again, 1e6)
+    other, _ = run_bounded(head, new_folder(head, tmp_path / "whole"), BudgetClock(), 1e6)
     for one, two in zip(weights(model), weights(other), strict=True):
         assert one == pytest.approx(two, abs=1e-4)
     assert again.now < 24
@@ -226,11 +226,11 @@ def test_steps_are_counted_by_their_speed() -> None:
 def test_the_last_step_of_a_schedule_can_be_moved() -> None:
     settings = TrainingSettings(learning_rate=1.0, warmup_share=0.1)
     plain, shorter = make_schedule(settings, 100), make_schedule(settings, 40)
-    moved = MovableWarmupDecay(**plain.get_config())
-    assert [float(moved(step)) for step in range(101)] == [float(plain(step)) for step in range(101)]
-    moved.end_at(40)
-    assert [float(moved(step)) for step in range(41)] == [float(shorter(step)) for step in range(41)]
-    assert json.loads(json.dumps(moved.get_config())) == shorter.get_config()
+    schedule = MovableWarmupDecay(**plain.get_config())
+    assert [float(schedule(step)) for step in range(101)] == [float(plain(step)) for step in range(101)]
+    schedule.end_at(40)
+    assert [float(schedule(step)) for step in range(41)] == [float(shorter(step)) for step in range(41)]
+    assert json.loads(json.dumps(schedule.get_config())) == shorter.get_config()
 
 
 @pytest.mark.parametrize(("seconds", "steps"), [(1e6, 12), (12.0, 6)])

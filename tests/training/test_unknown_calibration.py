@@ -104,7 +104,7 @@ def test_distance_takes_the_place_of_energy_once_there_are_references() -> None:
     assert scores[0] < 0.5 < scores[1]
 
 
-def drawn(random: np.random.Generator, count: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
+def draw(random: np.random.Generator, count: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
     """Returns logits of three labels at these distances from their middle, and the labels."""
     targets = random.integers(0, 3, count)
     return (10 * np.eye(3)[targets] + random.normal(scale=spread, size=(count, 3))).astype(np.float32), targets
@@ -112,7 +112,7 @@ def drawn(random: np.random.Generator, count: int, spread: float) -> tuple[np.nd
 
 def test_without_examples_the_rule_chooses() -> None:
     random = np.random.default_rng(4)
-    unknown = choose_method(Unknown("none", by="auto"), *drawn(random, 90, 1.0), *drawn(random, 60, 1.0))
+    unknown = choose_method(Unknown("none", by="auto"), *draw(random, 90, 1.0), *draw(random, 60, 1.0))
     assert unknown.by == "guidance"
     assert unknown.reason == "dev has no examples of unknown texts, so the rule chose"
     assert (unknown.known, unknown.refused) == (60, 2)
@@ -121,7 +121,7 @@ def test_without_examples_the_rule_chooses() -> None:
 def test_without_known_texts_the_rule_chooses_and_says_why() -> None:
     random = np.random.default_rng(4)
     outside = random.normal(size=(20, 3)).astype(np.float32)
-    unknown = choose_method(Unknown("none", by="auto"), *drawn(random, 90, 1.0), outside, np.full(20, -1))
+    unknown = choose_method(Unknown("none", by="auto"), *draw(random, 90, 1.0), outside, np.full(20, -1))
     assert (unknown.by, unknown.limit) == ("guidance", None)
     assert unknown.reason == "dev has no texts of known labels to fit a limit to, so the rule chose"
 
@@ -129,7 +129,7 @@ def test_without_known_texts_the_rule_chooses_and_says_why() -> None:
 @pytest.mark.parametrize(("examples", "by"), [(4, "guidance"), (40, "boundary")])
 def test_with_enough_examples_dev_chooses(examples: int, by: str) -> None:
     random = np.random.default_rng(5)
-    references, (known_logits, targets) = drawn(random, 90, 3.0), drawn(random, 60, 3.0)
+    references, (known_logits, targets) = draw(random, 90, 3.0), draw(random, 60, 3.0)
     # They lie between the labels: far from all directions of known texts, not from the texts themselves.
     outside = random.normal(scale=0.3, size=(examples, 3)).astype(np.float32) + np.array([4.0, 4.0, 4.0], np.float32)
     dev, dev_targets = np.concatenate([known_logits, outside]), np.concatenate([targets, np.full(examples, -1)])

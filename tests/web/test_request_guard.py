@@ -80,8 +80,8 @@ def test_who_has_not_entered_has_no_more_read_than_a_login(locked_site: Site, pa
 
 
 def test_the_longest_password_that_is_read_fits_into_a_login(locked_site: Site) -> None:
-    password, following = 1000 * "\N{GRINNING FACE}", "/models?" + 1990 * "x"
-    answer = log_in(locked_site.browser, password, following)
+    password, next_path = 1000 * "\N{GRINNING FACE}", "/models?" + 1990 * "x"
+    answer = log_in(locked_site.browser, password, next_path)
     assert "Wrong password." in answer.text
     long_answer = log_in(locked_site.browser, LONGEST_LOGIN * "x")
     assert (long_answer.status_code, "more than 16 kB; log in first" in long_answer.text) == (413, True)

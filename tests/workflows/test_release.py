@@ -14,7 +14,7 @@ from tfapp_client import Client
 
 import tfapp
 from tests.load import Load
-from tests.registry.fake_versions import add_version, add_versions, parsed, record
+from tests.registry.fake_versions import add_version, add_versions, parse, record
 from tests.served_models import write_classifier, write_numbers
 from tests.server.loading.states import wait_for_state
 from tfapp import registry
@@ -249,20 +249,20 @@ def test_models_are_described(models_folder: Path) -> None:
 
 
 def test_the_released_version_is_stable_or_the_newest_that_is_served(models_folder: Path) -> None:
-    def released() -> tuple[int, bool]:
+    def describe_release() -> tuple[int, bool]:
         (news,) = version_catalogue.describe(models_folder)
         return news.released.version, news.stable is not None
 
-    assert released() == (3, False)
+    assert describe_release() == (3, False)
     tfapp.promote("news", 2, models=models_folder, check=_accept)
     tfapp.promote("news", 3, label="canary", models=models_folder, check=_accept)
-    assert released() == (2, True)
+    assert describe_release() == (2, True)
     release.unlabel("news", "canary", models=models_folder)
     release.unlabel("news", "stable", models=models_folder)
-    assert released() == (2, False)
+    assert describe_release() == (2, False)
     config = LabelStore.open(models_folder).config
     config.write_text(config.read_text().replace("versions: 2", ""))
-    assert released() == (3, False)
+    assert describe_release() == (3, False)
 
 
 def test_versions_are_compared(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def _configured(models: Path, poll: float) -> Iterator[ModelServer]:
         server.stop()
 
 
-def _answering(server: ModelServer, label: str | None = None) -> int:
+def _answering_version(server: ModelServer, label: str | None = None) -> int:
     with server.manager.use("numbers", label=label) as servable:
         return servable.version
 
@@ -334,17 +334,17 @@ def test_what_was_not_promoted_or_was_rolled_back_reaches_nobody(models: Path) -
             tfapp.promote("numbers", 2, models=models, servers=servers)
         assert server.manager.available() == {"numbers": [1]}
         tfapp.promote("numbers", 2, models=models, servers=servers, force=True)
-        assert (_answering(server), server.manager.available()) == (2, {"numbers": [2]})
+        assert (_answering_version(server), server.manager.available()) == (2, {"numbers": [2]})
         tfapp.rollback("numbers", models=models, servers=servers)
-        assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
+        assert (_answering_version(server), server.manager.available()) == (1, {"numbers": [1]})
         # A newer canary is for callers without a label, too, until it is over.
         tfapp.promote("numbers", 2, label="canary", models=models, servers=servers)
-        assert (_answering(server), _answering(server, "stable")) == (2, 1)
+        assert (_answering_version(server), _answering_version(server, "stable")) == (2, 1)
         # The applications' vectors are of the release.
         with Client(server.address) as client:
             assert released_version(client, "numbers") == 1
         release.unlabel("numbers", "canary", models=models, servers=servers)
-        assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
+        assert (_answering_version(server), server.manager.available()) == (1, {"numbers": [1]})
 
 
 @pytest.mark.parametrize("way", ["file", "poll", "reload"])
@@ -362,7 +362,7 @@ def test_a_refused_promote_settles_running_servers_without_losing_a_request(mode
             tfapp.promote("numbers", 2, models=models, check=_accept, servers=None if way == "file" else servers)
         if way == "file":
             servers.wait_for_unload("numbers", [2], models)
-        assert (_answering(server), _answering(server, "stable")) == (1, 1)
+        assert (_answering_version(server), _answering_version(server, "stable")) == (1, 1)
         assert server.manager.available() == {"numbers": [1]}
     assert load.lost == []
 
@@ -373,9 +373,9 @@ def test_a_canary_that_was_rolled_back_reaches_nobody_without_a_stable_either(mo
         servers = Servers((server.address,), timeout=60)
         for version in (1, 2):
             tfapp.promote("numbers", version, label="canary", models=models, servers=servers)
-        assert _answering(server) == 2
+        assert _answering_version(server) == 2
         tfapp.rollback("numbers", label="canary", models=models, servers=servers)
-        assert (_answering(server), server.manager.available()) == (1, {"numbers": [1]})
+        assert (_answering_version(server), server.manager.available()) == (1, {"numbers": [1]})
         assert version_catalogue.caller_versions("numbers", models=models).without_label == 1
 
 
@@ -458,7 +458,7 @@ def test_a_file_that_a_server_refuses_is_mended_by_a_promote_with_the_server(mod
         # In one step: the server has no version 2 yet, and takes nothing of the file.
         tfapp.promote("numbers", 2, models=models)
         tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), timeout=60))
-        assert _answering(server, "stable") == 2
+        assert _answering_version(server, "stable") == 2
         # Once more: there is nothing to load, and the label goes back nowhere.
         history = version_catalogue.history(models=models)
         tfapp.promote("numbers", 2, models=models, servers=Servers((server.address,), reload=True, timeout=60))
@@ -467,12 +467,12 @@ def test_a_file_that_a_server_refuses_is_mended_by_a_promote_with_the_server(mod
 
 def test_a_version_that_a_server_does_not_come_to_have_is_taken_back(models: Path) -> None:
     tfapp.promote("numbers", 1, models=models)
-    content = parsed((models / registry.CONFIG_FILE).read_text())
+    content = parse((models / registry.CONFIG_FILE).read_text())
     with _configured(models, poll=0) as server:
         servers = Servers((server.address,), timeout=0.3)
         with pytest.raises(RegistryError, match=r"has no numbers version 2 that takes requests after 0.3 s.*--reload"):
             tfapp.promote("numbers", 2, models=models, servers=servers)
-    assert parsed((models / registry.CONFIG_FILE).read_text()) == content
+    assert parse((models / registry.CONFIG_FILE).read_text()) == content
     assert [change.action for change in version_catalogue.history(models=models)][-2:] == ["load", "unload"]
 
 

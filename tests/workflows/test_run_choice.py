@@ -43,13 +43,13 @@ def test_without_dev_scores_there_is_no_best(tmp_path: Path) -> None:
 
 def test_a_list_shows_runs_in_every_state(tmp_path: Path) -> None:
     write_run(tmp_path, "20260101-000000", class_evaluation([1]))
-    running = write_run(tmp_path, "20260102-000000", finished=False)
-    (running / ".lock").write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+    running_folder = write_run(tmp_path, "20260102-000000", finished=False)
+    (running_folder / ".lock").write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
     killed_run = write_run(tmp_path, "20260103-000000", finished=False)
     (killed_run / ".lock").write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname()}))
-    planned = tmp_path / "toy" / "20260104-000000"
-    planned.mkdir()
-    (planned / "plan.json").write_text("{}")
+    planned_folder = tmp_path / "toy" / "20260104-000000"
+    planned_folder.mkdir()
+    (planned_folder / "plan.json").write_text("{}")
     broken_run = write_run(tmp_path, "20260105-000000", class_evaluation([1]))
     (broken_run / "settings.toml").write_text("name = 3")
     (tmp_path / "toy" / "notes").mkdir()

@@ -128,9 +128,9 @@ def test_runs_that_cannot_be_compared_say_why(tmp_path: Path) -> None:
     first = write_run(tmp_path, "20260101-000000", class_evaluation(GOOD))
     with pytest.raises(TrainingError, match="compared with itself"):
         tfapp.compare_runs(first, tmp_path / "toy")
-    unfinished = write_run(tmp_path, "20260102-000000", finished=False)
+    unfinished_run = write_run(tmp_path, "20260102-000000", finished=False)
     with pytest.raises(TrainingError, match=r"the run is unfinished; `tfapp train .*settings\.toml --resume` first"):
-        tfapp.compare_runs(first, unfinished)
+        tfapp.compare_runs(first, unfinished_run)
 
 
 def test_answers_of_other_rows_are_not_taken(tmp_path: Path) -> None:

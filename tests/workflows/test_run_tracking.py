@@ -23,8 +23,8 @@ def test_runs_are_copied_once(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     (tracked_run,) = tfapp.track_runs([first], uri)
     assert (tracked_run.run, tracked_run.experiment, tracked_run.is_new) == (first, "toy", True)
-    repeat, second_tracked = tfapp.track_runs([first, second], uri)
-    assert (repeat.run_id, repeat.is_new, second_tracked.is_new) == (tracked_run.run_id, False, True)
+    repeat, second_result = tfapp.track_runs([first, second], uri)
+    assert (repeat.run_id, repeat.is_new, second_result.is_new) == (tracked_run.run_id, False, True)
 
     client = mlflow.MlflowClient(tracking_uri=uri)
     run = client.get_run(tracked_run.run_id)
@@ -36,10 +36,10 @@ def test_runs_are_copied_once(tmp_path: Path) -> None:
     curve = client.get_metric_history(tracked_run.run_id, "dev/accuracy")
     assert [(point.step, point.value) for point in curve] == [(10, 0.5), (20, 0.9)]
     assert [point.step for point in client.get_metric_history(tracked_run.run_id, "train/loss")] == [10, 20]
-    assert client.get_run(second_tracked.run_id).data.params["training.epochs"] == "9"
+    assert client.get_run(second_result.run_id).data.params["training.epochs"] == "9"
 
     # As a kill in the middle leaves it.
-    client.set_terminated(second_tracked.run_id, "KILLED")
+    client.set_terminated(second_result.run_id, "KILLED")
     (anew,) = tfapp.track_runs([second], uri)
     assert anew.is_new
     runs = client.search_runs([run.info.experiment_id])
@@ -55,9 +55,9 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
 
 def test_what_cannot_be_copied_is_said_before_anything_is(tmp_path: Path) -> None:
     run = write_run(tmp_path / "runs", "20260101-000000", class_evaluation([1]))
-    unfinished = write_run(tmp_path / "runs", "20260102-000000", finished=False)
+    unfinished_run = write_run(tmp_path / "runs", "20260102-000000", finished=False)
     with pytest.raises(TrainingError, match="the run is unfinished; nothing was copied"):
-        tfapp.track_runs([run, unfinished], f"sqlite:///{tmp_path / 'mlflow.db'}")
+        tfapp.track_runs([run, unfinished_run], f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert not (tmp_path / "mlflow.db").exists()
     with pytest.raises(TrainingError, match="must be a database, such as sqlite:///mlflow"):
         tfapp.track_runs([run], str(tmp_path / "mlruns"))

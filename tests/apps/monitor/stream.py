@@ -25,7 +25,7 @@ from tfapp.apps.shared.record_reader import Record
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import Clock
 
-__all__ = ["HOUR", "START", "Stream", "classified", "fake_server", "rows"]
+__all__ = ["HOUR", "START", "Stream", "classified_message", "fake_server", "rows"]
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -48,7 +48,7 @@ def fake_server() -> FakeTransport:
     return server.tagger("brands", brands)
 
 
-def classified(
+def classified_message(
     key: str, time: datetime, *, topic: str = "phone", negative: bool = False, source: str = "shop", text: str = ""
 ) -> ClassifiedMessage:
     message = Message(key, source, time, text or f"{topic} {key}")
@@ -119,7 +119,7 @@ class Stream:
         """Texts of an hour, kept."""
         time = START + number * HOUR
         messages = [
-            classified(f"{topic}{number}-{n}{tag}", time + n * HOUR / 1000, topic=topic, negative=n < negatives)
+            classified_message(f"{topic}{number}-{n}{tag}", time + n * HOUR / 1000, topic=topic, negative=n < negatives)
             for n in range(texts)
         ]
         self.keep(messages)

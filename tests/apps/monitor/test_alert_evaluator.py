@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from tests.apps.monitor.stream import HOUR, START, Stream, classified
+from tests.apps.monitor.stream import HOUR, START, Stream, classified_message
 from tfapp.apps.monitor.tables import DeliveryRow, DetectorStateRow
 from tfapp.apps.shared.store import Store
 
@@ -46,9 +46,9 @@ def test_a_window_is_judged_when_it_is_over_and_lateness_has_passed(sqlite: Stor
     stream = Stream(sqlite, lateness_minutes=30)
     calm(stream)
     stream.hour(8, 20, 16)
-    stream.keep([classified("next", START + 9 * HOUR + timedelta(minutes=29))])
+    stream.keep([classified_message("next", START + 9 * HOUR + timedelta(minutes=29))])
     assert stream.evaluator.evaluate() == 0
-    stream.keep([classified("later", START + 9 * HOUR + timedelta(minutes=30))])
+    stream.keep([classified_message("later", START + 9 * HOUR + timedelta(minutes=30))])
     assert stream.evaluator.evaluate() == 1
     assert stream.evaluator.evaluate() == 0
 
@@ -78,7 +78,7 @@ def test_late_texts_take_an_alert_back_and_give_it_again_without_a_second_one(st
     stream = Stream(store)
     calm(stream)
     stream.hour(8, 10, 9)
-    stream.keep([classified("end", START + 9 * HOUR)])
+    stream.keep([classified_message("end", START + 9 * HOUR)])
     stream.evaluator.evaluate()
     assert stream.headlines() == [("phone", 8, "open")]
     stream.hour(8, 40, 0, tag="late")
@@ -117,7 +117,7 @@ def test_judging_at_once_or_in_steps_comes_to_the_same(sqlite: Store) -> None:
 
     reads, alerts = read(), steps.headlines()
     # All windows anew, as if the first text had come last.
-    steps.keep([classified("first", START, topic="phone", negative=False)])
+    steps.keep([classified_message("first", START, topic="phone", negative=False)])
     steps.evaluator.evaluate(final=True)
     assert steps.headlines() == alerts == [("phone", 10, "over: normal"), ("phone", 22, "open")]
     assert len(read()) == len(reads)
@@ -127,11 +127,11 @@ def test_drift_of_words_and_lengths_is_an_alert_of_its_own_with_its_texts(sqlite
     stream = Stream(sqlite, drift_reference=60, drift_texts=10)
     draw = [f"phone screen button number{n % 7} works" for n in range(200)]
     for hour in range(8):
-        texts = [classified(f"{hour}-{n}", START + hour * HOUR, text=draw[hour * 20 + n]) for n in range(20)]
+        texts = [classified_message(f"{hour}-{n}", START + hour * HOUR, text=draw[hour * 20 + n]) for n in range(20)]
         stream.keep(texts)
     stream.evaluator.evaluate()
     assert stream.headlines() == []
-    strange = [classified(f"s{n}", START + 8 * HOUR, text=f"qwx zzz yyy{n}") for n in range(20)]
+    strange = [classified_message(f"s{n}", START + 8 * HOUR, text=f"qwx zzz yyy{n}") for n in range(20)]
     stream.keep(strange)
     stream.evaluator.evaluate(final=True)
     assert sorted(stream.headlines()) == [("length", 8, "open"), ("vocabulary", 8, "open")]
@@ -158,12 +158,14 @@ def test_a_drift_that_lasts_becomes_the_reference(sqlite: Store) -> None:
     stream = Stream(sqlite, history=4, drift_reference=60, drift_texts=10)
     for hour in range(14):
         words = "phone screen works" if hour < 6 else "parcel came late"
-        texts = [classified(f"{hour}-{n}", START + hour * HOUR, text=f"{words} {n % 5}") for n in range(20)]
+        texts = [classified_message(f"{hour}-{n}", START + hour * HOUR, text=f"{words} {n % 5}") for n in range(20)]
         stream.keep(texts)
         stream.evaluator.evaluate()
     stream.evaluator.evaluate(final=True)
     assert stream.headlines() == [("vocabulary", 6, "over: lasting")]
-    stream.keep([classified(f"back{n}", START + 14 * HOUR, text=f"phone screen works {n % 5}") for n in range(20)])
+    stream.keep(
+        [classified_message(f"back{n}", START + 14 * HOUR, text=f"phone screen works {n % 5}") for n in range(20)]
+    )
     stream.evaluator.evaluate(final=True)
     assert stream.headlines()[1:] == [("vocabulary", 14, "open")]
 
@@ -173,7 +175,7 @@ def test_texts_of_the_first_and_the_last_time_that_are_stored_already_stop_nothi
     sqlite: Store, time: datetime
 ) -> None:
     stream = Stream(sqlite, lateness_minutes=1e12)
-    stream.keep([classified("far", time.replace(tzinfo=UTC))])
+    stream.keep([classified_message("far", time.replace(tzinfo=UTC))])
     stream.evaluator.evaluate(final=True)
     stream.queries.trends(last=100)
     calm(stream)

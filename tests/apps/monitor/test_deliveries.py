@@ -117,19 +117,19 @@ def test_what_is_tried_too_often_is_kept_as_undeliverable_and_shown_and_not_sent
 
 def test_what_is_undeliverable_is_sent_once_it_is_queued_anew_with_as_many_tries(store: Store) -> None:
     stream = alert(store, "webhook")
-    failing = Deliveries(store, [Raising()], stream.clock, most_tries=1)
-    failing.send_due()
-    assert failing.resend(alert=2) == 0
-    assert failing.resend(alert=1) == 1
-    failing.send_due()
+    failing_deliveries = Deliveries(store, [Raising()], stream.clock, most_tries=1)
+    failing_deliveries.send_due()
+    assert failing_deliveries.resend(alert=2) == 0
+    assert failing_deliveries.resend(alert=1) == 1
+    failing_deliveries.send_due()
     assert stream.queries.undeliverable()[0]["tries"] == 1
-    assert (failing.resend(), failing.resend()) == (1, 0)
+    assert (failing_deliveries.resend(), failing_deliveries.resend()) == (1, 0)
     counts = stream.queries.counts()
     assert (counts["undelivered"], counts["undeliverable"]) == (1, 0)
     sink = FlakySink()
     sink.name = "webhook"
     assert Deliveries(store, [sink], stream.clock).send_due() == 1
-    assert failing.resend() == 0
+    assert failing_deliveries.resend() == 0
 
 
 def test_tries_come_an_hour_apart_at_most(sqlite: Store) -> None:

@@ -16,7 +16,7 @@ from tfapp.errors import SettingsError
 NOW = START + timedelta(days=1)
 
 
-def _nested(depth: int) -> list[Any]:
+def _nest(depth: int) -> list[Any]:
     inner: list[Any] = []
     for _ in range(depth):
         inner = [inner]
@@ -69,7 +69,7 @@ def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
         ({"text": "a", "time": "0001-01-01T00:00:00Z"}, "its time, 0001-01-01T00:00:00+00:00, lies before 1900"),
         ({"text": "a", "time": "1899-12-31T23:59:59-00:00"}, "lies before 1900"),
         ({"text": "a", "time": "0001-01-01T00:00:00+14:00"}, "is neither"),
-        ({"text": "a", "source": _nested(100_000)}, "it cannot be used: RecursionError"),
+        ({"text": "a", "source": _nest(100_000)}, "it cannot be used: RecursionError"),
         ({"text": "a", "time": "2099-01-01"}, "its time, 2099-01-01T00:00:00+00:00, lies in the future: after"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tests.apps.monitor.stream import HOUR, START, Stream, classified
+from tests.apps.monitor.stream import HOUR, START, Stream, classified_message
 from tfapp.apps.monitor.batches import Checkpoint
 from tfapp.apps.monitor.message import ClassifiedMessage
 from tfapp.apps.monitor.message_store import RejectedMessage
@@ -18,14 +18,14 @@ from tfapp.apps.shared.store import Store
 from tfapp.errors import StoreError
 
 
-def counted(store: Store) -> dict[tuple[object, ...], int]:
+def read_windows(store: Store) -> dict[tuple[object, ...], int]:
     """Returns what the windows say."""
     query = select(WindowRow.start, WindowRow.topic, WindowRow.name, WindowRow.texts, WindowRow.negatives)
     rows = store.run(lambda session: list(session.execute(query.where(WindowRow.width == "hour"))))
     return {tuple(row[:3]): (row[3], row[4]) for row in rows}  # type: ignore[misc]
 
 
-def recounted(store: Store) -> dict[tuple[object, ...], int]:
+def count_messages(store: Store) -> dict[tuple[object, ...], int]:
     """Returns what the texts say."""
     counts: dict[tuple[object, ...], list[int]] = {}
     for row in store.run(lambda session: list(session.scalars(select(MessageRow)))):
@@ -38,7 +38,7 @@ def recounted(store: Store) -> dict[tuple[object, ...], int]:
 def some_texts(number: int) -> list[ClassifiedMessage]:
     draw = random.Random(number)
     return [
-        classified(
+        classified_message(
             str(n),
             START + HOUR * draw.random() * 5,
             topic=draw.choice(["phone", "parcel"]),
@@ -57,8 +57,8 @@ def test_texts_that_come_again_and_out_of_order_are_counted_once(store: Store) -
         count += stream.keep(draw.sample(texts, 60))
     count += stream.keep(texts)
     assert count == 300
-    assert counted(store) == recounted(store)
-    assert sum(texts for texts, _ in counted(store).values()) == 300  # type: ignore[misc]
+    assert read_windows(store) == count_messages(store)
+    assert sum(texts for texts, _ in read_windows(store).values()) == 300  # type: ignore[misc]
 
 
 def test_two_processes_that_take_the_same_texts_count_them_once(store: Store) -> None:
@@ -75,12 +75,12 @@ def test_two_processes_that_take_the_same_texts_count_them_once(store: Store) ->
     for thread in threads:
         thread.join()
     assert sum(total) == 200
-    assert counted(store) == recounted(store)
+    assert read_windows(store) == count_messages(store)
 
 
 def test_a_checkpoint_is_kept_with_its_texts_or_not_at_all(store: Store) -> None:
     stream = Stream(store)
-    stream.message_store.keep([classified("1", START)], [], [Checkpoint("f", {"offset": 10})], 0)
+    stream.message_store.keep([classified_message("1", START)], [], [Checkpoint("f", {"offset": 10})], 0)
 
     class FailingStore(Store):
         def run(self, work):  # type: ignore[no-untyped-def]
@@ -92,7 +92,7 @@ def test_a_checkpoint_is_kept_with_its_texts_or_not_at_all(store: Store) -> None
 
     failing_stream = Stream(FailingStore(None))  # type: ignore[arg-type]
     with pytest.raises(StoreError):
-        failing_stream.message_store.keep([classified("2", START)], [], [Checkpoint("f", {"offset": 20})], 0)
+        failing_stream.message_store.keep([classified_message("2", START)], [], [Checkpoint("f", {"offset": 20})], 0)
     assert stream.message_store.checkpoint("f") == {"offset": 10}
     assert store.run(lambda session: session.scalar(select(func.count()).select_from(MessageRow))) == 1
     stream.message_store.keep([], [], [Checkpoint("f", {"offset": 30})], 0)

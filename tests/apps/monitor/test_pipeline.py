@@ -174,10 +174,10 @@ class Choosy(MessageStore):
 
     word = "poison"
 
-    def keep(self, texts: Any, rejected: Any, checkpoints: Any, repeated: int) -> StoredBatch:
+    def keep(self, texts: Any, rejections: Any, checkpoints: Any, duplicates: int) -> StoredBatch:
         if any(self.word in text.message.text for text in texts):
             raise ValueError("no such thing")
-        return super().keep(texts, rejected, checkpoints, repeated)
+        return super().keep(texts, rejections, checkpoints, duplicates)
 
 
 def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
@@ -317,10 +317,10 @@ class Hourly:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         for hour in range(14):
-            stored, words = threading.Event(), ["phone is bad" if hour == 12 else "phone is here"] * 20
+            storage, words = threading.Event(), ["phone is bad" if hour == 12 else "phone is here"] * 20
             batch = rows(*words, start=START + hour * HOUR)
-            yield replace(batch, stored=lambda _, stored=stored: stored.set())
-            while not (stored.wait(0.1) or stop.is_set()):
+            yield replace(batch, stored=lambda _, storage=storage: storage.set())
+            while not (storage.wait(0.1) or stop.is_set()):
                 pass
             self.ticks += 3600
             self.wrong += next(self._jumps, 0) if hour in (4, 9) else 0

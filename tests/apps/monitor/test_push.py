@@ -116,15 +116,15 @@ def test_a_large_header_is_refused(push_reader: tuple[str, list[Batch]]) -> None
 
 
 def test_a_port_that_others_reach_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    def opened(host: str) -> str:
+    def open_reader(host: str) -> str:
         caplog.clear()
         reader, stop = PushReader(host, 0, "a token"), threading.Event()
         stop.set()
         assert list(reader.batches(stop)) == []
         return caplog.text
 
-    assert "--listen 0.0.0.0:0: other machines can send texts" in opened("0.0.0.0")
-    assert opened("127.0.0.1") == ""
+    assert "--listen 0.0.0.0:0: other machines can send texts" in open_reader("0.0.0.0")
+    assert open_reader("127.0.0.1") == ""
 
 
 EVIL = {"host": "evil.example:8700"}
@@ -188,9 +188,9 @@ def test_a_caller_that_leaves_leaves_no_traceback(
 ) -> None:
     host, _, port = push_reader[0].removeprefix("http://").rpartition(":")
     for body in (b"", b"{"):
-        with socket.create_connection((host, int(port))) as leaving:
+        with socket.create_connection((host, int(port))) as connection:
             head = f"POST /messages HTTP/1.1\r\nHost: {host}\r\nContent-Length: 50\r\n\r\n"
-            leaving.sendall(head.encode() + body)
+            connection.sendall(head.encode() + body)
     assert httpx2.get(f"{push_reader[0]}/health").is_success
     assert "Traceback" not in caplog.text + capfd.readouterr().err
     assert not [record for record in caplog.records if record.exc_info]
@@ -235,11 +235,11 @@ def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> 
     for poster in posters:
         poster.start()
     # Eight find room; while none of them is stored, the ninth is told to come again.
-    waiting = [next(batches) for _ in range(8)]
+    batch_list = [next(batches) for _ in range(8)]
     while not answers:
         posters[0].join(0.01)
     assert answers == [503]
-    for batch in waiting:
+    for batch in batch_list:
         batch.stored(IngestCounts(1))
     for poster in posters:
         poster.join()

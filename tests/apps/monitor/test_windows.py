@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.apps.monitor.stream import START, classified
+from tests.apps.monitor.stream import START, classified_message
 from tfapp.apps.monitor.message import ClassifiedMessage, Mention
 from tfapp.apps.monitor.windows import WIDTHS, Counts, count, window_start
 
@@ -20,7 +20,7 @@ def test_a_time_lies_in_its_window_and_in_no_other(time: datetime, width: str) -
 
 texts = st.builds(
     lambda key, minutes, topic, negative, source, names: ClassifiedMessage(
-        classified(str(key), START + timedelta(minutes=minutes), source=source).message,
+        classified_message(str(key), START + timedelta(minutes=minutes), source=source).message,
         topic,
         0.9,
         "negative" if negative else "neutral",

@@ -10,7 +10,7 @@ import numpy as np
 from tfapp_client import Client
 from tfapp_client.testing import FakeTransport
 
-from tests.apps.support.service import ticking, vector
+from tests.apps.support.service import ticking_clock, vector
 from tfapp.apps.recommend.catalogue import Catalogue, TrainedRanking
 from tfapp.apps.recommend.event_log import EventLog
 from tfapp.apps.recommend.file_entries import EventEntry, ItemEntry
@@ -55,15 +55,15 @@ def made_event_log(
     random = np.random.default_rng(seed)
     rows = []
     fame = 1 / (10 + np.arange(count))
-    unread = np.ones((users, count), bool)
+    unread_mask = np.ones((users, count), bool)
     for step in range(each):
         for user in range(users):
             item_count = count if early_items is None or step >= each * 0.8 else early_items
-            odds = fame * unread[user] * (np.arange(count) < item_count)
+            odds = fame * unread_mask[user] * (np.arange(count) < item_count)
             if random.random() < 0.85:
                 odds = odds * (np.arange(count) % 3 == user % 3)
             item = int(random.choice(count, p=odds / odds.sum()))
-            unread[user, item] = False
+            unread_mask[user, item] = False
             rows.append((user, item, 1.0, False, 1000.0 * step + user))
     return EventLog.of(*zip(*rows, strict=True))
 
@@ -88,7 +88,7 @@ class Library:
         self.client = Client(transport=self.server)
         self.folder = folder
         self.settings = RecommendSettings.model_validate(settings)
-        self.catalogue = Catalogue(store, ticking(), self.settings)
+        self.catalogue = Catalogue(store, ticking_clock(), self.settings)
         self.embedder = EmbeddingClient.of_release(self.client, "minilm-l6")
 
     def add(self, items: Sequence[ItemEntry] = (), events: Sequence[EventEntry] = ()) -> int:

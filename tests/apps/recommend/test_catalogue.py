@@ -38,8 +38,8 @@ def test_an_item_that_has_changed_is_embedded_again_and_no_other(store: Store, t
     assert library.add(item_entries(3)) == 0
     matrix = library.catalogue.item_matrix("minilm-l6/1")
     # Only its time is another: its text has its vector already.
-    dated = replace(item_entries(3)[0], published=START)
-    assert library.add([dated, ItemEntry(9, "i1", "quite another title")]) == 1
+    dated_entry = replace(item_entries(3)[0], published=START)
+    assert library.add([dated_entry, ItemEntry(9, "i1", "quite another title")]) == 1
     new_matrix = library.catalogue.item_matrix("minilm-l6/1")
     assert [item.title for item in new_matrix.items][1] == "quite another title"
     assert new_matrix.published[0] == START.timestamp()

@@ -25,7 +25,7 @@ def plain_cosines(events: list[tuple[int, int, float]], count: int) -> list[list
     return [[0.0 if i == j else cosine(columns[i], columns[j]) for j in range(count)] for i in range(count)]
 
 
-def fitted(events: list[tuple[int, int, float]], count: int, max_neighbours: int) -> Cooccurrence:
+def fit(events: list[tuple[int, int, float]], count: int, max_neighbours: int) -> Cooccurrence:
     users, items, weights = (
         np.array([row[side] for row in events], kind) for side, kind in enumerate((int, int, float))
     )
@@ -35,7 +35,7 @@ def fitted(events: list[tuple[int, int, float]], count: int, max_neighbours: int
 @given(EVENTS)
 def test_cosines_and_scores_are_those_of_the_textbook(events: list[tuple[int, int, float]]) -> None:
     expected = np.array(plain_cosines(events, 8))
-    model = fitted(events, 8, 100)
+    model = fit(events, 8, 100)
     np.testing.assert_allclose(model.cosines.todense(), expected, atol=1e-12)
     history, weights = np.array([1, 4, 6]), np.array([1.0, 0.5, 2.0])
     np.testing.assert_allclose(model.scores(history, weights), weights @ expected[history], atol=1e-12)
@@ -45,7 +45,7 @@ def test_cosines_and_scores_are_those_of_the_textbook(events: list[tuple[int, in
 @given(EVENTS, st.integers(1, 4))
 def test_an_item_keeps_its_nearest(events: list[tuple[int, int, float]], max_neighbours: int) -> None:
     expected = np.array(plain_cosines(events, 8))
-    cosines = np.asarray(fitted(events, 8, max_neighbours).cosines.todense())
+    cosines = np.asarray(fit(events, 8, max_neighbours).cosines.todense())
     for neighbours, row in zip(cosines, expected, strict=True):
         assert (neighbours > 0).sum() == min(max_neighbours, (row > 0).sum())
         np.testing.assert_allclose(

@@ -23,7 +23,7 @@ ITEM_MATRIX = made_item_matrix(30)
 LOG = made_event_log(30, users=20, each=8)
 
 
-def altered(log: EventLog, time: float, seed: int) -> EventLog:
+def alter(log: EventLog, time: float, seed: int) -> EventLog:
     """The same before a time; anything from it on."""
     random = np.random.default_rng(seed)
     past, count = log.before(time), int(random.integers(1, 200))
@@ -54,7 +54,7 @@ def all_features(log: EventLog, time: float) -> np.ndarray:
 @settings(max_examples=15, deadline=None)
 @given(time=st.floats(1000, 8000), seed=st.integers(0, 1000))
 def test_altering_the_future_changes_no_feature_and_no_list(time: float, seed: int) -> None:
-    np.testing.assert_array_equal(all_features(altered(LOG, time, seed), time), all_features(LOG, time))
+    np.testing.assert_array_equal(all_features(alter(LOG, time, seed), time), all_features(LOG, time))
 
 
 @settings(max_examples=15, deadline=None)
@@ -79,7 +79,7 @@ def test_a_moment_of_training_knows_what_came_before_it_alone() -> None:
 
 def test_learning_from_the_past_takes_the_same_rows_whatever_follows() -> None:
     time = float(LOG.times[100])
-    rows = [collect_rows(ITEM_MATRIX, log.before(time), SETTINGS)[0] for log in (LOG, altered(LOG, time, 3))]
+    rows = [collect_rows(ITEM_MATRIX, log.before(time), SETTINGS)[0] for log in (LOG, alter(LOG, time, 3))]
     for value, expected in zip(rows[0].values, rows[1].values, strict=True):
         np.testing.assert_array_equal(value, expected)
 
@@ -87,4 +87,4 @@ def test_learning_from_the_past_takes_the_same_rows_whatever_follows() -> None:
 def test_a_leak_would_be_seen() -> None:
     time = 4000.0
     with pytest.raises(AssertionError):
-        np.testing.assert_array_equal(all_features(altered(LOG, time, 1), time + 3000), all_features(LOG, time + 3000))
+        np.testing.assert_array_equal(all_features(alter(LOG, time, 1), time + 3000), all_features(LOG, time + 3000))

@@ -27,7 +27,7 @@ from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.word_index import WordIndex, words_of
 from tfapp.core.clock import Clock
 
-__all__ = ["ROWS", "Service", "fake_server", "ticking", "vector"]
+__all__ = ["ROWS", "Service", "fake_server", "ticking_clock", "vector"]
 
 WIDTH = 64
 RETURNS = "Print the return label and hand the parcel in at any post office."
@@ -67,7 +67,7 @@ def fake_server() -> FakeTransport:
     return server.tagger("orders", orders).ranker("by-length", lambda _, candidate: float(len(candidate)))
 
 
-def ticking() -> Clock:
+def ticking_clock() -> Clock:
     """A clock that goes on a second at each look."""
     start, seconds = datetime(2026, 1, 1, tzinfo=UTC), count()
     return lambda: start + timedelta(seconds=next(seconds))
@@ -81,7 +81,7 @@ class Service:
         self.folder = folder
         self.server = server or fake_server()
         self.client = Client(transport=self.server)
-        self.clock = ticking()
+        self.clock = ticking_clock()
         self.settings = SupportSettings.model_validate({"answer_threshold": 0.7, **settings})
         self.knowledge = Knowledge(store, self.clock)
         self.corrections = Corrections(store, self.clock)

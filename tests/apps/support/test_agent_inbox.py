@@ -10,9 +10,9 @@ def test_a_hand_over_waits_until_a_person_answers(service: Service) -> None:
     first = assistant.ask("Zebra crossing?", "c")
     second_turn = assistant.ask("Quantum chromodynamics?")
     assert [turn.id for turn in inbox.open_handovers()] == [first.turn, second_turn.turn]
-    waiting = inbox.open_handovers()[0]
-    assert (waiting.question, waiting.conversation_id, waiting.summary) == ("Zebra crossing?", "c", first.summary)
-    assert waiting.summary.startswith("Asked: Zebra crossing?")
+    handover = inbox.open_handovers()[0]
+    assert (handover.question, handover.conversation_id, handover.summary) == ("Zebra crossing?", "c", first.summary)
+    assert handover.summary.startswith("Asked: Zebra crossing?")
     correction = service.corrections.give(first.turn, "wrong")
     service.corrections.give(first.turn, "better", better="Look left and right.", replaces=correction)
     assert inbox.open_count() == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.support.service import ticking
+from tests.apps.support.service import ticking_clock
 from tfapp.apps.shared.settings import load_settings
 from tfapp.apps.shared.store import Store
 from tfapp.apps.support.intent_model import IntentModel
@@ -14,7 +14,7 @@ TEN = [(f"question {number}", "ab"[number % 2]) for number in range(10)]
 
 
 def model(store: Store, **settings: object) -> IntentModel:
-    return IntentModel(store, ticking(), SupportSettings.model_validate({"retrain_share": 0.2, **settings}))
+    return IntentModel(store, ticking_clock(), SupportSettings.model_validate({"retrain_share": 0.2, **settings}))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking, vector
+from tests.apps.support.service import REFUND, ROWS, Service, fake_server, ticking_clock, vector
 from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.vector_index import VectorIndex, embed_new, index_file, open_index
@@ -18,7 +18,7 @@ from tfapp.apps.support.tables import PairRow
 
 @pytest.fixture
 def knowledge(store: Store) -> Knowledge:
-    return Knowledge(store, ticking())
+    return Knowledge(store, ticking_clock())
 
 
 def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> None:
@@ -57,7 +57,7 @@ def test_an_answer_of_an_intent_may_come_before_its_questions(knowledge: Knowled
 
 
 def test_what_people_refused_is_not_learnt_from_and_a_file_does_not_bring_it_back(store: Store) -> None:
-    knowledge = Knowledge(store, ticking())
+    knowledge = Knowledge(store, ticking_clock())
     knowledge.add("a.csv", ROWS)
 
     def refuse(session: Session) -> None:
@@ -144,7 +144,7 @@ def test_the_index_finds_what_a_full_comparison_finds() -> None:
 
 
 def test_vectors_come_back_as_they_were_kept(store: Store) -> None:
-    knowledge = Knowledge(store, ticking())
+    knowledge = Knowledge(store, ticking_clock())
     knowledge.add("a.csv", [QAPair(1, "q", REFUND)])
     ids = [key for key, _ in knowledge.vectors.texts_without_vectors("m/1")]
     vectors = np.array([[1.5, -2.0], [0.1, 1e-30]], np.float32)

@@ -40,15 +40,15 @@ def test_a_pair_is_told_in_one_line_with_the_way_out(tmp_path: Path, query: str,
     assert (single_proposal.task, single_proposal.data["text"]) == ("classification", candidate)
 
 
-def cleaned(values: list[str]) -> list[str]:
+def clean(values: list[str]) -> list[str]:
     return [text.replace("the ", "").upper() for text in values]
 
 
 @pytest.mark.parametrize(
     "columns",
     [
-        {"text": pair_texts(1), "clean_text": cleaned(pair_texts(1))},
-        {"text": pair_texts(1), "text2": cleaned(pair_texts(1))},
+        {"text": pair_texts(1), "clean_text": clean(pair_texts(1))},
+        {"text": pair_texts(1), "text2": clean(pair_texts(1))},
         {"title": pair_texts(1, 5), "body": pair_texts(2)},
         {"question": pair_texts(1, 5), "body": pair_texts(2, 30)},
         {"option_a": pair_texts(1), "option_b": pair_texts(2), "option_c": pair_texts(3)},

@@ -47,7 +47,7 @@ def read(file: Path, words: tuple[int, int] = (0, -1), block_rows: int = 8192, *
     return rows
 
 
-def saved(tmp_path: Path, text: str, name: str = "a.conll") -> Path:
+def save(tmp_path: Path, text: str, name: str = "a.conll") -> Path:
     (tmp_path / name).write_text(text, encoding="utf-8", newline="")
     return tmp_path / name
 
@@ -61,12 +61,12 @@ EXPECTED: list[Row] = [
 
 @pytest.mark.parametrize("block_rows", [1, 2, 8192])
 def test_sentences_become_texts_with_spans(tmp_path: Path, block_rows: int) -> None:
-    assert read(saved(tmp_path, SAMPLE), block_rows=block_rows) == EXPECTED
-    assert read(saved(tmp_path, SAMPLE.replace("\n", "\r\n"))) == EXPECTED
+    assert read(save(tmp_path, SAMPLE), block_rows=block_rows) == EXPECTED
+    assert read(save(tmp_path, SAMPLE.replace("\n", "\r\n"))) == EXPECTED
 
 
 def test_columns_may_be_others_and_tabs_keep_blanks_in_words(tmp_path: Path) -> None:
-    file = saved(tmp_path, "1\tB-place\tNew York\tx\n2\tO\tno\u00a0break\tx\n")
+    file = save(tmp_path, "1\tB-place\tNew York\tx\n2\tO\tno\u00a0break\tx\n")
     assert read(file, (2, 1)) == [("New York no\u00a0break", [(0, 8, "place")])]
     assert read(file, (-2, -3)) == read(file, (2, 1))
 
@@ -82,7 +82,7 @@ def test_spans_are_the_words_whatever_they_hold(
     tmp_path_factory: pytest.TempPathFactory, sentences: list[list[tuple[str, str]]], blank: str
 ) -> None:
     text = "\n\n".join("\n".join(f"{word}{blank}{tag}" for word, tag in words) for words in sentences)
-    rows = read(saved(tmp_path_factory.getbasetemp(), text))
+    rows = read(save(tmp_path_factory.getbasetemp(), text))
     assert len(rows) == len(sentences)
     for (row, spans), words in zip(rows, sentences, strict=True):
         expected = [(word, tag[2:]) for word, tag in words if tag != "O"]
@@ -99,7 +99,7 @@ def test_spans_are_the_words_whatever_they_hold(
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, text: str, message: str) -> None:
-    file = saved(tmp_path, text)
+    file = save(tmp_path, text)
     with pytest.raises(DataError) as excinfo:
         read(file)
     assert str(excinfo.value).startswith(f"{file}, {message}")
@@ -123,7 +123,7 @@ def load_broken(file: Path, **values: Any) -> Splits:
 
 
 def test_tags_that_break_their_scheme_are_repaired_and_told(tmp_path: Path) -> None:
-    file = saved(tmp_path, BROKEN)
+    file = save(tmp_path, BROKEN)
     assert read(file) == [
         ("in Rome", [(3, 7, "place")]),
         ("the Red Cross", [(0, 7, "org"), (8, 13, "place")]),
@@ -142,7 +142,7 @@ def test_tags_that_break_their_scheme_are_repaired_and_told(tmp_path: Path) -> N
 
 
 def test_sentences_with_bad_tags_are_dropped_or_refused_by_setting(tmp_path: Path) -> None:
-    file = saved(tmp_path, BROKEN)
+    file = save(tmp_path, BROKEN)
     assert read(file, on_bad_tags="drop") == [("Ana", [(0, 3, "person")])]
     with pytest.raises(DataError, match=r"a\.conll, line 2: the tag I-place follows O; .*set data\.on_bad_tags = "):
         read(file, on_bad_tags="fail")
@@ -154,12 +154,12 @@ def test_sentences_with_bad_tags_are_dropped_or_refused_by_setting(tmp_path: Pat
 
 def test_too_few_columns_for_the_settings_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected at least 4 columns.*set data\.word_column and data\.tag_column"):
-        read(saved(tmp_path, "a O\n"), (0, 3))
+        read(save(tmp_path, "a O\n"), (0, 3))
 
 
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
-    assert read(saved(tmp_path, "\n \n\t\n")) == []
-    (block,) = iter_blocks(saved(tmp_path, ""), ReadOptions())
+    assert read(save(tmp_path, "\n \n\t\n")) == []
+    (block,) = iter_blocks(save(tmp_path, ""), ReadOptions())
     assert list(block.columns) == ["text", "label"]
 
 
@@ -167,10 +167,10 @@ def test_a_file_is_known_by_its_suffix_and_settings(tmp_path: Path) -> None:
     formats = {"a.conll": "auto", "a.iob": "auto", "a.bio": "auto", "a.txt": "conll"}
     for name, kind in formats.items():
         settings = DataSettings.model_validate({"train": "x", "format": kind})
-        table = load_table(str(saved(tmp_path, SAMPLE, name)), settings, labels=ALL, schema=find_task("tagging").schema)
+        table = load_table(str(save(tmp_path, SAMPLE, name)), settings, labels=ALL, schema=find_task("tagging").schema)
         assert table["text"].to_pylist() == [text for text, _ in EXPECTED]
         assert table["row"].to_pylist() == [3, 10, 12]
-    file = saved(tmp_path, "B-place\tRome\n", "a.data")
+    file = save(tmp_path, "B-place\tRome\n", "a.data")
     settings = TaggingDataSettings(train="x", format="conll", word_column=1, tag_column=0)
     table = load_table(str(file), settings, labels=ALL, schema=find_task("tagging").schema)
     assert table["label"].to_pylist() == [[{"start": 0, "end": 4, "label": "place"}]]
@@ -180,12 +180,12 @@ ALL = ("org", "person", "place")
 
 
 def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path: Path) -> None:
-    file = str(saved(tmp_path, SAMPLE))
+    file = str(save(tmp_path, SAMPLE))
     with pytest.raises(
         DataError, match="the format conll holds words with tags; the task classification needs a file with"
     ):
         load(DataSettings(train=file))
-    table = str(saved(tmp_path, "text,label\na,b\n", "a.csv"))
+    table = str(save(tmp_path, "text,label\na,b\n", "a.csv"))
     with pytest.raises(
         DataError,
         match=r"the format csv holds single values, no lists; the task tagging needs a file with columns "
@@ -195,10 +195,10 @@ def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path:
 
 
 def test_init_proposes_tagging(tmp_path: Path) -> None:
-    proposal = sniff(str(saved(tmp_path, SAMPLE)))
+    proposal = sniff(str(save(tmp_path, SAMPLE)))
     assert (proposal.task, proposal.rows, "window" in proposal.model) == ("tagging", 3, False)
     assert "types: org, person, place" in proposal.notes[0]
     text = write_starter(proposal, tmp_path / "a.toml", tasks=task_settings()).read_text()
     assert '\ntask = "tagging"\n' in text
     with pytest.raises(DataError, match="no word has a tag other than O"):
-        sniff(str(saved(tmp_path, "a O\n")))
+        sniff(str(save(tmp_path, "a O\n")))

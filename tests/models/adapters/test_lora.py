@@ -66,7 +66,7 @@ def test_a_stabilized_update_is_as_large_for_every_rank() -> None:
     sizes: dict[bool, list[float]] = {False: [], True: []}
     for rank in (4, 64):
         product = random.normal(size=(100, rank)) @ random.normal(size=(rank, 100))
-        for stabilized, deviations in sizes.items():
-            deviations.append(float(np.std(adapter_scale(8.0, rank, rank_stabilized=stabilized) * product)))
+        for is_stabilized, deviations in sizes.items():
+            deviations.append(float(np.std(adapter_scale(8.0, rank, rank_stabilized=is_stabilized) * product)))
     assert sizes[True] == pytest.approx([8.0, 8.0], rel=0.05)
     assert sizes[False] == pytest.approx([4.0, 1.0], rel=0.05)

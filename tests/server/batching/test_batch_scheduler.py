@@ -69,7 +69,7 @@ class BatchCallers:
         thread.start()
         return who
 
-    def queued(self, rows: int) -> None:
+    def wait_for_queue(self, rows: int) -> None:
         """Waits until so many rows are in the queue."""
         pause, end = threading.Event(), time.monotonic() + 60
         while self._queue.requests.whole_rows + self._queue.requests.large_rows != rows:
@@ -106,7 +106,7 @@ def test_what_waits_leaves_together_first_come_first_served(model: Model) -> Non
     callers = _busy(queue, model)
     for rows, numbers in ((1, [1]), (3, [2, 3]), (6, [4, 5, 6]), (7, [7])):
         callers.call(*numbers)
-        callers.queued(rows)
+        callers.wait_for_queue(rows)
     model.gate.set()
     assert callers.join() == [[200], [2], [4, 6], [8, 10, 12], [14]]
     # A request is not divided if it fits into a batch, and none overtakes.
@@ -117,9 +117,9 @@ def test_beside_a_batch_that_runs_the_next_gathers_its_fair_share(model: Model) 
     queue = _queue(model, num_batch_threads=2)
     callers = _busy(queue, model, 1, 2, 3)
     callers.call(4)
-    callers.queued(1)
+    callers.wait_for_queue(1)
     callers.call(5)
-    callers.queued(2)
+    callers.wait_for_queue(2)
     assert model.batches == [[1, 2, 3]]
     callers.call(6)
     # As many as run: two threads share them evenly.
@@ -133,7 +133,7 @@ def test_what_gathers_leaves_when_the_batch_beside_it_ends(model: Model) -> None
     queue = _queue(model, num_batch_threads=2)
     callers = _busy(queue, model, 1, 2, 3)
     callers.call(4)
-    callers.queued(1)
+    callers.wait_for_queue(1)
     model.gate.set()
     assert callers.join() == [[2, 4, 6], [8]]
     assert model.batches == [[1, 2, 3], [4]]
@@ -153,9 +153,9 @@ def test_large_requests_are_divided_and_take_turns(model: Model) -> None:
     queue = _queue(model, max_batch_size=4)
     callers = _busy(queue, model, *range(100, 108))
     callers.call(*range(10))
-    callers.queued(14)
+    callers.wait_for_queue(14)
     callers.call(*range(50, 56), output="z")
-    callers.queued(20)
+    callers.wait_for_queue(20)
     model.gate.set()
     assert callers.join()[1:] == [[2 * x for x in range(10)], list(range(51, 57))]
     expected = [
@@ -174,7 +174,7 @@ def test_who_comes_after_a_large_request_is_in_the_next_batch(model: Model) -> N
     callers = _busy(queue, model, *range(1000))
     for rows, numbers in ((997, [2000]), (1000, [2001, 2002, 2003])):
         callers.call(*numbers)
-        callers.queued(rows)
+        callers.wait_for_queue(rows)
     model.gate.set()
     assert callers.join() == [[2 * x for x in range(1000)], [4000], [4002, 4004, 4006]]
     assert model.batches[:2] == [[0, 1, 2, 3], [2000, 2001, 2002, 2003]]
@@ -186,7 +186,7 @@ def test_a_large_request_lets_other_signatures_come_between_its_parts(model: Mod
     callers = _busy(queue, model, *range(1000))
     other_callers = BatchCallers(scheduler.queue(model))
     other_callers.call(2000)
-    other_callers.queued(1)
+    other_callers.wait_for_queue(1)
     model.gate.set()
     assert other_callers.join() == [[4000]]
     assert callers.join() == [[2 * x for x in range(1000)]]
@@ -215,10 +215,10 @@ def test_a_large_request_leaves_the_queue_open_for_others(model: Model) -> None:
     queue = _queue(model, max_batch_size=2, max_enqueued_batches=2)
     callers = _busy(queue, model, *range(100))
     callers.call(*range(50))
-    callers.queued(148)
+    callers.wait_for_queue(148)
     for rows, number in ((149, 200), (150, 201)):
         callers.call(number)
-        callers.queued(rows)
+        callers.wait_for_queue(rows)
     # Of large ones, too, as many may wait as batches may.
     with pytest.raises(RequestError, match="currently 2 batches enqueued and max_enqueued_batches is 2"):
         queue.answer({"x": np.ones(3)}, ["y"], RequestContext())
@@ -230,9 +230,9 @@ def test_no_part_of_a_large_request_runs_once_its_caller_has_gone(model: Model) 
     queue = _queue(model, max_batch_size=4)
     callers = _busy(queue, model, *range(100, 105))
     call = callers.call(*range(12))
-    callers.queued(13)
+    callers.wait_for_queue(13)
     callers.call(*range(20, 29))
-    callers.queued(22)
+    callers.wait_for_queue(22)
 
     def run(inputs: Mapping[str, Any], outputs: Collection[str]) -> dict[str, Any]:
         if 0 in inputs["x"]:
@@ -250,7 +250,7 @@ def test_a_request_fails_for_its_own_faults_only(model: Model) -> None:
     callers = _busy(queue, model)
     for rows, number in enumerate((1, 2, -3, 4), start=1):
         callers.call(number)
-        callers.queued(rows)
+        callers.wait_for_queue(rows)
     model.gate.set()
     refusal = (grpc.StatusCode.INVALID_ARGUMENT, "no negatives")
     assert callers.join() == [[200], [2], [4], refusal, [8]]
@@ -260,9 +260,9 @@ def test_who_has_left_is_not_worked_for(model: Model) -> None:
     queue = _queue(model)
     callers = _busy(queue, model)
     call = callers.call(1)
-    callers.queued(1)
+    callers.wait_for_queue(1)
     callers.call(2)
-    callers.queued(2)
+    callers.wait_for_queue(2)
     call.cancel()
     model.gate.set()
     answers = callers.join()
@@ -275,7 +275,7 @@ def test_who_has_left_holds_up_no_large_request(model: Model) -> None:
     queue = _queue(model, max_batch_size=4)
     callers = _busy(queue, model, *range(9))
     call = callers.call(100)
-    callers.queued(9 - len(model.batches[0]) + 1)
+    callers.wait_for_queue(9 - len(model.batches[0]) + 1)
     call.cancel()
     model.gate.set()
     assert callers.join()[0] == list(range(0, 18, 2))
@@ -307,7 +307,7 @@ def test_a_batch_in_a_thread_of_its_own_is_not_waited_for_when_time_is_up(model:
     queue = _queue(run)
     callers = _busy(queue, model)
     callers.call(1, context=RequestContext(2))
-    callers.queued(1)
+    callers.wait_for_queue(1)
     model.gate.set()
     timeout = (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while the model ran")
     assert callers.join() == [[200], timeout]
@@ -329,7 +329,7 @@ def test_a_full_queue_refuses(model: Model) -> None:
     callers = _busy(queue, model)
     for rows in (1, 2, 3, 4):
         callers.call(rows)
-        callers.queued(rows)
+        callers.wait_for_queue(rows)
     with pytest.raises(RequestError) as excinfo:
         queue.answer({"x": np.ones(1)}, ["y"], RequestContext())
     assert excinfo.value.code is grpc.StatusCode.UNAVAILABLE
@@ -383,7 +383,7 @@ def test_a_stop_fails_what_waits(model: Model) -> None:
     queue = scheduler.queue(model)
     callers = _busy(queue, model)
     callers.call(1)
-    callers.queued(1)
+    callers.wait_for_queue(1)
     scheduler.stop()
     model.gate.set()
     assert callers.join() == [[200], (grpc.StatusCode.UNAVAILABLE, "The server stops")]
@@ -443,7 +443,7 @@ def test_batches_hold_every_row_once(sizes: list[int], limit: int) -> None:
     for size in sizes:
         callers.call(*range(at, at + size))
         at += size
-        callers.queued(at)
+        callers.wait_for_queue(at)
     model.gate.set()
     answers = callers.join()
     # The first batch is who was busy, whom the model refuses.

@@ -13,8 +13,8 @@ from tfapp.server import ModelServer, running_server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     models = tmp_path_factory.mktemp("models")
     write_words(models)
-    with running_server(models, port=0) as running:
-        yield running
+    with running_server(models, port=0) as server_of_models:
+        yield server_of_models
 
 
 @pytest.mark.parametrize(

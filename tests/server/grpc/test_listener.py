@@ -105,7 +105,7 @@ def test_arguments_for_grpc_itself_reach_it(tmp_path: Path, echo: Echo) -> None:
         client.predict("echo", {"x": [1.0] * 1000})
 
 
-def _closing(channel: grpc.Channel) -> threading.Event:
+def _watch_close(channel: grpc.Channel) -> threading.Event:
     """Connects a channel; the event is set once its connection has been closed."""
     states: list[grpc.ChannelConnectivity] = []
     end = threading.Event()
@@ -126,7 +126,7 @@ def test_connections_have_an_age(tmp_path: Path, echo: Echo) -> None:
         serving_echo(tmp_path, echo, grpc_channel_arguments=arguments) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
-        assert _closing(channel).wait(30)
+        assert _watch_close(channel).wait(30)
         assert _stub(channel).Predict(_request(1), timeout=30)
 
 
@@ -158,7 +158,7 @@ def test_the_idle_limit_is_unnoticed(tmp_path: Path, echo: Echo) -> None:
         assert client.predict("echo", {"x": [1.0]})["x"].tolist() == [1]
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        assert _closing(idle).wait(30)
+        assert _watch_close(idle).wait(30)
         assert client.predict("echo", {"x": [2.0]})["x"].tolist() == [2]
         server.stop()
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING

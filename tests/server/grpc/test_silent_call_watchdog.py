@@ -51,7 +51,7 @@ class _Timers:
         work()
 
     @property
-    def waiting(self) -> int:
+    def timer_count(self) -> int:
         return len(self._due)
 
 
@@ -95,7 +95,7 @@ def test_many_connections_with_few_calls_are_not(timers: _Timers) -> None:
 
 def test_few_calls_wait_for_ever(timers: _Timers) -> None:
     _add(_calls(timers, many=_MANY), ["silent"] * (_MANY - 1))
-    assert timers.waiting == 0
+    assert timers.timer_count == 0
 
 
 def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) -> None:
@@ -107,13 +107,13 @@ def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) ->
     timers.fire()
     assert late_call.cancelled
     assert timers.seconds == [300, 300]
-    assert timers.waiting == 0
+    assert timers.timer_count == 0
 
 
 def test_a_message_that_has_come_saves_its_call(timers: _Timers) -> None:
     calls, call = _calls(timers), _PeerCall("a")
     with calls.watch(call):  # type: ignore[arg-type]
-        assert timers.waiting == 1
+        assert timers.timer_count == 1
     timers.fire()
     assert not call.cancelled
 
@@ -134,4 +134,4 @@ def test_nothing_is_cancelled_once_it_is_closed(timers: _Timers) -> None:
     _add(calls, ["a"])
     calls.close()
     _add(calls, ["a"])
-    assert timers.waiting == 0
+    assert timers.timer_count == 0

@@ -49,7 +49,7 @@ def _manager(models: Path, load: FakeLoader, **options: Any) -> ModelManager:
     return ModelManager(FolderSource(models), load, **options)
 
 
-def _served(manager: ModelManager, **choice: Any) -> int:
+def _served_version(manager: ModelManager, **choice: Any) -> int:
     with manager.use("m", **choice) as servable:
         return servable.version
 
@@ -62,17 +62,17 @@ def test_a_new_version_is_loaded_before_the_old_one_goes(models: Path) -> None:
     load = FakeLoader()
     manager = _manager(models, load)
     manager.poll()
-    assert _served(manager) == 1
+    assert _served_version(manager) == 1
     observation: dict[str, Any] = {}
 
     def look(version: int) -> None:
-        observation.update(served=_served(manager), states=_states(manager))
+        observation.update(served=_served_version(manager), states=_states(manager))
 
     load.during = look
     _add(models, 2)
     manager.poll()
     assert observation == {"served": 1, "states": {2: State.LOADING, 1: State.AVAILABLE}}
-    assert _served(manager) == 2
+    assert _served_version(manager) == 2
     assert _states(manager) == {2: State.AVAILABLE, 1: State.END}
     manager.poll()
     assert load.loads == [1, 2]
@@ -84,7 +84,7 @@ def test_going_back_by_removing_the_newest(models: Path) -> None:
     manager.poll()
     shutil.rmtree(models / "m" / "2")
     manager.poll()
-    assert _served(manager) == 1
+    assert _served_version(manager) == 1
     assert _states(manager) == {1: State.AVAILABLE, 2: State.END}
 
 
@@ -97,7 +97,7 @@ def test_a_version_that_does_not_load_keeps_the_old_one(models: Path) -> None:
     for _ in range(5):
         manager.poll()
     assert load.loads == [1, 2, 2, 2]
-    assert _served(manager) == 1
+    assert _served_version(manager) == 1
     status = manager.states("m", 2)[0]
     assert (status.state, status.code, status.message) == (
         State.END,
@@ -118,7 +118,7 @@ def test_a_version_that_failed_may_be_published_anew(models: Path) -> None:
     load.broken = set()
     _add(models, 2)
     manager.poll()
-    assert _served(manager) == 2
+    assert _served_version(manager) == 2
     assert manager.failures() == []
 
 
@@ -127,11 +127,11 @@ def test_a_missing_folder_unloads_nothing_and_an_empty_one_everything(models: Pa
     manager.poll()
     (models / "m").rename(models / ".elsewhere")
     manager.poll()
-    assert _served(manager) == 1
+    assert _served_version(manager) == 1
     (models / "m").mkdir()
     manager.poll()
     with pytest.raises(RequestError, match=r"Servable not found for request: Latest\(m\)"):
-        _served(manager)
+        _served_version(manager)
     assert _states(manager) == {1: State.END}
 
 
@@ -153,7 +153,7 @@ def test_an_old_version_stays_until_its_last_request_is_answered(models: Path) -
         assert wait_for_state(manager, "m", 1, State.UNLOADING, 30)
         # Unloading, but this request still has it; others get the new one.
         assert servable.version == 1
-        assert _served(manager) == 2
+        assert _served_version(manager) == 2
         assert swap.is_alive()
     swap.join(30)
     assert _states(manager) == {2: State.AVAILABLE, 1: State.END}
@@ -167,13 +167,13 @@ def test_policies_and_labels(models: Path) -> None:
         manager = ModelManager(lambda model=model: [model], FakeLoader())
         manager.poll()
         assert manager.available() == {"m": available}
-        assert _served(manager) == 3
-        assert _served(manager, version=1) == 1
-        assert _served(manager, label="stable") == 1
+        assert _served_version(manager) == 3
+        assert _served_version(manager, version=1) == 1
+        assert _served_version(manager, label="stable") == 1
         with pytest.raises(RequestError, match=r"Servable not found for request: Specific\(m, 9\)"):
-            _served(manager, label="gone")
+            _served_version(manager, label="gone")
         with pytest.raises(RequestError, match="Unrecognized servable version label: nope"):
-            _served(manager, label="nope")
+            _served_version(manager, label="nope")
 
 
 def test_a_label_whose_new_version_does_not_load_keeps_its_old_one(models: Path) -> None:
@@ -186,10 +186,10 @@ def test_a_label_whose_new_version_does_not_load_keeps_its_old_one(models: Path)
     load.broken = {3}
     config[0] = ServedModel("m", models / "m", specific({2, 3}), {"stable": 3, "canary": 2})
     manager.poll()
-    assert _served(manager, label="stable") == 1
+    assert _served_version(manager, label="stable") == 1
     load.broken = set()
     manager.poll()
-    assert _served(manager, label="stable") == 3
+    assert _served_version(manager, label="stable") == 3
     assert manager.available() == {"m": [2, 3]}
 
 

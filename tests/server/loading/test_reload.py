@@ -218,14 +218,14 @@ def test_a_file_read_before_a_reload_does_not_undo_it(models: Path, tmp_path: Pa
     manager.poll()
     config = served_models(_request(_text(models, "a"), _text(models, "b")).config)
     with ThreadPoolExecutor() as pool:
-        reloading = pool.submit(manager.reload, config)
+        reload_call = pool.submit(manager.reload, config)
         assert loading.wait(30)
         follower = pool.submit(ConfigFileWatcher(file, manager).read)
         # Time to read the file as it is now.
         time.sleep(0.2)
         file.write_text(f"model_config_list {{ {_text(models, 'a')} {_text(models, 'b')} }}")
         load_end.set()
-        reloading.result(30)
+        reload_call.result(30)
         follower.result(30)
     assert manager.available() == {"a": [2], "b": [1]}
 

@@ -52,15 +52,15 @@ def test_who_sends_slowly_makes_room() -> None:
 
 def test_who_sends_at_a_good_rate_and_what_is_complete_stay() -> None:
     bodies = Bodies(10 * _MB)
-    growing, complete = bodies.begin("growing", 4 * _MB), bodies.begin("complete", 5 * _MB)
+    growing_body, complete = bodies.begin("growing", 4 * _MB), bodies.begin("complete", 5 * _MB)
     complete.keep()
     for bodies.now in (0.9, 1.8):
-        growing.add(100_000)
+        growing_body.add(100_000)
     with pytest.raises(TooManyBytesError):
         bodies.begin("another", _MB)
     # A trickle is not enough.
     bodies.now = 2.9
-    growing.add(1000)
+    growing_body.add(1000)
     bodies.begin("another", _MB)
     assert bodies.ended == ["growing"]
 

@@ -53,23 +53,23 @@ def test_the_flags_reach_the_port(tmp_path: Path) -> None:
 
 
 def test_rest_by_tls(tmp_path: Path, authority: trustme.CA) -> None:
-    trusting = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    trust = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
     with serving_echo(tmp_path, Echo(), rest_api_port=0, rest_tls=True, tls=_tls(authority)) as server:
-        assert _status(server.rest_port, trusting) == 200
+        assert _status(server.rest_port, trust) == 200
         with pytest.raises(ssl.SSLCertVerificationError):
             _status(server.rest_port, ssl.create_default_context())
 
 
 def test_rest_asks_for_certificates_as_grpc_does(tmp_path: Path, authority: trustme.CA) -> None:
-    trusting = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    trust = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
     with serving_echo(tmp_path, Echo(), rest_api_port=0, rest_tls=True, tls=_tls(authority, verify=True)) as server:
         with pytest.raises(OSError, match=r"certificate required|reset|EOF|closed"):
-            _status(server.rest_port, trusting)
-        trustme.CA().issue_cert("someone").configure_cert(trusting)
+            _status(server.rest_port, trust)
+        trustme.CA().issue_cert("someone").configure_cert(trust)
         with pytest.raises(OSError, match=r"unknown ca|reset|EOF|closed"):
-            _status(server.rest_port, trusting)
-        authority.issue_cert("someone").configure_cert(trusting)
-        assert _status(server.rest_port, trusting) == 200
+            _status(server.rest_port, trust)
+        authority.issue_cert("someone").configure_cert(trust)
+        assert _status(server.rest_port, trust) == 200
 
 
 def _status(port: int | None, context: ssl.SSLContext) -> int:

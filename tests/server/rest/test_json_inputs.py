@@ -33,7 +33,7 @@ _SCALARS = st.one_of(
 )
 
 
-def _nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def _nested_lists(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Lists in lists that are nearly always all as long as their neighbours."""
     even = st.tuples(st.integers(0, 3), st.integers(0, 3)).flatmap(
         lambda shape: st.lists(
@@ -45,7 +45,7 @@ def _nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 _OF_ONE_KIND = st.sampled_from(
     [st.integers(0, 100), st.floats(width=32), st.text(max_size=3), st.booleans(), _SCALARS]
-).flatmap(_nested)
+).flatmap(_nested_lists)
 
 
 def _signature(defaults: dict[str, Any] | None = None, **dtypes: str) -> Any:

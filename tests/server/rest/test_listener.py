@@ -18,7 +18,7 @@ from tfapp_client import Client
 from tfapp_client.errors import ResourceExhaustedError
 
 from tests.conformance.rest import ask
-from tests.hostile.draws import mutated
+from tests.hostile.draws import mutate
 from tests.served_models import write_numbers, write_words
 from tests.server.echo import Echo, Stuck, serving_echo
 from tfapp.errors import ServerError
@@ -40,8 +40,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     models = tmp_path_factory.mktemp("models")
     write_numbers(models, 1)
     write_words(models)
-    with running_server(models, settings=ServerSettings(port=0, rest_api_port=0)) as running:
-        yield running
+    with running_server(models, settings=ServerSettings(port=0, rest_api_port=0)) as rest_server:
+        yield rest_server
 
 
 def _port(server: ModelServer) -> int:
@@ -182,14 +182,14 @@ def test_a_request_has_a_time(tmp_path: Path, echo: Echo) -> None:
         ThreadPoolExecutor(1) as pool,
     ):
         echo.gate.clear()
-        running = pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))
+        first_call = pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))
         assert echo.entered.acquire(timeout=30)
-        waiting = ask(_port(server), "POST", _PREDICT, _row(2))
-        assert (waiting.status, waiting.json()["error"]) == (
+        answer = ask(_port(server), "POST", _PREDICT, _row(2))
+        assert (answer.status, answer.json()["error"]) == (
             429,
             "Run() timeout exceeded while waiting in batching queue",
         )
-        assert (running.result().status, running.result().json()["error"].split()[0]) == (504, "Deadline")
+        assert (first_call.result().status, first_call.result().json()["error"].split()[0]) == (504, "Deadline")
         with socket.create_connection(("127.0.0.1", _port(server)), timeout=60) as slow:
             slow.sendall(f"POST {_PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
             assert slow.recv(100).startswith(b"HTTP/1.1 504 ")
@@ -267,15 +267,15 @@ def test_a_stop_is_bounded_and_tells_those_it_cuts_off(tmp_path: Path, echo: Ech
         ThreadPoolExecutor(2) as pool,
     ):
         echo.gate.clear()
-        running = pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))
+        first_call = pool.submit(ask, _port(server), "POST", _PREDICT, _row(1))
         assert echo.entered.acquire(timeout=30)
-        waiting = pool.submit(ask, _port(server), "POST", _PREDICT, _row(2))
+        second_call = pool.submit(ask, _port(server), "POST", _PREDICT, _row(2))
         echo.wait_for(lambda requests: len(requests) == 1)
         with socket.create_connection(("127.0.0.1", _port(server)), timeout=60) as connection:
             connection.sendall(f"POST {_PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
             server.stop()
             assert connection.recv(100).startswith(b"HTTP/1.1 503 ")
-        for answer in (running.result(), waiting.result()):
+        for answer in (first_call.result(), second_call.result()):
             assert (answer.status, answer.json()) == (503, {"error": "The server stops"})
 
 
@@ -330,7 +330,7 @@ def test_malformed_requests_are_mistakes_of_the_caller(server: ModelServer) -> N
     source = random.Random(0)
     for _ in range(400):
         path, body = source.choice(valid)
-        mutation = mutated(body, source)
+        mutation = mutate(body, source)
         answer = ask(_port(server), "POST", path, mutation)
         assert answer.status in (200, 400), (path, mutation, answer)
         assert isinstance(json.loads(answer.body.decode("utf-8", "replace")), dict), (path, mutation, answer)
@@ -349,7 +349,7 @@ def test_what_is_no_http_leaves_it_answering(server: ModelServer) -> None:
     source = random.Random(1)
     for _ in range(30):
         with socket.create_connection(("127.0.0.1", _port(server)), timeout=60) as connection:
-            connection.sendall(mutated(b"GET /v1/models/numbers HTTP/1.1\r\nHost: x\r\n\r\n", source))
+            connection.sendall(mutate(b"GET /v1/models/numbers HTTP/1.1\r\nHost: x\r\n\r\n", source))
     assert ask(_port(server), "GET", "/v1/models/numbers").status == 200
 
 

@@ -28,7 +28,7 @@ _TEXTS = tf.TensorSpec([None], tf.string, name="text")
 _Body = Callable[[tf.Tensor], tf.Tensor]
 
 
-def _saved(folder: Path, body: _Body, **resources: Any) -> Path:
+def _save(folder: Path, body: _Body, **resources: Any) -> Path:
     """Writes a version whose signature is a function of texts, and which holds some objects."""
     module = tf.Module()
     module.answer = tf.function(body, input_signature=[_TEXTS])
@@ -37,7 +37,7 @@ def _saved(folder: Path, body: _Body, **resources: Any) -> Path:
     return save(module, folder / "m" / "1", {"serving_default": module.answer})
 
 
-def _found(folder: Path) -> set[tuple[str, str]]:
+def _unsafe_ops(folder: Path) -> set[tuple[str, str]]:
     return {(op.by, op.op) for op in read_unsafe_ops(folder)}
 
 
@@ -55,12 +55,12 @@ def _by_control(text: tf.Tensor) -> tf.Tensor:
         return tf.identity(text)
 
 
-def _described(text: tf.Tensor) -> tf.Tensor:
+def _decode(text: tf.Tensor) -> tf.Tensor:
     sizes, _ = tf.io.decode_proto(text, "m.M", ["f"], [tf.int64], descriptor_source="/tmp/never")
     return tf.strings.as_string(sizes[:, 0])
 
 
-def _printed(text: tf.Tensor) -> tf.Tensor:
+def _print(text: tf.Tensor) -> tf.Tensor:
     tf.print(text, output_stream="file:///tmp/never")
     return tf.identity(text)
 
@@ -71,15 +71,15 @@ def _printed(text: tf.Tensor) -> tf.Tensor:
         (_in_loop, "ReadFile"),
         (_in_data, "ReadFile"),
         (_by_control, "WriteFile"),
-        (_described, "DecodeProtoV2"),
-        (_printed, "PrintV2"),
+        (_decode, "DecodeProtoV2"),
+        (_print, "PrintV2"),
     ],
 )
 def test_what_a_signature_reaches_is_seen_in_branches_loops_data_and_control_inputs(
     tmp_path: Path, body: _Body, op: str
 ) -> None:
-    folder = _saved(tmp_path, body)
-    assert _found(folder) == {("signature serving_default", op)}
+    folder = _save(tmp_path, body)
+    assert _unsafe_ops(folder) == {("signature serving_default", op)}
     with pytest.raises(
         RequestError, match=rf"signature serving_default runs {op}, .*tfapp models check.*--allow-unsafe"
     ):
@@ -92,9 +92,9 @@ def test_what_nothing_reaches_and_what_is_printed_for_people_is_no_matter(tmp_pa
         tf.print("answering")
         return tf.strings.upper(text)
 
-    unused = tf.function(tf.io.read_file, input_signature=[tf.TensorSpec([], tf.string)])
-    folder = _saved(tmp_path, answer, unused=unused)
-    assert _found(folder) == set()
+    unused_function = tf.function(tf.io.read_file, input_signature=[tf.TensorSpec([], tf.string)])
+    folder = _save(tmp_path, answer, unused=unused_function)
+    assert _unsafe_ops(folder) == set()
     assert Servable("m", 1, folder).signatures
 
 
@@ -112,7 +112,7 @@ def _table(file: Path) -> tf.lookup.StaticHashTable:
 
 def _with_table(folder: Path) -> Path:
     table = _table(folder / "words.txt")
-    return _saved(folder, lambda text: tf.strings.as_string(table.lookup(text)), table=table)
+    return _save(folder, lambda text: tf.strings.as_string(table.lookup(text)), table=table)
 
 
 def _edit(folder: Path, change: Callable[[Any], Any]) -> None:
@@ -124,23 +124,23 @@ def _edit(folder: Path, change: Callable[[Any], Any]) -> None:
 
 def test_an_initialiser_may_read_the_own_assets_and_no_other_files(tmp_path: Path) -> None:
     folder = _with_table(tmp_path)
-    assert _found(folder) == set()
+    assert _unsafe_ops(folder) == set()
     assert Servable("m", 1, folder).signatures
     reads = {("an initialiser", "InitializeTableFromTextFileV2")}
 
     asset = folder / "assets" / "words.txt"
     asset.rename(tmp_path / "elsewhere")
     asset.symlink_to(tmp_path / "elsewhere")
-    assert _found(folder) == reads
+    assert _unsafe_ops(folder) == reads
     asset.unlink()
     (tmp_path / "elsewhere").rename(asset)
-    assert _found(folder) == set()
+    assert _unsafe_ops(folder) == set()
 
     def lead_out(model: Any) -> None:
         model.meta_graphs[0].asset_file_def[0].filename = "../../../words.txt"
 
     _edit(folder, lead_out)
-    assert _found(folder) == reads
+    assert _unsafe_ops(folder) == reads
 
 
 def test_an_asset_in_name_only_is_seen_on_both_ways_to_load(tmp_path: Path) -> None:
@@ -163,12 +163,12 @@ def test_an_asset_in_name_only_is_seen_on_both_ways_to_load(tmp_path: Path) -> N
             bound[:] = [resource_place if resource == place else resource for resource in bound]
 
     for number, change in enumerate((constant, unbound)):
-        folder = _with_table(_made(tmp_path / str(number)))
+        folder = _with_table(_make_folder(tmp_path / str(number)))
         _edit(folder, change)
-        assert _found(folder) == {("an initialiser", "InitializeTableFromTextFileV2")}
+        assert _unsafe_ops(folder) == {("an initialiser", "InitializeTableFromTextFileV2")}
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
@@ -182,9 +182,9 @@ def test_the_saver_is_let_save_and_restore_and_nothing_else(tmp_path: Path) -> N
         graph.graph_def.node.add(name="sly", op="WriteFile", input=["saver_filename", "saver_filename"])
         restore.input.append("^sly")
 
-    assert _found(folder) == set()
+    assert _unsafe_ops(folder) == set()
     _edit(folder, write)
-    assert _found(folder) == {("the saver", "WriteFile")}
+    assert _unsafe_ops(folder) == {("the saver", "WriteFile")}
 
 
 def test_every_graph_that_a_loader_may_choose_and_every_function_that_may_stand_in_is_looked_at(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_every_graph_that_a_loader_may_choose_and_every_function_that_may_stand_
 
     folder = write_numbers(tmp_path, 1)
     _edit(folder, second)
-    assert _found(folder) == {("signature serving_default", "ReadFile")}
+    assert _unsafe_ops(folder) == {("signature serving_default", "ReadFile")}
 
     def stand_in(model: Any) -> None:
         library = model.meta_graphs[0].graph_def.library
@@ -212,11 +212,11 @@ def test_every_graph_that_a_loader_may_choose_and_every_function_that_may_stand_
 
     words = write_words(tmp_path)
     _edit(words, stand_in)
-    assert _found(words) == {("signature serving_default", "ReadFile")}
+    assert _unsafe_ops(words) == {("signature serving_default", "ReadFile")}
 
 
 def test_all_ways_to_load_a_version_refuse_it(tmp_path: Path) -> None:
-    folder = _saved(tmp_path, _by_control)
+    folder = _save(tmp_path, _by_control)
     with pytest.raises(RegistryError, match="does not load and warm up: signature serving_default runs WriteFile"):
         promotion_checks.check_loads("m", 1, folder)
     assert promotion_checks.check_loads("m", 1, folder, allow_unsafe_ops=True) == 0
@@ -225,7 +225,7 @@ def test_all_ways_to_load_a_version_refuse_it(tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_a_foreign_model_would_do(tmp_path: Path) -> None:
-    folder = _saved(tmp_path, _by_control)
+    folder = _save(tmp_path, _by_control)
     assert version_catalogue.unsafe_ops(folder.parent) == [
         UnsafeOp("signature serving_default", "WriteFile", "WriteFile", "writes files")
     ]

@@ -71,7 +71,7 @@ class _Runs:
             self.refused[name] = error
 
 
-def _waiting(budget: FairBudget) -> int:
+def _queue_length(budget: FairBudget) -> int:
     return sum(map(len, budget._queues.values()))
 
 
@@ -81,9 +81,9 @@ def test_what_finds_no_room_waits_first_come_first_served() -> None:
     runs.start("a", 6)
     runs.wait_for("a")
     runs.start("larger than all", 100)
-    _until(lambda: _waiting(budget) == 1)
+    _until(lambda: _queue_length(budget) == 1)
     runs.start("would fit", 1)
-    _until(lambda: _waiting(budget) == 2)
+    _until(lambda: _queue_length(budget) == 2)
     assert runs.entered == ["a"]
     runs.end("a")
     runs.wait_for("a", "larger than all")
@@ -100,7 +100,7 @@ def test_who_leaves_or_has_no_time_left_makes_room_for_the_next() -> None:
     runs.wait_for("a")
     context = RequestContext()
     runs.start("gone", 5, context)
-    _until(lambda: _waiting(budget) == 1)
+    _until(lambda: _queue_length(budget) == 1)
     context.cancel()
     runs.end("gone")
     runs.start("late", 5, RequestContext(0.01))
@@ -131,7 +131,7 @@ def test_sizes_take_turns(rows: dict[str, int], order: list[str]) -> None:
     runs.wait_for("first")
     for number, name in enumerate(rows, start=1):
         runs.start(name, rows[name])
-        _until(lambda number=number: _waiting(budget) == number)  # type: ignore[misc]
+        _until(lambda number=number: _queue_length(budget) == number)  # type: ignore[misc]
         runs._ends[name].set()
     runs.end("first", *rows)
     assert runs.entered == ["first", *order]

@@ -32,8 +32,8 @@ def server(toy_exports: ToyExports, tmp_path_factory: pytest.TempPathFactory) ->
     models = tmp_path_factory.mktemp("models")
     write_unchecked(models / "old" / "1", toy_exports.model("lstm"))
     write_words(models)
-    with running_server(models, settings=ServerSettings(port=0, rest_api_port=0)) as running:
-        yield running
+    with running_server(models, settings=ServerSettings(port=0, rest_api_port=0)) as rest_server:
+        yield rest_server
 
 
 @pytest.fixture(scope="module")

@@ -55,10 +55,10 @@ place = tf.function(
 )
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Returns a text as the uncased vocabulary sees it: folded letters without marks, control characters and spaces."""
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    characters = (c for c in decomposed if unicodedata.category(c) not in ("Mn", "Cc", "Cf") and not c.isspace())
+    decomposition = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    characters = (c for c in decomposition if unicodedata.category(c) not in ("Mn", "Cc", "Cf") and not c.isspace())
     return "".join(characters)
 
 
@@ -78,11 +78,11 @@ def check_places(text: str, spans: list[tuple[int, int, int]]) -> None:
     for piece, start, end in spans:
         assert 0 <= start < end <= len(text)
         places |= set(range(start, end))
-        letters, token = folded(text[start:end]), PIECES[piece].removeprefix("##")
+        letters, token = fold(text[start:end]), PIECES[piece].removeprefix("##")
         # One character may be several pieces, which all stand at it.
-        assert piece == PIECES.index("[UNK]") or token == letters or (token in letters and len(folded(text[start])) > 1)
+        assert piece == PIECES.index("[UNK]") or token == letters or (token in letters and len(fold(text[start])) > 1)
     assert [start for _, start, _ in spans] == sorted(start for _, start, _ in spans)
-    assert {place for place, character in enumerate(text) if folded(character)} <= places
+    assert {place for place, character in enumerate(text) if fold(character)} <= places
 
 
 def test_invalid_bytes_are_replaced_and_long_texts_cut() -> None:

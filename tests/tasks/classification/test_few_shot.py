@@ -166,8 +166,8 @@ def test_settings_that_do_not_go_together_are_named(changes: dict[str, Any], com
 
 def test_the_head_reads_the_mean_unless_it_is_said_otherwise(experiment: Experiment) -> None:
     assert (experiment.model.pooling, experiment.network.pooling) == (None, "mean")
-    said = experiment.model_copy(update={"model": experiment.model.model_copy(update={"pooling": "max"})})
-    assert said.network.pooling == "max"
+    other_experiment = experiment.model_copy(update={"model": experiment.model.model_copy(update={"pooling": "max"})})
+    assert other_experiment.network.pooling == "max"
 
 
 @pytest.mark.slow

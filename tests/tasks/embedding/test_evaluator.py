@@ -32,7 +32,7 @@ def evaluate(pairs: list[tuple[str, ...]], places: dict[str, tuple[float, ...]],
     return evaluate_retrieval(row_vectors, PairTexts(*columns), **arguments | changes)
 
 
-def turned(degrees: float) -> tuple[float, float]:
+def unit_vector(degrees: float) -> tuple[float, float]:
     return float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
 
 
@@ -41,12 +41,12 @@ def values(evaluation: RetrievalEvaluation) -> dict[str, float]:
 
 
 PLACES = {
-    "q": turned(0),
-    "near": turned(10),
-    "far": turned(80),
-    "other": turned(40),
-    "p": turned(45),
-    "bad": turned(43),
+    "q": unit_vector(0),
+    "near": unit_vector(10),
+    "far": unit_vector(80),
+    "other": unit_vector(40),
+    "p": unit_vector(45),
+    "bad": unit_vector(43),
 }
 
 
@@ -83,7 +83,7 @@ def test_the_loss_is_that_of_telling_apart_what_does_not_fit() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 25)), min_size=1, max_size=40), st.integers(0, 99))
 def test_ndcg_is_sklearns(pairs: list[tuple[int, int]], seed: int) -> None:
     random = np.random.default_rng(seed)
-    vectors = {name: tuple(vector / np.linalg.norm(vector)) for name, vector in _drawn(random)}
+    vectors = {name: tuple(vector / np.linalg.norm(vector)) for name, vector in _draw_vectors(random)}
     named_pairs = [(f"q{query}", f"c{candidate}") for query, candidate in pairs]
     evaluation = evaluate(named_pairs, vectors)
     candidates = list(dict.fromkeys(candidate for _, candidate in named_pairs))
@@ -95,7 +95,7 @@ def test_ndcg_is_sklearns(pairs: list[tuple[int, int]], seed: int) -> None:
     assert values(evaluation)["nDCG@10"] == pytest.approx(np.mean(expected), abs=1e-5)
 
 
-def _drawn(random: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+def _draw_vectors(random: np.random.Generator) -> list[tuple[str, np.ndarray]]:
     return [(f"{kind}{number}", random.normal(size=8)) for kind in "qc" for number in range(26)]
 
 
@@ -108,7 +108,7 @@ def test_of_equal_candidates_the_wrong_ones_stand_first() -> None:
 
 def test_blocks_change_nothing() -> None:
     random = np.random.default_rng(0)
-    vectors = {name: tuple(vector / np.linalg.norm(vector)) for name, vector in _drawn(random)}
+    vectors = {name: tuple(vector / np.linalg.norm(vector)) for name, vector in _draw_vectors(random)}
     pairs = [(f"q{number}", f"c{number}") for number in range(26)]
     blocks, evaluation = evaluate(pairs, vectors, block=26 * 3), evaluate(pairs, vectors)
     assert blocks.loss == pytest.approx(evaluation.loss, rel=1e-6)
@@ -122,7 +122,7 @@ def test_a_vector_that_is_no_number_is_refused_with_its_row() -> None:
 
 def test_it_travels_as_json_and_shows_itself(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>"
-    evaluation = evaluate([("q", "near"), (attack, "other")], PLACES | {attack: turned(0)})
+    evaluation = evaluate([("q", "near"), (attack, "other")], PLACES | {attack: unit_vector(0)})
     assert Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))) == evaluation
     assert next(iter(evaluation.metrics())) == "nDCG@10"
     page = render_report(evaluation, title="t", metadata={})

@@ -53,8 +53,8 @@ def test_words_go_with_all_their_pieces_and_one_stays() -> None:
 
 def _norm(values: np.ndarray, layer: Any) -> np.ndarray:
     scale, shift = layer.get_weights()
-    centered = values - values.mean(axis=-1, keepdims=True)
-    return scale * centered / np.sqrt(values.var(axis=-1, keepdims=True) + 1e-12) + shift
+    deviations = values - values.mean(axis=-1, keepdims=True)
+    return scale * deviations / np.sqrt(values.var(axis=-1, keepdims=True) + 1e-12) + shift
 
 
 def _gelu(values: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def made_up(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return truth, truth + 10 * random.normal(size=count) + 3
 
 
-def evaluated(truth: np.ndarray, predictions: np.ndarray, **changes: object) -> RegressionEvaluation:
+def evaluate(truth: np.ndarray, predictions: np.ndarray, **changes: object) -> RegressionEvaluation:
     texts = [f"text <{n}>" for n in range(len(truth))]
     arguments: dict[str, object] = {"deviation": 20.0, "texts": texts, "rows": range(100, 100 + len(truth))}
     return evaluate_numbers(truth, predictions, **arguments | changes)  # type: ignore[arg-type]
@@ -53,13 +53,13 @@ def test_what_is_undefined_is_nothing() -> None:
         warnings.simplefilter("error")
         assert scores(np.array([0.1] * 3), np.array([1.0, 2.0, 4.0]))[2:].tolist() == [0, 0, 0]
         assert scores(np.array([1.0, 2.0, 4.0]), np.array([0.1] * 3))[3:].tolist() == [0, 0]
-        assert evaluated(np.zeros(0), np.zeros(0)).measures == ()
-        assert evaluated(np.ones(1), np.zeros(1)).main_score == 1
+        assert evaluate(np.zeros(0), np.zeros(0)).measures == ()
+        assert evaluate(np.ones(1), np.zeros(1)).main_score == 1
 
 
 def test_intervals_hold_what_many_samples_give() -> None:
     truth, predictions = made_up(400)
-    evaluation = evaluated(truth, predictions)
+    evaluation = evaluate(truth, predictions)
     samples = [scores(*made_up(400, seed)) for seed in range(1, 201)]
     for measure, values in zip(evaluation.measures, np.array(samples).T, strict=True):
         low, high = measure.interval
@@ -86,7 +86,7 @@ def test_ranges_and_the_worst_rows_say_where_it_fails() -> None:
     truth = np.arange(100.0)
     predictions = np.where(truth < 50, truth + 2, truth - 4)
     predictions[7] = -90
-    evaluation = evaluated(truth, predictions)
+    evaluation = evaluate(truth, predictions)
     assert sum(part.count for part in evaluation.ranges) == evaluation.count == 100
     assert [part.low for part in evaluation.ranges] == sorted(part.low for part in evaluation.ranges)
     assert (evaluation.ranges[-1].bias, evaluation.ranges[-1].mae) == (-4, 4)
@@ -94,12 +94,12 @@ def test_ranges_and_the_worst_rows_say_where_it_fails() -> None:
     worst = evaluation.worst[0]
     assert (worst.text, worst.truth, worst.predicted, worst.row) == ("text <7>", 7, -90, 107)
     assert len(evaluation.worst) == 20
-    assert len(evaluated(np.repeat([1.0, 2.0], 50), np.zeros(100)).ranges) == 2
+    assert len(evaluate(np.repeat([1.0, 2.0], 50), np.zeros(100)).ranges) == 2
 
 
 def test_it_travels_as_json_and_is_drawn(tmp_path: object) -> None:
     truth, predictions = made_up(3000)
-    evaluation = evaluated(truth, predictions)
+    evaluation = evaluate(truth, predictions)
     assert len(evaluation.points) == 2000
     assert read_evaluation(json.loads(json.dumps(evaluation.to_dict()))) == evaluation
     page = write_report(evaluation, f"{tmp_path}/report.html", title="minutes", metadata={}).read_text()
@@ -113,7 +113,7 @@ def test_it_travels_as_json_and_is_drawn(tmp_path: object) -> None:
 
 def test_a_lower_error_is_a_gain_in_deviations() -> None:
     truth, predictions = made_up(100)
-    better, worse = evaluated(truth, predictions), evaluated(truth, predictions + 10)
+    better, worse = evaluate(truth, predictions), evaluate(truth, predictions + 10)
     assert better.lower_is_better
     assert not better.by_loss
     assert Evaluation.gain_over(better, worse) > 0 > Evaluation.gain_over(worse, better)
@@ -122,4 +122,4 @@ def test_a_lower_error_is_a_gain_in_deviations() -> None:
 
 def test_what_is_no_number_is_named() -> None:
     with pytest.raises(TrainingError, match="row 101: the score is not a number"):
-        evaluated(np.arange(3.0), np.array([0, np.nan, 1]))
+        evaluate(np.arange(3.0), np.array([0, np.nan, 1]))

@@ -73,13 +73,13 @@ def rows_of(run: Run) -> list[Any]:
     return TEXTS if run.experiment.task == "regression" else [(TEXTS[0], text) for text in TEXTS]
 
 
-def measured(run: Run) -> RegressionEvaluation:
+def evaluation_of(run: Run) -> RegressionEvaluation:
     assert isinstance(run.evaluation, RegressionEvaluation)
     return run.evaluation
 
 
 def test_it_learns_and_says_how_well(run: Run) -> None:
-    evaluation = measured(run)
+    evaluation = evaluation_of(run)
     values = {measure.name: measure.value for measure in evaluation.measures}
     assert evaluation.main_name == "RMSE"
     assert evaluation.main_score == values["RMSE"] < 250
@@ -136,7 +136,7 @@ def test_a_version_knows_that_a_lower_error_is_better(run: Run, models: Path) ->
     assert metadata.score == ("RMSE", run.evaluation.main_score)
     assert metadata.lower_is_better
     assert metadata.labels == []
-    assert metadata.metadata["verified_difference"] <= TOLERANCE * measured(run).deviation
+    assert metadata.metadata["verified_difference"] <= TOLERANCE * evaluation_of(run).deviation
     call = "client.regress(" if run.experiment.task == "regression" else "client.regress_pairs("
     card = (models / "toy" / "1" / "README.md").read_text()
     assert all(words in card for words in (call, "a number, `score`, in the unit of the labels", "RMSE"))
@@ -174,7 +174,7 @@ def test_data_are_described(number_data: Path) -> None:
 @pytest.mark.parametrize("training", [{"adapt": "head"}, {"adapt": "lora"}], ids=lambda training: training["adapt"])
 def test_less_than_all_may_learn(shallow_preset: Path, number_data: Path, tmp_path: Path, training: Any) -> None:
     run = train(shallow_preset, number_data, tmp_path, **training)
-    assert {measure.name: measure.value for measure in measured(run).measures}["R²"] > 0.2
+    assert {measure.name: measure.value for measure in evaluation_of(run).measures}["R²"] > 0.2
 
 
 @pytest.mark.parametrize("run", ["regression"], indirect=True)

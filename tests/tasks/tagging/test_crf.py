@@ -16,7 +16,7 @@ TAGS, WIDTH = 3, 4
 LENGTHS = np.array([4, 1, 2, 0], np.int32)
 
 
-def drawn(seed: int) -> tuple[np.ndarray, Transitions]:
+def draw(seed: int) -> tuple[np.ndarray, Transitions]:
     random = np.random.default_rng(seed)
     shapes = ((TAGS,), (TAGS, TAGS), (TAGS,))
     scores = random.normal(size=(len(LENGTHS), WIDTH, TAGS)).astype(np.float32)
@@ -36,7 +36,7 @@ def paths(scores: np.ndarray, transitions: Transitions) -> dict[tuple[int, ...],
 
 @pytest.mark.parametrize("seed", range(4))
 def test_it_agrees_with_all_sequences(seed: int) -> None:
-    scores, transitions = drawn(seed)
+    scores, transitions = draw(seed)
     true_tags = np.random.default_rng(seed).integers(0, TAGS, scores.shape[:2]).astype(np.int32)
     best = best_tags(tf.constant(scores), tf.constant(LENGTHS), transitions).numpy()
     chances = marginals(tf.constant(scores), tf.constant(LENGTHS), transitions).numpy()
@@ -54,7 +54,7 @@ def test_it_agrees_with_all_sequences(seed: int) -> None:
 
 
 def test_thousands_of_words_lose_no_digits() -> None:
-    _, transitions = drawn(3)
+    _, transitions = draw(3)
     scores = 9 * np.random.default_rng(3).normal(size=(1, 3000, TAGS)).astype(np.float32) - 40
     lengths = tf.constant([scores.shape[1]])
     exact = marginals(
@@ -66,7 +66,7 @@ def test_thousands_of_words_lose_no_digits() -> None:
 
 
 def test_what_is_behind_a_text_s_words_is_not_read() -> None:
-    scores, transitions = drawn(9)
+    scores, transitions = draw(9)
     lengths = tf.constant(LENGTHS)
     noisy = np.where(tf.sequence_mask(lengths, WIDTH)[:, :, None], scores, 1e3).astype(np.float32)
     for function in (best_tags, marginals):
@@ -76,7 +76,7 @@ def test_what_is_behind_a_text_s_words_is_not_read() -> None:
 
 
 def test_its_gradient_is_that_of_the_numbers() -> None:
-    scores, transitions = drawn(5)
+    scores, transitions = draw(5)
     tags = tf.zeros(scores.shape[:2], tf.int32)
 
     def total(between: np.ndarray) -> tf.Tensor:
@@ -95,7 +95,7 @@ def test_its_gradient_is_that_of_the_numbers() -> None:
 
 @pytest.mark.parametrize("shape", [(0, 0), (2, 0), (0, 3)])
 def test_nothing_is_no_problem(shape: tuple[int, int]) -> None:
-    _, transitions = drawn(0)
+    _, transitions = draw(0)
     scores, lengths = tf.zeros([*shape, TAGS]), tf.zeros(shape[:1], tf.int32)
     assert best_tags(scores, lengths, transitions).shape == shape
     assert marginals(scores, lengths, transitions).shape == (*shape, TAGS)

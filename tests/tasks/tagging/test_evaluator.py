@@ -83,7 +83,7 @@ TRUTH = [at("Ana Lee", "a"), at("Bob", "a"), at("New York", "b-c"), at("Zoe", "a
 FOUND = [at("Ana", "a", 0.9), at("Bob", "b-c", 0.8), at("New York", "b-c", 0.7), at("May Day", "a", 0.6)]
 
 
-def evaluated(
+def evaluate(
     truth: Sequence[Sequence[Span]] = (TRUTH, []), predictions: Sequence[Sequence[Span]] = (FOUND, [])
 ) -> EntityEvaluation:
     words = np.array([(start, start + len(word)) for word in TEXT.split(" ") for start in [TEXT.index(word)]], np.int32)
@@ -99,7 +99,7 @@ def evaluated(
 
 
 def test_mistakes_have_their_kinds() -> None:
-    evaluation = evaluated()
+    evaluation = evaluate()
     kinds = [
         (mistake.kind, mistake.truth, mistake.truth_type, mistake.predicted, mistake.predicted_type)
         for mistake in evaluation.mistakes
@@ -118,7 +118,7 @@ def test_mistakes_have_their_kinds() -> None:
 
 
 def test_a_span_found_in_two_pieces_is_two_mistakes() -> None:
-    evaluation = evaluated([[at("Ana Lee", "a")]], [[at("Ana", "a", 0.5), at("Lee", "a", 0.4)]])
+    evaluation = evaluate([[at("Ana Lee", "a")]], [[at("Ana", "a", 0.5), at("Lee", "a", 0.4)]])
     assert [(mistake.kind, mistake.truth, mistake.predicted) for mistake in evaluation.mistakes] == [
         ("wrong border", "Ana Lee", "Ana"),
         ("wrong border", "Ana Lee", "Lee"),
@@ -126,7 +126,7 @@ def test_a_span_found_in_two_pieces_is_two_mistakes() -> None:
 
 
 def test_scores_counts_and_what_is_out_of_reach() -> None:
-    evaluation = evaluated()
+    evaluation = evaluate()
     assert (evaluation.main_name, evaluation.main_score, evaluation.loss, evaluation.words) == (
         "entity F1",
         0.25,
@@ -157,7 +157,7 @@ def test_long_texts_are_cut_around_the_mistake() -> None:
 
 
 @pytest.mark.parametrize(
-    "evaluation", [evaluated(), evaluated([[]], [[]]), evaluated([], [])], ids=["some", "none", "void"]
+    "evaluation", [evaluate(), evaluate([[]], [[]]), evaluate([], [])], ids=["some", "none", "void"]
 )
 def test_it_travels_as_json_and_shows_itself(evaluation: EntityEvaluation, tmp_path: Path) -> None:
     assert Evaluation.from_dict(evaluation.to_dict()) == evaluation

@@ -124,7 +124,7 @@ def test_saving_keeps_the_answers(model: TextTagger, tmp_path: Path) -> None:
     assert tag_texts(loaded_model, TEXTS) == tag_texts(model, TEXTS)
 
 
-def decoded(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]:
+def decode(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]:
     """Returns what becomes of the scores of one text's words, a word a place."""
     count = len(scores)
     row = tf.RaggedTensor.from_row_lengths(tf.range(count), [count])
@@ -135,19 +135,19 @@ def decoded(model: TextTagger, scores: np.ndarray) -> list[tuple[int, int, str]]
 
 
 def test_no_illegal_sequence_comes_out(shallow_preset: Path) -> None:
-    greedy, constrained = (build(shallow_preset, decoding=decoding) for decoding in ("greedy", "constrained"))
+    greedy, constrained_model = (build(shallow_preset, decoding=decoding) for decoding in ("greedy", "constrained"))
     # O, then inside of a type that did not begin, which is a little better than its beginning; a jump between types.
     scores = np.log(
         [[0.8, 0.1, 0.04, 0.03, 0.03], [0.1, 0.3, 0.4, 0.1, 0.1], [0.05, 0.05, 0.5, 0.05, 0.35]], dtype=np.float32
     )
-    assert decoded(greedy, scores) == decoded(constrained, scores) == [(1, 3, "money")]
+    assert decode(greedy, scores) == decode(constrained_model, scores) == [(1, 3, "money")]
     scores = np.log([[0.1, 0.5, 0.2, 0.1, 0.1], [0.05, 0.02, 0.03, 0.3, 0.6]], dtype=np.float32)
-    assert decoded(greedy, scores) == [(0, 1, "money"), (1, 2, "sport")]
-    assert decoded(constrained, scores) == [(0, 1, "money"), (1, 2, "sport")]
+    assert decode(greedy, scores) == [(0, 1, "money"), (1, 2, "sport")]
+    assert decode(constrained_model, scores) == [(0, 1, "money"), (1, 2, "sport")]
     # Where the border is in doubt, the best legal whole wins: B-sport I-sport over B-money B-sport.
     scores = np.log([[0.02, 0.45, 0.01, 0.44, 0.08], [0.02, 0.02, 0.02, 0.14, 0.8]], dtype=np.float32)
-    assert decoded(greedy, scores) == [(0, 1, "money"), (1, 2, "sport")]
-    assert decoded(constrained, scores) == [(0, 2, "sport")]
+    assert decode(greedy, scores) == [(0, 1, "money"), (1, 2, "sport")]
+    assert decode(constrained_model, scores) == [(0, 2, "sport")]
 
 
 @settings(max_examples=40)

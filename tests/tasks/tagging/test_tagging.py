@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 TEXTS = ["the new ball", "", f"{'hello ' * 60}goal, tax", "e\u0301 日本 goal 👨\u200d👩\u200d👧 stock!"]
 
 
-def tagged(text: str) -> list[dict[str, Any]]:
+def tag(text: str) -> list[dict[str, Any]]:
     """Each topic's words in a text."""
     spans, place = [], 0
     for word in text.split(" "):
@@ -56,7 +56,7 @@ def span_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *(word for topic_words in TOPICS.values() for word in topic_words),
     ]
     texts = [" ".join(random.choice(words, random.integers(2, 9))) for _ in range(300)]
-    file.write_text("".join(json.dumps({"text": text, "label": tagged(text)}) + "\n" for text in texts))
+    file.write_text("".join(json.dumps({"text": text, "label": tag(text)}) + "\n" for text in texts))
     return file
 
 

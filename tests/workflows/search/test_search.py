@@ -112,9 +112,9 @@ def test_poor_trials_are_pruned(tmp_path: Path) -> None:
     enqueue_trials(tmp_path, experiment, [{"learning_rate": rate} for rate in rates])
     result, events = run_search(tmp_path, trials=len(rates), seeds=0, experiment=experiment)
     assert [trial.parameters["training.learning_rate"] for trial in result.trials] == rates
-    pruned = [trial for trial in result.trials if trial.state == "pruned"]
+    pruned_trials = [trial for trial in result.trials if trial.state == "pruned"]
     # Not before there is something to compare with, nor at the first epoch.
-    assert [(trial.number, trial.epochs) for trial in pruned] == [(6, 2)]
+    assert [(trial.number, trial.epochs) for trial in pruned_trials] == [(6, 2)]
     ends = {event["number"]: event["state"] for event in events if event["event"] == "trial_end"}
     assert ends == {trial.number: trial.state for trial in result.trials}
     assert result.path is None
