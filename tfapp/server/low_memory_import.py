@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,31 +9,23 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from tfapp.core.tensorflow_import import import_tensorflow
+from tfapp.server.malloc import tune_malloc
 
 __all__ = ["import_tensorflow_low_memory"]
 
-# M_ARENA_MAX of mallopt(3).
-_ARENA_MAX: Final = -8
+# Read by TensorFlow when it first allocates. Its own allocator for oneDNN takes regions, each twice as large as the
+# last, and never gives one back: a server that swaps versions keeps the memory of its worst moment.
+_SYSTEM_ALLOCATOR: Final = "TF_ONEDNN_USE_SYSTEM_ALLOCATOR"
 # What Keras, which TensorFlow imports, imports where it is installed, and no server calls: 110 MB.
 _OPTIONAL: Final = ("matplotlib", "PIL", "sklearn")
 
 
 def import_tensorflow_low_memory() -> None:
     """Imports TensorFlow without its text ops, and without a few packages that Keras can do without."""
-    _limit_arenas(os.cpu_count() or 1)
+    os.environ.setdefault(_SYSTEM_ALLOCATOR, "1")
+    tune_malloc()
     with _hide_packages(_OPTIONAL):
         import_tensorflow(text=False)
-
-
-def _limit_arenas(max_arenas: int) -> None:
-    """Limits the number of heaps that glibc's malloc has for all threads.
-
-    It makes eight a core otherwise, and each keeps what one of gRPC's many threads has freed. Other systems' malloc has
-    no such limit.
-    """
-    limit = getattr(ctypes.CDLL(None), "mallopt", None)
-    if limit is not None:
-        limit(_ARENA_MAX, max(max_arenas, 2))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import grpc
 from tfapp.server.loading.model_source import ModelSource, ServedModel
 from tfapp.server.loading.served_versions import ServedVersions, check_labels
 from tfapp.server.loading.version_state import LoadRetries, State, VersionState
+from tfapp.server.malloc import release_memory
 from tfapp.server.request_errors import RequestError, load_error
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class ModelManager(ServedVersions):
             self._unload(name, surplus, self._drain_seconds)
             # Loaded models are full of reference cycles; their memory comes back only with a collection.
             gc.collect()
+            release_memory()
 
     def _forget(self, name: str, versions: set[int]) -> None:
         with self._changed:
