@@ -6,8 +6,9 @@ import ast
 import importlib
 import importlib.util
 import pickle
+import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import tfapp_client
@@ -165,3 +166,25 @@ def test_any_other_name_of_the_client_is_an_attribute_error_and_no_module() -> N
         _ = tfapp_client.nonsense
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tfapp_client\.nonsense'$"):
         importlib.import_module("tfapp_client.nonsense")
+
+
+@pytest.mark.parametrize(
+    ("owner", "old", "new"),
+    [
+        ("tfapp.models.TaskModel", "respond", "predict_text"),
+        ("tfapp.registry.LabelStore", "served", "served_versions"),
+        ("tfapp.training.run_folder.RunFolder", "finished", "is_finished"),
+        ("tfapp.training.train_state.TrainState", "after_epoch", "tfapp.training.early_stopping.after_epoch"),
+    ],
+)
+def test_an_old_method_of_a_class_is_refused_with_its_new_one(owner: str, old: str, new: str) -> None:
+    module, _, name = owner.rpartition(".")
+    cls = getattr(importlib.import_module(module), name)
+    concrete: Any = type("Instance", (cls,), {})
+    concrete.__abstractmethods__ = frozenset()
+    instance = object.__new__(concrete)
+    with pytest.raises(AttributeError, match=rf"^Instance\.{old} is {re.escape(new)} now$"):
+        getattr(instance, old)
+    with pytest.raises(AttributeError, match=r"^'Instance' object has no attribute 'nonsense'$"):
+        _ = instance.nonsense
+    assert hasattr(importlib.import_module(new.rpartition(".")[0]) if "." in new else cls, new.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""`python -m tfapp`."""
+"""Runs the command line by `python -m tfapp`."""
 
 from tfapp.cli.app import main
 

@@ -169,8 +169,8 @@ def fit_plan(
     """
     from tfapp.workflows.candidates import train_candidates
 
-    monitoring: dict[str, Any] = {"quiet": quiet, "observers": observers, "on_event": on_event}
-    return Run(train_candidates(plan, Path(runs), resume=resume, **monitoring).path)
+    progress: dict[str, Any] = {"quiet": quiet, "observers": observers, "on_event": on_event}
+    return Run(train_candidates(plan, Path(runs), resume=resume, **progress).path)
 
 
 def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bool = False) -> Evaluation:
@@ -246,11 +246,10 @@ def export_preset(
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    from tfapp.tasks.registry import all_tasks
+    from tfapp.tasks.registry import task_function
     from tfapp.workflows.publish import export_untrained
 
-    preset_experiment = next(task.preset_experiment for task in all_tasks().values() if task.preset_experiment)
-    experiment = preset_experiment(preset, overrides, name=name)
+    experiment = task_function("preset_experiment")(preset, overrides, name=name)
     return export_untrained(experiment, Path(to), force=force, quiet=quiet)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.processes import call, complaint
 from tfapp.errors import SettingsError
 from tfapp.tasks import registry
-from tfapp.tasks.registry import all_tasks
+from tfapp.tasks.registry import all_tasks, task_function
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +35,11 @@ def test_a_task_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, va
     with pytest.raises(SettingsError, match=complains):
         all_tasks()
     assert "the task tone" in complaint(call("init", "none.csv"))
+
+
+def test_a_foreign_task_does_not_take_over_what_one_of_ours_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = all_tasks()
+    foreign = replace(ours["tagging"], preset_experiment=lambda *_, **__: None)
+    monkeypatch.setattr(registry, "all_tasks", lambda: {"foreign": foreign, **ours})
+    assert task_function("preset_experiment") is ours["embedding"].preset_experiment
+    assert task_function("pretraining_experiment") is ours["pretraining"].pretraining_experiment

@@ -31,15 +31,13 @@ def pretrain(
 ) -> None:
     """Teaches a BERT the language of your texts, without labels; then any task can start from it."""
     from tfapp.core.terminal import console
-    from tfapp.tasks.registry import all_tasks
+    from tfapp.tasks.registry import task_function
     from tfapp.workflows.preset_export import check_target, copy_preset
 
     if to:
         check_target(to)
-    pretraining_experiment = next(
-        task.pretraining_experiment for task in all_tasks().values() if task.pretraining_experiment
-    )
-    experiment = pretraining_experiment(source, overrides or (), name=name, preset=preset, from_scratch=from_scratch)
+    make_experiment = task_function("pretraining_experiment")
+    experiment = make_experiment(source, overrides or (), name=name, preset=preset, from_scratch=from_scratch)
     run = run_and_show(experiment, runs=runs, resume=resume, as_json=as_json)
     if run and to:
         copy_preset(run.path, to)

@@ -93,7 +93,7 @@ def refusal(status: str, text: str) -> bytes:
 
 
 @dataclass
-class _Caller:
+class _AddressConnections:
     """The connections of one address, and those of them that wait for a request or its body, the oldest first."""
 
     open: int = 0
@@ -119,7 +119,7 @@ class ConnectionGate:
         self._tls = tls
         self._total, self._by_address = limits.total, limits.by_address
         self._open: dict[Any, GuardedConnection] = {}
-        self._callers: dict[str, _Caller] = {}
+        self._callers: dict[str, _AddressConnections] = {}
         self._last_log_time = 0.0
 
     @property
@@ -133,7 +133,7 @@ class ConnectionGate:
         if problem:
             self._refuse(connection, problem)
             return False
-        caller = self._callers.setdefault(connection.address, _Caller())
+        caller = self._callers.setdefault(connection.address, _AddressConnections())
         caller.open += 1
         caller.waiting[connection.peer] = connection
         self._open[connection.peer] = connection
@@ -183,7 +183,7 @@ class ConnectionGate:
                 return f"{len(self._open)} connections are at work, the most that there may be{flag}"
         return ""
 
-    def _end_oldest(self, caller: _Caller) -> bool:
+    def _end_oldest(self, caller: _AddressConnections) -> bool:
         if not caller.waiting:
             return False
         connection = next(iter(caller.waiting.values()))

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapp.core.former_names import FormerNames
 from tfapp.core.rows import Row, to_rows
 from tfapp.models.model_checkpoint import ModelCheckpoint
 from tfapp.models.preprocessor import Preprocessor
@@ -38,7 +39,7 @@ class EncodedRows(NamedTuple):
     positions: Any = None
 
 
-class TaskModel(ModelCheckpoint):
+class TaskModel(FormerNames, ModelCheckpoint):
     """A model of one task; `BertModel` is one over a pretrained BERT.
 
     A sub-class names its task and kind, builds its network from a config that `save` can write as JSON, and says
@@ -71,6 +72,12 @@ class TaskModel(ModelCheckpoint):
         answer_scale: What the numbers of the answers are about as large as; 1 for scores and probabilities.
     """
 
+    former_names: ClassVar[Mapping[str, str]] = {
+        "measure": "evaluation_outputs",
+        "redraw": "resample",
+        "respond": "predict_text",
+        "segmented": "add_segments",
+    }
     rows_apart: ClassVar[bool] = True
     pretrained: ClassVar[bool] = False
     limit: ClassVar[str] = "Longest text"

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
+from tfapp.core.former_names import FormerNames
 from tfapp.errors import RegistryError
 from tfapp.registry import history
 from tfapp.registry.history import EDIT, Change
@@ -23,13 +24,22 @@ CONFIG_FILE: Final = "models.config"
 
 
 @dataclass(frozen=True)
-class LabelStore:
+class LabelStore(FormerNames):
     """A store of the labels of the models in a folder.
 
     Attributes:
         models: The models folder.
         config: The model config file; it need not be there yet.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = {
+        "drop": "pruning",
+        "point": "set_label",
+        "previous": "previous_version",
+        "protected": "protected_versions",
+        "served": "served_versions",
+        "stage": "stage_version",
+    }
 
     models: Path
     config: Path

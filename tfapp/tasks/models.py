@@ -77,5 +77,5 @@ def build_on_backbone(
 def _class(task: str, kind: str) -> type[Any]:
     models = find_task(task).classes().models
     if kind not in models:
-        raise ModelError(f"there is no {kind} model for {task}")
+        raise ModelError(f"there is no {kind} model for {task}; take {' or '.join(models)}")
     return models[kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
@@ -14,7 +14,7 @@ from tfapp.errors import SettingsError, did_you_mean
 from tfapp.evaluation import Evaluation
 from tfapp.tasks.spec import TaskSpec
 
-__all__ = ["all_tasks", "find_task", "read_evaluation"]
+__all__ = ["all_tasks", "find_task", "read_evaluation", "task_function"]
 
 
 @functools.cache
@@ -53,6 +53,13 @@ def _own_tasks() -> Iterator[TaskSpec]:
         if folder.ispkg:
             module = import_module(f"{folder.name}.task")
             yield from (getattr(module, name) for name in module.__all__)
+
+
+def task_function(field: str) -> Callable[..., Any]:
+    """Returns a function that most tasks do not have; where a foreign task has it, too, that of ours."""
+    functions: list[Callable[..., Any]] = [getattr(task, field) for task in all_tasks().values()]
+    # The foreign ones are first.
+    return next(function for function in reversed(functions) if function is not None)
 
 
 def find_task(name: str) -> TaskSpec:

@@ -54,9 +54,8 @@ class FineTuner(Trainer):
         batch_size = self.settings.batch_size
         self.starts_fitted = self.settings.head_start == "fitted" and self.model.head is not None
         if self.starts_fitted and not self.folder.checkpoint.exists():
-            reading: dict[str, Any] = {"batch_size": batch_size, "budget": self.budget}
-            reading["shared"] = self.shared
-            fit_start(self.model, self.frozen, self.train_split, self.strategy, self.precision, **reading)
+            resources: dict[str, Any] = {"batch_size": batch_size, "budget": self.budget, "shared": self.shared}
+            fit_start(self.model, self.frozen, self.train_split, self.strategy, self.precision, **resources)
         augment = self.settings.augment
         self.augmentation = (
             Augmentation(self.model, self.train_split, augment, self.settings.seed) if augment.share else None

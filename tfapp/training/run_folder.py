@@ -8,17 +8,18 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from tfapp.config import Experiment, dump_toml
 from tfapp.core import threads
 from tfapp.core.files import private_folder, write_json, write_text
+from tfapp.core.former_names import FormerNames
 from tfapp.core.locks import process_lock
 from tfapp.errors import TrainingError
 
@@ -30,12 +31,18 @@ _PACKAGES = ("tfapp", "tensorflow", "tensorflow-text", "keras", "keras-hub", "nu
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(FormerNames):
     """The folder of a run, `runs/NAME/TIME/`, and the files in it.
 
     Attributes:
         path: The folder.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = {
+        "experiment": "tfapp.tasks.experiments.load_experiment",
+        "finished": "is_finished",
+        "streams": "shards",
+    }
 
     path: Path
 

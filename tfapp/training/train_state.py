@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
+
+from tfapp.core.former_names import FormerNames
 
 __all__ = ["TrainState"]
 
 
 @dataclass(frozen=True)
-class TrainState:
+class TrainState(FormerNames):
     """The progress of a training: the part of a checkpoint that is no variable.
 
     Attributes:
@@ -22,6 +26,8 @@ class TrainState:
             `best_score`.
         cut: How far the training came by the end of its time, as in "12 of 40 steps"; empty: to its own end.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = {"after_epoch": "tfapp.training.early_stopping.after_epoch"}
 
     epoch: int = 0
     step: int = 0

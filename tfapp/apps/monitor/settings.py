@@ -15,7 +15,7 @@ __all__ = ["MonitorSettings", "SmtpSettings", "WebhookSettings"]
 
 
 class WebhookSettings(Settings):
-    """`[webhook]`: alerts as JSON to a web address."""
+    """The section `[webhook]`, which sends alerts as JSON to a web address."""
 
     url: str = Field(repr=False, description="Where each alert is posted, as JSON.")
     token: str | None = Field(None, repr=False, description="Sent as `Authorization: Bearer TOKEN`.")
@@ -47,7 +47,7 @@ class WebhookSettings(Settings):
 
 
 class SmtpSettings(Settings):
-    """`[smtp]`: alerts by e-mail."""
+    """The section `[smtp]`, which sends alerts by e-mail."""
 
     host: str = Field(min_length=1, description="The mail server.")
     port: int = Field(587, ge=1, le=65535, description="The mail server's port.")

@@ -59,7 +59,7 @@ class MailSink:
 def compose(payload: Payload, key: str, settings: SmtpSettings) -> EmailMessage:
     """Writes the mail; mail programs take the same Message-ID for the same mail."""
     alert = payload["alert"]
-    prefix = "Over: " if payload["event"] == "ended" else ""
+    prefix = "Ended: " if payload["event"] == "ended" else ""
     mail = EmailMessage()
     # What stands in a subject comes from a model's label; a line break there would begin another header.
     mail["Subject"] = " ".join(f"{prefix}{alert['headline']}".split())[:200]
