@@ -20,6 +20,7 @@ from tfapp import Run
 from tfapp.api import ServedModels
 from tfapp.console.console_state import ConsoleState
 from tfapp.console.training_queue import TrainingQueue
+from tfapp.core.files import write_text
 from tfapp.web.access import Access
 
 # Prints the arguments, then what the file beside it says; waits for a file; ends as that file says.
@@ -169,7 +170,8 @@ def test_one_is_cancelled_and_the_next_one_starts(shop: Site) -> None:
 def test_a_training_that_failed_says_why(shop: Site, stand_in: Path) -> None:
     upload(shop)
     start(shop)
-    (stand_in / "go").write_text("tfapp: <b>mail.csv</b>: row 7 is broken; repair it")
+    # By rename: the program reads the file as soon as it is there.
+    write_text(stand_in / "go", "tfapp: <b>mail.csv</b>: row 7 is broken; repair it")
     wait_until(lambda: shop.state.trainings.get(1).state == "failed")
     page = shop.get("/train/1").text
     assert "It failed" in page
