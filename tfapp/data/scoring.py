@@ -74,7 +74,7 @@ def score_file(
         DataError: The input is missing or broken or lacks the column, or the target cannot be written.
     """
     source, target = existing_path(Path(source)), Path(target)
-    kind, writer = _check_formats(source, target, format), output_writer(target)
+    kind, writer = _choose_formats(source, target, format)
     inputs = dict(columns or {"text": text})
     settings = {"columns": inputs, "format": kind, "encoding": encoding, "header": header, "batch_rows": batch_rows}
     manifest = {"input": file_identity(source), "model": identity, "labels": list(labels), **settings}
@@ -95,15 +95,15 @@ def score_file(
     return rows
 
 
-def _check_formats(source: Path, target: Path, format: str) -> FormatName:  # noqa: A002
+def _choose_formats(source: Path, target: Path, format: str) -> tuple[FormatName, RowWriter]:  # noqa: A002
     kind = detect_format(source, format)
     if FORMATS[kind].scored_as is None or source.is_dir():
         form = "a folder" if source.is_dir() else f"read as {FORMATS[kind].content} ({kind})"
         raise DataError(f"{source} is {form}; name a csv, tsv, jsonl or parquet file to score, or set its --format")
-    output_writer(target)
+    writer = output_writer(target)
     if target.exists() and target.samefile(source):
         raise DataError(f"{target}: the output would replace its own input; choose another output")
-    return kind
+    return kind, writer
 
 
 def _read_blocks(
