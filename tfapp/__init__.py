@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from typing import TYPE_CHECKING, Any
+
+from tfapp_client.moved_modules import refuse_moved_modules
 
 from tfapp.version import __version__
 
@@ -80,16 +81,11 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class _OldModules:
-    """A finder that raises the error for an import of a module by its old name; it is asked last."""
+def _new_place(module: str) -> str | None:
+    from tfapp._old_names import NEW_PLACES
 
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        # For `importlib.util.find_spec` there is just no such module; `import` asks from this function of importlib.
-        if name.startswith("tfapp.") and sys._getframe(2).f_code.co_name == "_find_and_load_unlocked":
-            from tfapp._old_names import refuse_old_module
-
-            refuse_old_module(name)
+    package, _, name = module.rpartition(".")
+    return NEW_PLACES.get(package, {}).get(name)
 
 
-sys.meta_path.append(_OldModules)
+refuse_moved_modules("tfapp", _new_place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NEW_PLACES", "missing_name", "refuse_old_module"]
+__all__ = ["NEW_PLACES", "missing_name"]
 
 # Modules, and public names of the packages that are still there.
 NEW_PLACES: Final = {
@@ -106,15 +106,3 @@ def missing_name(module: str, name: str) -> Exception:
     if place:
         return ImportError(f"{module}.{name} is {place} now", name=f"{module}.{name}")
     return AttributeError(f"module {module!r} has no attribute {name!r}")
-
-
-def refuse_old_module(module: str) -> None:
-    """Raises the error for an import of a module by its old name, such as `import tfapp.session`.
-
-    Raises:
-        ModuleNotFoundError: It is one.
-    """
-    package, _, name = module.rpartition(".")
-    place = NEW_PLACES.get(package, {}).get(name)
-    if place:
-        raise ModuleNotFoundError(f"{module} is {place} now", name=module)

@@ -6,9 +6,9 @@ The public names are loaded when they are first used: whoever needs the contract
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
+from tfapp_client.moved_modules import refuse_moved_modules
 from tfapp_client.version import __version__
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ _NEW_PLACES = {
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"tfapp_client.{_HOMES[name]}"), name)
-    if name in _NEW_PLACES:  # `from tfapp_client import NAME` shows the message of no other error.
-        raise ImportError(f"tfapp_client.{name} is tfapp_client.{_NEW_PLACES[name]} now", name=f"tfapp_client.{name}")
+    module = f"tfapp_client.{name}"
+    if place := _new_place(module):  # `from tfapp_client import NAME` shows the message of no other error.
+        raise ImportError(f"{module} is {place} now", name=module)
     raise AttributeError(f"module 'tfapp_client' has no attribute {name!r}")
 
 
@@ -95,16 +96,9 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class _MovedModules:
-    """A finder that raises the error for an import of a module by its old name; it is asked last."""
-
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        package, _, module = name.rpartition(".")
-        # For `importlib.util.find_spec` there is just no such module; `import` asks from this function of importlib.
-        is_import = sys._getframe(2).f_code.co_name == "_find_and_load_unlocked"
-        if package == "tfapp_client" and module in _NEW_PLACES and is_import:
-            raise ModuleNotFoundError(f"{name} is tfapp_client.{_NEW_PLACES[module]} now", name=name)
+def _new_place(module: str) -> str | None:
+    place = _NEW_PLACES.get(module.removeprefix("tfapp_client."))
+    return f"tfapp_client.{place}" if place else None
 
 
-sys.meta_path.append(_MovedModules)
+refuse_moved_modules("tfapp_client", _new_place)
