@@ -86,7 +86,7 @@ def test_ci_runs_existing_targets_and_can_be_run() -> None:
 
 def test_help_lists_every_command_file_and_loads_no_tensorflow() -> None:
     ask = "import sys; sys.argv[1:] = ['--help']; from tfapp.cli.app import main"
-    report = "print(*sorted({'tensorflow', 'keras', 'tfapp_client', 'grpc'} & set(sys.modules)))"
+    report = "print(*sorted({'tensorflow', 'keras', 'tfapp_client.client', 'grpc'} & set(sys.modules)))"
     out = _python(f"{ask}\ntry:\n  main()\nexcept SystemExit as end:\n  assert not end.code, end.code\n{report}")
     *text, modules = out.splitlines()
     files = {path.stem for path in (ROOT / "tfapp" / "cli").glob("[a-z]*.py")} - {"app"}

@@ -3,10 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tfapp_client import TlsFiles, environment_variables
+from tfapp_client import TlsFiles
 from tfapp_client.secrets import Secrets, read_secrets
-
-from tfapp.core import client_variables
 
 FILES = {"TFAPP_CLIENT_TLS_ROOT": "ca.pem", "TFAPP_CLIENT_TLS_KEY": "me.key", "TFAPP_CLIENT_TLS_CERTIFICATE": "me.pem"}
 
@@ -62,9 +60,3 @@ def test_a_token_that_is_given_goes_before(tmp_path: Path) -> None:
 def test_what_does_not_go_together_names_the_variables(variable: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_secrets(environment={variable: "me.key"})
-
-
-def test_the_help_of_tfapp_names_the_same_variables() -> None:
-    assert {name: getattr(environment_variables, name) for name in client_variables.__all__} == {
-        name: getattr(client_variables, name) for name in client_variables.__all__
-    }

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from tfapp_client.environment_variables import TLS_CERTIFICATE, TLS_KEY, TLS_ROOT, TOKEN
 
 from tfapp.cli._shared_options import add_options
-from tfapp.core import client_variables
 from tfapp.errors import SettingsError
 from tfapp.workflows.deploy import Servers
 
@@ -35,18 +35,17 @@ _Reload: TypeAlias = Annotated[
 _Timeout: TypeAlias = Annotated[float, _option(min=0, help="How long to wait for a server, in seconds.")]
 _TlsRoot: TypeAlias = Annotated[
     Path | None,
-    _option(
-        help=f"Certificates to check the servers' against (PEM); by default {client_variables.TLS_ROOT} names them."
-    ),
+    _option(help=f"Certificates to check the servers' against (PEM); by default {TLS_ROOT} names them."),
 ]
 _TlsKey: TypeAlias = Annotated[
-    Path | None, _option(help=f"Your private key, for mutual TLS (PEM); by default {client_variables.TLS_KEY}.")
+    Path | None, _option(help=f"Your private key, for mutual TLS (PEM); by default {TLS_KEY}.")
 ]
 _TlsCertificate: TypeAlias = Annotated[
-    Path | None, _option(help=f"Your certificate, for mutual TLS (PEM); by default {client_variables.TLS_CERTIFICATE}.")
+    Path | None,
+    _option(help=f"Your certificate, for mutual TLS (PEM); by default {TLS_CERTIFICATE}."),
 ]
 _TokenFile: TypeAlias = Annotated[
-    Path | None, _option(help=f"A file that holds the bearer token; by default {client_variables.TOKEN} holds it.")
+    Path | None, _option(help=f"A file that holds the bearer token; by default {TOKEN} holds it.")
 ]
 
 

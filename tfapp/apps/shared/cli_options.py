@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from tfapp_client.environment_variables import TLS_ROOT, TOKEN
 
-from tfapp.core import client_variables
 from tfapp.errors import SettingsError
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "needs_applications",
 ]
 
-SECRETS_HELP = f"{client_variables.TLS_ROOT} and {client_variables.TOKEN} are for servers that want them."
+SECRETS_HELP = f"{TLS_ROOT} and {TOKEN} are for servers that want them."
 
 Encoding: TypeAlias = Annotated[str, typer.Option(help="The files' text encoding.")]
 SettingsFile: TypeAlias = Annotated[Path | None, typer.Option(help="A settings file; it is kept in the folder.")]
