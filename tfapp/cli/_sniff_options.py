@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from tfapp.cli._shared_options import add_options
+from tfapp.core.option_values import named_values
 
 __all__ = ["FILE_HELP", "Task", "with_hints"]
 
@@ -52,8 +53,6 @@ def _read_hints(
     header: _Header = None,
     label_separator: _LabelSeparator = None,
 ) -> dict[str, Any]:
-    from tfapp.apps.shared.cli_options import named_values
-
     values = {
         **{"text": text, "label": label, "dev": dev, "test": test, "format": format, "encoding": encoding},
         **{"separator": separator, "header": header, "label_separator": label_separator},

@@ -14,9 +14,9 @@ from tfapp.apps.shared.cli_options import (
     SetItem,
     SettingsFile,
     columns_option,
-    named_values,
     needs_applications,
 )
+from tfapp.core.option_values import named_values
 from tfapp.core.signals import stop_signals
 from tfapp.errors import SettingsError
 

@@ -15,9 +15,9 @@ from tfapp.apps.shared.cli_options import (
     SetItem,
     SettingsFile,
     columns_option,
-    named_values,
     needs_applications,
 )
+from tfapp.core.option_values import named_values
 
 if TYPE_CHECKING:
     from tfapp.apps.recommend.service import Recommend

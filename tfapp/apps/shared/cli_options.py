@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -20,7 +20,6 @@ __all__ = [
     "SetItem",
     "SettingsFile",
     "columns_option",
-    "named_values",
     "needs_applications",
 ]
 
@@ -56,16 +55,3 @@ def needs_applications() -> Iterator[None]:
         raise SettingsError(
             f"{error.name} is missing, which the applications need; pip install 'tfapp[apps]'"
         ) from error
-
-
-def named_values(option: str, items: Iterable[str] | None) -> Mapping[str, str]:
-    """Reads items NAME=VALUE of an option that may be given several times.
-
-    Raises:
-        SettingsError: An item has another form.
-    """
-    pairs = [item.partition("=") for item in items or ()]
-    bad_pair = next((item for item in pairs if not item[0] or not item[1]), None)
-    if bad_pair is not None:
-        raise SettingsError(f"{option} {''.join(bad_pair)}: expected NAME=VALUE")
-    return {name: value for name, _, value in pairs}

@@ -16,10 +16,10 @@ from tfapp.apps.shared.cli_options import (
     SetItem,
     SettingsFile,
     columns_option,
-    named_values,
     needs_applications,
 )
 from tfapp.apps.support import output
+from tfapp.core.option_values import named_values
 
 if TYPE_CHECKING:
     from tfapp.apps.support.service import Support
