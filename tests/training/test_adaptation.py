@@ -87,7 +87,9 @@ def test_the_pooler_is_a_target_where_it_is_used(toy_preset: Path) -> None:
 @pytest.mark.parametrize("changes", [{"adapt": "lora"}, {"adapt": "head"}, {"layer_decay": 0.5}], ids=str)
 def test_a_model_without_a_backbone_has_nothing_to_keep(toy_preset: Path, changes: dict[str, Any]) -> None:
     lstm = build_model("classification", ModelSettings(kind="lstm", preset=str(toy_preset), max_length=16), ["a", "b"])
-    with pytest.raises(TrainingError, match="need a model with a pretrained backbone"):
+    with pytest.raises(
+        TrainingError, match=r"but model\.kind lstm has no pretrained layers; set adapt = all and layer_decay = 1"
+    ):
         count_trained(lstm, settings(**changes))
 
 

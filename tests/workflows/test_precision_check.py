@@ -170,5 +170,7 @@ def test_data_that_changed_are_no_dev_split(shallow_preset: Path, tmp_path: Path
 def test_other_settings_are_the_run_s(run: Run, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="only those of export"):
         run.export(tmp_path, overrides=["model.max_length=8"])
-    with pytest.raises(ExportError, match=r"export\.encoder is plain, which computes in float32 only"):
+    with pytest.raises(
+        ExportError, match=r"export\.encoder is plain, .* in float32 only; set export\.encoder = packed"
+    ):
         run.export(tmp_path, overrides=["export.encoder=plain", "export.precision=int8"])

@@ -18,6 +18,7 @@ from tests.toy import toy_experiment, toy_rows, toy_text
 from tfapp import Run
 from tfapp.config.overrides import read_toml
 from tfapp.errors import TrainingError
+from tfapp.models import BertModel
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import load_model
 
@@ -116,6 +117,14 @@ def _data(**changes: Any) -> Callable[[Path], None]:
     return change
 
 
+def _with_one_layer(run: Path) -> None:
+    model = load_model(run / "model")
+    assert isinstance(model, BertModel)
+    config = model.config()
+    config["backbone"] |= {"num_layers": 1}
+    type(model).from_config(config, model.preprocessor, dtype="float32").save(run / "model")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -126,6 +135,7 @@ def _data(**changes: Any) -> Callable[[Path], None]:
         (_settings("model", kind="lstm"), "it began at random weights"),
         (_settings("training", adapt="head", head_penalty="cross-validation"), "it learnt from dev, too"),
         (lambda run: (run / "finished.json").unlink(), "the run is not finished"),
+        (_with_one_layer, "another run's weights have other shapes: .*; average runs of one preset, whose files are"),
     ],
 )
 def test_runs_that_do_not_go_together_are_named(

@@ -137,8 +137,13 @@ def make_encoder(model: TaskModel, settings: ExportSettings) -> PackedEncoder | 
     if settings.encoder == "packed" and isinstance(model, BertModel):
         return PackedEncoder(model, precision=PRECISIONS[settings.precision], tokens=settings.sub_batch_tokens)
     if settings.precision != "float32":
-        which = "export.encoder is plain" if settings.encoder == "plain" else f"a {model.kind} has no packed encoder"
-        raise ExportError(f"export.precision is {settings.precision}, but {which}, which computes in float32 only")
+        is_plain = settings.encoder == "plain" and isinstance(model, BertModel)
+        which = "export.encoder is plain" if is_plain else f"model.kind {model.kind} has no packed encoder"
+        way_out = "export.encoder = packed, or export.precision = float32" if is_plain else "export.precision = float32"
+        raise ExportError(
+            f"export.precision is {settings.precision}, but {which}, and the Keras network computes in float32 only; "
+            f"set {way_out}"
+        )
     return None
 
 

@@ -145,7 +145,10 @@ class _Plan(NamedTuple):
 def _plan(model: TaskModel, settings: TrainingSettings) -> _Plan:
     variables = list(model.network.trainable_variables)
     if model.backbone is None and (settings.adapt != "all" or settings.layer_decay < 1):
-        raise TrainingError("training.adapt and training.layer_decay need a model with a pretrained backbone")
+        raise TrainingError(
+            f"training.adapt is {settings.adapt} and training.layer_decay {settings.layer_decay:g}, but model.kind "
+            f"{model.kind} has no pretrained layers; set adapt = all and layer_decay = 1, or model.kind = bert"
+        )
     if settings.adapt == "all":
         return _Plan(variables, [])
     backbone_ids = {id(variable) for variable in model.backbone.variables}

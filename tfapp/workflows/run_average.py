@@ -191,10 +191,11 @@ class _DevEvaluator:
     """Evaluates weights on the dev split, all in one network, which is compiled once."""
 
     def __init__(self, part: _Part, splits: Splits) -> None:
+        self.folder = part.run
         self.model = part.load()
         if self.model.unknown is not None:
             # What it measures by is of this part's weights: as in a training, it is chosen for the best weights alone.
-            settings = read_run_settings(part.run.path).model
+            settings = read_run_settings(self.folder.path).model
             self.model.unknown = Unknown(self.model.unknown.label, settings.unknown_share, settings.unknown_by)
         self.train_split, self.dev_split = (tokenize_split(self.model, table) for table in (splits.train, splits.dev))
         self._evaluator = find_task(self.model.task.name).evaluator()
@@ -206,7 +207,10 @@ class _DevEvaluator:
         try:
             self.model.network.set_weights(weights)
         except ValueError as error:
-            raise TrainingError(f"the weights of the runs have other shapes: {str(error).splitlines()[0]}") from error
+            raise TrainingError(
+                f"{self.folder.path}: another run's weights have other shapes: {str(error).splitlines()[0]}; average "
+                "runs of one preset, whose files are the same"
+            ) from error
         logits = predict_logits(self._predictor, self.dev_split.texts, self.dev_split.targets)
         self.evaluations.append(self._evaluator.fit_and_evaluate(self.model, logits, self.dev_split))
         return self.evaluations[-1]

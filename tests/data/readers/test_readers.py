@@ -165,7 +165,11 @@ def test_multi_label_in_every_format(tmp_path: Path) -> None:
         ("a.jsonl", "[1]\n", ["line 1", "object"]),
         ("a.jsonl", '{"text": "a", "label": ["x"]}\n', ["line 1", "multi_label"]),
         ("a.jsonl", '{"text": {"a": 1}, "label": "x"}\n', ["line 1", '"text"', "dict"]),
-        ("a.parquet", "no parquet", ["not a readable parquet file"]),
+        (
+            "a.parquet",
+            "no parquet",
+            ["not a readable parquet file", "; copy or write the file again, or set data.format"],
+        ),
         ("a.csv", "Text,labels\na,x\n", ['no column "text" (data.text)', '"Text", "labels"', 'mean "Text"']),
         ("a.jsonl", '{"text": "a", "lable": "x"}\n', ['no column "label"', 'mean "lable"']),
         ("a.log", "x", ["suffix", "data.format"]),

@@ -141,7 +141,9 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     folder = save_dataset(tmp_path / "one", [table(0, 90), table(90, 90)])
     shard = folder / "data-00001-of-00002.arrow"
     shard.write_bytes(shard.read_bytes()[:300])
-    with pytest.raises(DataError, match=r"00001-of-00002\.arrow: not a readable arrow file: "):
+    with pytest.raises(
+        DataError, match=r"00001-of-00002\.arrow: not a readable arrow file: .*; copy or write the file again"
+    ):
         rows(folder)
     shard.unlink()
     with pytest.raises(DataError, match=r"00001-of-00002\.arrow: the file is missing, but .*state\.json names it"):

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tfapp.data.readers import parquet
 from tfapp.data.readers.block import Block
+from tfapp.data.readers.read_errors import unreadable_file
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.shards import list_shards
 from tfapp.errors import DataError
@@ -117,7 +118,7 @@ def _open(file: Path) -> Iterator[Any]:
             source.seek(0)
             yield pa.ipc.open_file(source) if mark == _FILE_MARK else pa.ipc.open_stream(source)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: not a readable arrow file: {str(error).splitlines()[0]}") from error
+        raise unreadable_file(file, "arrow", error) from error
 
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.data.readers.block import Block, group_rows
+from tfapp.data.readers.read_errors import unreadable_file
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.errors import DataError, TfappError, did_you_mean
 
@@ -72,8 +73,7 @@ def _open(path: Path) -> Iterator[Any]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     # What openpyxl stumbles over in a damaged file it raises as it is, of any kind.
     except Exception as error:
-        problem = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: not a readable Excel file (xlsx): {problem:.200}") from error
+        raise unreadable_file(path, "Excel (xlsx)", error) from error
 
 
 def _sheet(path: Path, book: Any, name: str | None) -> Any:

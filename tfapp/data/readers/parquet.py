@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from tfapp.data.readers.block import Block
+from tfapp.data.readers.read_errors import unreadable_file
 from tfapp.data.readers.read_options import ReadOptions
-from tfapp.errors import DataError
 
 __all__ = ["count_rows", "iter_batches", "iter_blocks"]
 
@@ -56,4 +56,4 @@ def _open(path: Path) -> Iterator[Any]:
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: of a column's name
-        raise DataError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from error
+        raise unreadable_file(path, "parquet", error) from error

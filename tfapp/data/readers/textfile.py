@@ -60,7 +60,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             else:
                 yield file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not a readable gzip file: {error}") from error
+        raise DataError(f"{path}: not a readable gzip file: {error}; copy or pack the file again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
