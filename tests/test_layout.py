@@ -101,33 +101,80 @@ def test_a_setting_that_one_task_alone_reads_is_in_its_folder() -> None:
     assert [name for name, count in readers.items() if count == 1] == []
 
 
-def _uses(tree: ast.AST) -> Iterator[str]:
-    """Yields the names that a module reads or imports, those of attributes included."""
-    for node in ast.walk(tree):
+def _imports(tree: ast.Module) -> set[str]:
+    """Returns the names that a module has from others."""
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    return {alias.asname or alias.name for node in nodes for alias in node.names}
+
+
+def _uses(statement: ast.stmt, imports: set[str]) -> Iterator[str]:
+    """Yields the names that a statement reads, and those of attributes of what is imported."""
+    for node in ast.walk(statement):
         if isinstance(node, ast.Name):
             yield node.id
-        elif isinstance(node, ast.Attribute):
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in imports:
             yield node.attr
-        elif isinstance(node, ast.ImportFrom):
-            yield from (alias.name for alias in node.names)
+
+
+def _definition(statement: ast.stmt) -> str | None:
+    """Returns the name that a module's statement defines."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return statement.name
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+    return target.id if isinstance(target, ast.Name) else None
+
+
+class _LayerUsers:
+    """The users of each definition in the layers below the tasks: a task's folder, or another module.
+
+    What such a layer's own definitions use, their users use: so a helper of a function has the function's users.
+    """
+
+    def __init__(self) -> None:
+        self.public_names: set[str] = set()
+        # Of each name, the definitions of the layers that read it, and the folders and modules elsewhere.
+        self._readers: defaultdict[str, set[str]] = defaultdict(set)
+        self._others: defaultdict[str, set[str]] = defaultdict(set)
+        for file in (ROOT / "tfapp").rglob("*.py"):
+            if file.name not in ("__init__.py", PLACES_OF_OLD_NAMES):
+                self._add(file.relative_to(ROOT / "tfapp"), ast.parse(file.read_text(encoding="utf-8")))
+
+    def _add(self, path: Path, tree: ast.Module) -> None:
+        is_below = path.parts[0] in ("data", "models", "evaluation", "training", "savedmodel")
+        is_of_task = path.parts[0] == "tasks" and len(path.parts) > 2
+        imports = _imports(tree)
+        for statement in tree.body:
+            name = _definition(statement) if is_below else None
+            if name == "__all__":
+                continue
+            if name and isinstance(statement, ast.FunctionDef | ast.ClassDef) and not name.startswith("_"):
+                self.public_names.add(name)
+            for used_name in _uses(statement, imports):
+                if name:
+                    self._readers[self._key(used_name, path)].add(self._key(name, path))
+                else:
+                    self._others[self._key(used_name, path)].add(path.parts[1] if is_of_task else path.as_posix())
+
+    @staticmethod
+    def _key(name: str, path: Path) -> str:
+        return f"{path}:{name}" if name.startswith("_") else name
+
+    def users(self, name: str) -> set[str]:
+        """Returns the folders of tasks and the modules elsewhere that use a public name, at once or by others."""
+        names, new_names = {name}, {name}
+        while new_names:
+            new_names = set().union(*(self._readers[name] for name in new_names)) - names
+            names |= new_names
+        return set().union(*(self._others[name] for name in names))
 
 
 def test_what_one_task_alone_uses_is_not_in_the_layers_below() -> None:
-    users: defaultdict[str, set[str]] = defaultdict(set)
-    public_names: set[str] = set()
-    for file in (ROOT / "tfapp").rglob("*.py"):
-        path = file.relative_to(ROOT / "tfapp")
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        # A task's folder is one user.
-        is_of_task = path.parts[0] == "tasks" and (file.parent / "task.py").is_file()
-        for name in _uses(tree):
-            users[name].add(file.parent.name if is_of_task else path.as_posix())
-        if path.parts[0] in ("models", "evaluation"):
-            names = (node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef))
-            public_names |= {name for name in names if not name.startswith("_")}
-    assert {"answering", "tagging", "models/classifier.py"} <= users["bert_network"]
+    layers = _LayerUsers()
+    assert {"answering", "tagging", "classification"} <= layers.users("bert_network")
+    assert "workflows/publish.py" in layers.users("make_encoder")
     folders = set(_folders_by_task().values())
-    assert {name: users[name] for name in public_names if len(users[name]) == 1 and users[name] <= folders} == {}
+    users = {name: layers.users(name) for name in layers.public_names}
+    assert {name: names for name, names in users.items() if len(names) == 1 and names <= folders} == {}
 
 
 def test_the_top_of_the_library_is_seen_at_a_glance() -> None:
