@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Final
 
 PACKAGE: Final = Path(__file__).parent / "tfapp_client"
-FILES: Final = {"async_client.py": "client.py", "async_requests.py": "requests.py"}
+FILES: Final = {
+    "async_client.py": "client.py",
+    "async_task_calls.py": "task_calls.py",
+    "async_requests.py": "requests.py",
+}
 
 _WORDS: Final = [
     ("The client for programs that run on asyncio; the plain one, client.py, is generated from it.", "The client."),
+    ("The calls of each task on asyncio; the plain ones, task_calls.py, are generated.", "The calls of each task."),
     ("without blocking the event loop; belongs to the loop of its first call.", "and waits for their answers."),
     ("    A task that is cancelled cancels its call.\n", "    A client is safe to share between threads.\n"),
     (
@@ -28,7 +33,7 @@ _WORDS: Final = [
     (r"Awaitable, ", ""),
     (r"\bAwaitable\[((?:\w|\[\w+\])+)\]", r"\1"),
     (r"\bgather_async\b", "gather_threads"),
-    (r"\basync_(client|requests)\b", r"\1"),
+    (r"\basync_(client|requests|task_calls)\b", r"\1"),
     (r"\bAsync(\w+)", r"\1"),
     (r"\b__a(enter|exit)__", r"__\1__"),
     (r"\basync (def|with|for) ", r"\1 "),

@@ -12,21 +12,25 @@ import grpc
 import pytest
 import tfapp_client
 from tfapp_client import AsyncClient, Client, Splitting
+from tfapp_client.async_task_calls import AsyncTaskCalls
 from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError
 from tfapp_client.testing import AsyncFakeTransport
 from tfapp_client.transport import Method
 
 from tfapp.server import ModelServer
 
-_CALLS = [name for name in vars(AsyncClient) if not name.startswith("_")]
+_CALLS = [name for cls in (AsyncTaskCalls, AsyncClient) for name in vars(cls) if not name.startswith("_")]
 
 
 @pytest.mark.parametrize("name", _CALLS)
 def test_both_clients_have_every_call(name: str) -> None:
     async_method, sync_method = getattr(AsyncClient, name), getattr(Client, name)
     assert inspect.signature(async_method) == inspect.signature(sync_method)
-    assert (async_method.__doc__, async_method.__qualname__) == (sync_method.__doc__, f"AsyncClient.{name}")
-    assert sync_method.__qualname__ == f"Client.{name}"
+    assert (async_method.__doc__, async_method.__qualname__) == (
+        sync_method.__doc__,
+        f"Async{sync_method.__qualname__}",
+    )
+    assert "Raises:" in (async_method.__doc__ or "")
     assert (inspect.iscoroutinefunction(async_method), inspect.iscoroutinefunction(sync_method)) == (True, False)
 
 

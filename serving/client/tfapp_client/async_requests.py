@@ -93,7 +93,7 @@ class AsyncRequests:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connection; no call comes after it."""
+        """Closes the connection; a later call raises a ValueError."""
         self._closed = True
         await self._transport.close()
 

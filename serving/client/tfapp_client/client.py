@@ -5,26 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tfapp_client import contract, messages, tasks
+from tfapp_client import contract, messages
 from tfapp_client.request_messages import ModelSpec
-from tfapp_client.requests import Requests
 from tfapp_client.splitting import as_batch, concatenate
+from tfapp_client.task_calls import TaskCalls
 from tfapp_client.transport import HEALTH
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from tfapp_client.results import Answer, Classification, Entity, ModelMetadata, Ranked, VersionStatus
+    from tfapp_client.results import ModelMetadata, VersionStatus
 
 __all__ = ["Client"]
 
 
-class Client(Requests):
+class Client(TaskCalls):
     """Calls models and waits for their answers.
 
     These hold for all calls: `model` is the model's name on the server. `version` asks that version, `label` the
@@ -43,151 +40,6 @@ class Client(Requests):
         ...     client.classify("news", ["England win"])[0].label
         'sport'
     """
-
-    def classify(
-        self,
-        model: str,
-        texts: Sequence[str],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[Classification]:
-        """Classifies texts with a classification model.
-
-        Args:
-            model: The model's name on the server.
-            texts: Any number of texts.
-            version: Ask this version; None: what `label` says, or the newest.
-            label: Ask the version that carries this label.
-            timeout: Longest time, in seconds; None: the client's.
-
-        Returns:
-            One answer a text, in order.
-
-        Raises:
-            StatusError: The server refused or could not be reached; its class says which.
-            AnswerError: The model is no classifier by the contract.
-            TypeError: `texts` is a single str, or holds something else than str.
-        """
-        columns = tasks.text_column(contract.CLASSIFICATION, texts)
-        predict = partial(self._predict_classes, contract.CLASSIFICATION)
-        return list(chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
-
-    def classify_pairs(
-        self,
-        model: str,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[Classification]:
-        """Classifies pairs of texts (query, candidate) with a pair classification model; one answer a pair."""
-        columns = tasks.pair_columns(contract.PAIR_CLASSIFICATION, pairs)
-        predict = partial(self._predict_classes, contract.PAIR_CLASSIFICATION)
-        return list(chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
-
-    def tag(
-        self,
-        model: str,
-        texts: Sequence[str],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[list[Entity]]:
-        """Finds spans with a tagging model; one list a text, spans in the model's order."""
-        columns = tasks.text_column(contract.TAGGING, texts)
-        predict = partial(self._predict_task, contract.TAGGING, tasks.read_entities)
-        return list(chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
-
-    def rank(
-        self,
-        model: str,
-        query: str,
-        candidates: Sequence[str],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[Ranked]:
-        """Orders candidates by how well they fit a query, best first, with a ranking model."""
-        columns = tasks.rank_columns(query, candidates)
-        predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
-        scores = chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict))
-        return tasks.rank(columns["candidate"], list(scores))
-
-    def score(
-        self,
-        model: str,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[float]:
-        """Scores pairs of texts (query, candidate) with a ranking model; one number a pair."""
-        columns = tasks.pair_columns(contract.RANKING, pairs)
-        predict = partial(self._predict_task, contract.RANKING, tasks.read_scores)
-        return list(chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
-
-    def regress(
-        self,
-        model: str,
-        texts: Sequence[str],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[float]:
-        """Predicts a number for each text with a regression model."""
-        columns = tasks.text_column(contract.REGRESSION, texts)
-        predict = partial(self._predict_task, contract.REGRESSION, tasks.read_scores)
-        return list(chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
-
-    def regress_pairs(
-        self,
-        model: str,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[float]:
-        """Predicts a number for each pair of texts (query, candidate) with a pair regression model."""
-        columns = tasks.pair_columns(contract.PAIR_REGRESSION, pairs)
-        predict = partial(self._predict_task, contract.PAIR_REGRESSION, tasks.read_scores)
-        return list(chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
-
-    def answer(
-        self,
-        model: str,
-        pairs: Sequence[tuple[str, str]],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> list[Answer]:
-        """Answers questions, each from its context, with an answering model; `pairs` are (question, context)."""
-        columns = tasks.pair_columns(contract.ANSWERING, pairs)
-        predict = partial(self._predict_task, contract.ANSWERING, tasks.read_answers)
-        return list(chain(*self._ask(ModelSpec(model, version, label), columns, timeout, predict)))
-
-    def embed(
-        self,
-        model: str,
-        texts: Sequence[str],
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = None,
-    ) -> NDArray[np.float32]:
-        """Embeds texts as vectors of length 1 with an embedding model: float32, shape (texts, width)."""
-        columns = tasks.text_column(contract.EMBEDDING, texts)
-        predict = partial(self._predict_task, contract.EMBEDDING, tasks.read_vectors)
-        parts = self._ask(ModelSpec(model, version, label), columns, timeout, predict)
-        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     def predict(
         self,
@@ -208,18 +60,19 @@ class Client(Requests):
             inputs: Arrays, or nested lists, by the names of the signature's inputs.
             signature: The signature's name.
             outputs: Names of the outputs to answer; None: all.
-            split: The first dimension of every input and output is the batch, so a large one may be split.
+            split: The first dimension of every input and output is the batch, so a large one may be sent in parts.
             version: Ask this version; None: what `label` says, or the newest.
             label: Ask the version that carries this label.
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            The outputs by name. Strings come as object arrays of bytes.
+            The outputs by name, of the signature's dtypes and shapes. Strings come as object arrays of bytes.
 
         Raises:
             StatusError: The server refused or could not be reached; its class says which.
-            AnswerError: An output cannot be read.
-            TypeError: An input is of a dtype that TensorFlow does not have.
+            AnswerError: An output cannot be read, or, with `split`, has not one row for each that was sent.
+            TypeError: An input is of a dtype that TensorFlow does not have, or `outputs` is a single str.
+            ValueError: With `split`, the inputs have different numbers of rows; or as in `classify`.
         """
         model_spec = ModelSpec(model, version, label)
         if split:
@@ -234,7 +87,15 @@ class Client(Requests):
         return part.value
 
     def status(self, model: str, *, version: int | None = None, timeout: float | None = None) -> list[VersionStatus]:
-        """Returns the states of a model's versions, newest first.
+        """Returns the states of a model's versions.
+
+        Args:
+            model: The model's name on the server.
+            version: Ask for this version alone; None: for all.
+            timeout: Longest time, in seconds; None: the client's.
+
+        Returns:
+            One state a version, newest first; versions that ended may be among them.
 
         Raises:
             NotFoundError: The server knows no such model or version.
@@ -247,9 +108,17 @@ class Client(Requests):
     ) -> ModelMetadata:
         """Returns a model's signatures, with names, dtypes and shapes of their tensors.
 
+        Args:
+            model: The model's name on the server.
+            version: Ask for this version; None: what `label` says, or the newest.
+            label: Ask for the version that carries this label.
+            timeout: Longest time, in seconds; None: the client's.
+
         Raises:
             NotFoundError: The server has no such model or version.
             StatusError: The call failed otherwise.
+            AnswerError: The server's signatures cannot be read.
+            ValueError: Both version and label are given.
         """
         return self._metadata(ModelSpec(model, version, label), self._deadline(timeout))
 
