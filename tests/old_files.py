@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ARCHIVES", "FOLDER", "read_recorded", "unpack"]
+__all__ = ["ARCHIVES", "FOLDER", "read_recorded", "unpack", "unpack_models"]
 
 FOLDER = Path(__file__).parent / "fixtures" / "2c319f2"
 ARCHIVES = ("files", "more")
@@ -18,6 +19,14 @@ def unpack(archive: str, folder: Path, part: str = "") -> Path:
     with zipfile.ZipFile(FOLDER / f"{archive}.zip") as files:
         files.extractall(folder, [name for name in files.namelist() if name.startswith(part)])
     return folder / part
+
+
+def unpack_models(folder: Path) -> Path:
+    """Unpacks the exported models of all tasks but classification, and what they answered, into a folder."""
+    # The graphs have much in common, which a zip would compress in each anew.
+    with tarfile.open(FOLDER / "models.tar.xz") as files:
+        files.extractall(folder, filter="data")
+    return folder
 
 
 def read_recorded(archive: Path, name: str) -> Any:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfapp_client import Client
+from tfapp_client import Client, Entity
 
 import tfapp
-from tests.old_files import ARCHIVES, FOLDER, read_recorded, unpack
+from tests.old_files import ARCHIVES, FOLDER, read_recorded, unpack, unpack_models
 from tests.registry.fake_versions import add_versions
 from tfapp.config.task_settings import foreign_fields
 from tfapp.errors import SettingsError
@@ -33,6 +33,8 @@ RUNS: list[Any] = [
     pytest.param("files", "tagging", marks=pytest.mark.slow),
     *(("more", name) for name in ("pair-classification", "embedding", "tagging", "lstm")),
 ]
+# Of `models.tar.xz`.
+MODELS = ["pair-classification", "ranking", "tagging", "answering", "embedding", "lstm"]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,55 @@ def test_an_exported_model_answers_as_it_did_here_and_served(old: Path) -> None:
     with running_server(models, port=0) as server, Client(server.address) as client:
         answers = client.classify("classification", rows)
     assert [answer.label for answer in answers] == expected["label"]
+
+
+@pytest.fixture(scope="module")
+def old_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models folder with an export of each other task, and of the LSTM."""
+    return unpack_models(tmp_path_factory.mktemp("old-models"))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_exported_model_of_each_task_answers_as_it_did_here(old_models: Path, name: str) -> None:
+    rows, expected = _recorded_answers(old_models, name)
+    _check(tfapp.predict(old_models / name, rows), expected)
+
+
+@pytest.mark.slow
+def test_an_exported_model_of_each_task_is_served_and_read_by_the_client(old_models: Path) -> None:
+    with running_server(old_models, port=0) as server, Client(server.address) as client:
+        for name in MODELS:
+            rows, expected = _recorded_answers(old_models, name)
+            _check(_client_answers(client, name, rows), expected)
+
+
+def _client_answers(client: Client, name: str, rows: list[Any]) -> dict[str, np.ndarray]:
+    """Returns what a typed call says, as the outputs of the model that say it."""
+    if name == "embedding":
+        return {"embedding": client.embed(name, rows)}
+    if name == "ranking":
+        return {"score": np.array(client.score(name, rows))}
+    if name == "answering":
+        answers = client.answer(name, rows)
+        names = {"answer": "text", "start": "start", "end": "end", "score": "score"}
+        return {output: np.array([getattr(answer, field) for answer in answers]) for output, field in names.items()}
+    if name == "tagging":
+        texts = client.tag(name, rows)
+        width = max(len(entities) for entities in texts)
+        padding = Entity("", "", -1, -1, 0.0)
+        padded = [[*entities, *[padding] * (width - len(entities))] for entities in texts]
+        return {
+            output: np.array([[getattr(entity, output) for entity in entities] for entities in padded])
+            for output in ("tag", "start", "end", "score")
+        }
+    classify = client.classify if name == "lstm" else client.classify_pairs
+    results = classify(name, rows)
+    return {
+        "label": np.array([result.label for result in results]),
+        "score": np.array([result.score for result in results]),
+        "probabilities": np.array([list(result.probabilities.values()) for result in results]),
+        "labels": np.array([list(result.probabilities) for result in results]),
+    }
 
 
 @pytest.mark.parametrize("task", [file.stem for file in sorted((FOLDER / "settings").glob("*.toml"))])
