@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +75,23 @@ class Classifier(tf.Module):
 
 def write_numbers(models: Path, version: int, *, add: float | None = None) -> Path:
     """Writes MODELS/numbers/VERSION, which adds its version."""
-    module = Numbers(float(version) if add is None else add)
+    return _copy(_save_numbers, float(version) if add is None else add, folder=models / "numbers" / str(version))
+
+
+def write_words(models: Path, version: int = 1) -> Path:
+    """Writes MODELS/words/VERSION."""
+    return _copy(_save_words, folder=models / "words" / str(version))
+
+
+def write_classifier(
+    models: Path, name: str, version: int = 1, labels: Sequence[str] = ("aa", "bé", "cc"), *, multi_label: bool = False
+) -> Path:
+    """Writes MODELS/NAME/VERSION, a classifier by the contract."""
+    return _copy(_save_classifier, tuple(labels), multi_label, folder=models / name / str(version))
+
+
+def _save_numbers(add: float, folder: Path) -> Path:
+    module = Numbers(add)
     signatures = {
         "serving_default": module.halve,
         "two": module.two,
@@ -83,26 +102,41 @@ def write_numbers(models: Path, version: int, *, add: float | None = None) -> Pa
         contract.CLASSIFY_SIGNATURE: contract.CLASSIFY_METHOD,
         contract.REGRESS_SIGNATURE: contract.REGRESS_METHOD,
     }
-    return save(module, models / "numbers" / str(version), signatures, methods)
+    return save(module, folder, signatures, methods)
 
 
-def write_words(models: Path, version: int = 1) -> Path:
-    """Writes MODELS/words/VERSION."""
+def _save_words(folder: Path) -> Path:
     module = WordsModule()
-    return save(module, models / "words" / str(version), {"serving_default": module.shout})
+    return save(module, folder, {"serving_default": module.shout})
 
 
-def write_classifier(
-    models: Path, name: str, version: int = 1, labels: Sequence[str] = ("aa", "bé", "cc"), *, multi_label: bool = False
-) -> Path:
-    """Writes MODELS/NAME/VERSION, a classifier by the contract."""
+def _save_classifier(labels: Sequence[str], multi_label: bool, folder: Path) -> Path:
     module = Classifier(labels, multi_label=multi_label)
-    return save(module, models / name / str(version), {contract.DEFAULT_SIGNATURE: module.__call__})
+    return save(module, folder, {contract.DEFAULT_SIGNATURE: module.__call__})
+
+
+def _copy(write: Callable[..., Path], *arguments: Any, folder: Path) -> Path:
+    """Lets a version appear, by one rename: a copy of what `write` wrote, which a process has done once."""
+    draft = _draft(folder)
+    shutil.copytree(_template(write, *arguments), draft)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return draft.rename(folder)
+
+
+@functools.cache
+def _template(write: Callable[..., Path], *arguments: Any) -> Path:
+    return write(*arguments, folder=Path(tempfile.mkdtemp(dir=_templates().name)) / "1")
+
+
+@functools.cache
+def _templates() -> tempfile.TemporaryDirectory[str]:
+    """Makes a folder that goes when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="served-models-")
 
 
 def save(module: Any, folder: Path, signatures: dict[str, Any], methods: dict[str, str] | None = None) -> Path:
     """Writes a SavedModel, with method names for the signatures that need one."""
-    draft = folder.parent.parent / f".saving-{folder.parent.name}-{folder.name}"
+    draft = _draft(folder)
     tf.saved_model.save(module, str(draft), signatures=signatures)
     file = draft / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
@@ -112,6 +146,11 @@ def save(module: Any, folder: Path, signatures: dict[str, Any], methods: dict[st
     file.write_bytes(model.SerializeToString())
     folder.parent.mkdir(parents=True, exist_ok=True)
     return draft.rename(folder)
+
+
+def _draft(folder: Path) -> Path:
+    """Where a version is written before it appears."""
+    return folder.parent.parent / f".saving-{folder.parent.name}-{folder.name}"
 
 
 def example(**features: float) -> example_pb2.Example:

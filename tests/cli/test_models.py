@@ -10,7 +10,7 @@ from tests.processes import call, complaint
 from tests.registry.fake_versions import add_version, parse, record
 from tests.served_models import write_numbers
 from tfapp import registry
-from tfapp.server import running_server
+from tfapp.server import ServerSettings, running_server
 
 
 @pytest.fixture
@@ -224,7 +224,8 @@ def test_prune(models: Path) -> None:
 
 
 def test_with_a_server(models: Path) -> None:
-    with running_server(models, names=["numbers"], port=0) as server:
+    settings = ServerSettings(port=0, file_system_poll_wait_seconds=0.05)
+    with running_server(models, names=["numbers"], settings=settings) as server:
         options = ("--models", models, "--server", server.address, "--timeout", "60")
         assert _lines("promote", "numbers", "1", *options)[0] == "numbers: stable is at version 1"
         assert _lines("promote", "numbers", "2", *options)[0] == "numbers: stable is at version 2, it was at 1"
