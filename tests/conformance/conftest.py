@@ -37,10 +37,10 @@ def main(suite: Suite) -> Iterator[TestedServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def changeable_server(suite: Suite, request: pytest.FixtureRequest) -> Iterator[TestedServer]:
-    """A server whose folders and configuration the tests of a file change; use `reset_server`."""
-    with servers.changing_server(suite, request.module.__name__).running() as server:
+@pytest.fixture(scope="session")
+def changeable_server(suite: Suite) -> Iterator[TestedServer]:
+    """A server whose folders and configuration tests change; use `reset_server`."""
+    with servers.changing_server(suite).running() as server:
         yield server
 
 

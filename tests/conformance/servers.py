@@ -20,6 +20,7 @@ __all__ = [
     "BATCH_ROWS",
     "REST_SECONDS",
     "THREADS",
+    "WARM_UP_CALLS",
     "BatchingServer",
     "batching_server",
     "changing_server",
@@ -45,12 +46,14 @@ num_batch_threads {{ value: 1 }}
 allowed_batch_sizes: 2
 allowed_batch_sizes: {BATCH_ROWS}
 """
+# Those that a warm-up request may be of.
+WARM_UP_CALLS: Final = ("predict", "classify", "regress", "multi_inference")
 # Templates and names of models whose folders tests change.
 _CHANGED: Final = (
     ("gate", "gated"),
     ("words", "missing"),
     ("words", "emptied"),
-    ("numbers 1", "warmed"),
+    *(("numbers 1", f"warmed_{call}") for call in WARM_UP_CALLS),
     ("attempts", "noted"),
 )
 # Labels in the file that a server starts with need it.
@@ -93,14 +96,14 @@ def main_server(suite: Suite) -> TestedServer:
     )
 
 
-def changing_server(suite: Suite, name: str) -> TestedServer:
-    """The recorded models, and models whose folders tests change; `name` names the server's own folder."""
-    models = suite.folder(name) / "models"
+def changing_server(suite: Suite) -> TestedServer:
+    """The recorded models, and models whose folders tests change, each of which ends with a version that loads."""
+    models = suite.folder("changing") / "models"
     base = recorded_models(suite, models)
     for template, model in _CHANGED:
         suite.models.publish(template, models / model / "1")
         base.append(_plain(models, model))
-    return suite.server(name, base, **_LABELS, grpc_max_threads=128, load_retry_interval_micros=1000)
+    return suite.server("changing", base, **_LABELS, grpc_max_threads=128, load_retry_interval_micros=1000)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfapp_client import contract
 
 from tests.conformance.models import gate_log
+from tests.conformance.servers import WARM_UP_CALLS
 from tests.conformance.suite import Suite, TestedServer
 from tests.served_models import example
 
@@ -49,12 +50,13 @@ def _multi_inference_log(signature: str) -> Any:
     return log
 
 
-_KINDS: list[tuple[Callable[[str], Any], str]] = [
-    (_predict_log, "classify"),
-    (_classify_log, "classify"),
-    (_regress_log, "regress"),
-    (_multi_inference_log, "regress"),
-]
+# Each makes a request of a call to a signature; and signatures that are right.
+_LOGS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "predict": (_predict_log, "classify"),
+    "classify": (_classify_log, "classify"),
+    "regress": (_regress_log, "regress"),
+    "multi_inference": (_multi_inference_log, "regress"),
+}
 
 
 def _reason(server: TestedServer, folder: Path) -> str:
@@ -71,21 +73,26 @@ def _reason(server: TestedServer, folder: Path) -> str:
     return str(status.error_message)
 
 
-def _publish_next(server: TestedServer, suite: Suite, model: str, template: str, *logs: Any) -> None:
-    folder = server.next_version(model)
-    suite.models.publish(template, folder, *logs)
-    server.wait_until_available(model, int(folder.name))
+def _publish_next(server: TestedServer, suite: Suite, template: str, *logs: Any, models: Collection[str]) -> None:
+    """Publishes the next version of models, and waits for it."""
+    folders = [server.next_version(model) for model in models]
+    for folder in folders:
+        suite.models.publish(template, folder, *logs)
+    for folder in folders:
+        server.wait_until_available(folder.parent.name, int(folder.name))
 
 
-@pytest.mark.parametrize(("log", "signature"), _KINDS, ids=["predict", "classify", "regress", "multi inference"])
-def test_one_request_that_fails_fails_the_load(
-    reset_server: TestedServer, suite: Suite, log: Callable[[str], Any], signature: str
-) -> None:
-    folder = reset_server.next_version("warmed")
-    suite.models.publish("numbers 1", folder, *(make(right) for make, right in _KINDS), log("nope"))
-    assert "nope" in _reason(reset_server, folder)
+def test_one_request_that_fails_fails_the_load(reset_server: TestedServer, suite: Suite) -> None:
+    right_logs = [make_log(signature) for make_log, signature in _LOGS.values()]
+    models = [f"warmed_{call}" for call in WARM_UP_CALLS]
+    folders = [reset_server.next_version(model) for model in models]
+    for call, folder in zip(WARM_UP_CALLS, folders, strict=True):
+        make_log, _ = _LOGS[call]
+        suite.models.publish("numbers 1", folder, *right_logs, make_log("nope"))
+    reasons = {folder.parent.name: _reason(reset_server, folder) for folder in folders}
+    assert [model for model, reason in reasons.items() if "nope" in reason] == models
     # Those of all kinds that are right do no harm.
-    _publish_next(reset_server, suite, "warmed", "numbers 1", *(make(right) for make, right in _KINDS))
+    _publish_next(reset_server, suite, "numbers 1", *right_logs, models=models)
 
 
 def test_more_than_a_thousand_requests_fail_the_load(main: TestedServer, suite: Suite) -> None:
@@ -102,5 +109,5 @@ def test_a_load_that_fails_is_tried_five_times_more(reset_server: TestedServer, 
     suite.models.publish("attempts", folder, gate_log(notes, "folder"), gate_log(notes, "wrong"))
     _reason(reset_server, folder)
     # A version that loads, for a reload of the configuration waits for one.
-    _publish_next(reset_server, suite, "noted", "attempts", gate_log(scratch, "folder"))
+    _publish_next(reset_server, suite, "attempts", gate_log(scratch, "folder"), models=["noted"])
     assert len(list(notes.iterdir())) == _LOADS
