@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 import subprocess
@@ -65,9 +66,14 @@ def _folders_by_task() -> dict[str, str]:
     return folders
 
 
+@functools.cache
+def _parse(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def _strings(file: Path) -> Iterator[str]:
     """Yields a module's strings but for docstrings, which are statements of their own."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = _parse(file)
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -89,7 +95,7 @@ def test_a_name_of_a_task_is_written_in_its_folder_alone() -> None:
 def test_the_default_task_is_read_where_a_default_is_needed_alone() -> None:
     readers = set()
     for file in (ROOT / "tfapp").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(_parse(file)):
             if isinstance(node, ast.ImportFrom) and any(alias.name == "DEFAULT_TASK" for alias in node.names):
                 readers.add(file.relative_to(ROOT / "tfapp").as_posix())
     assert readers == READERS_OF_THE_DEFAULT_TASK.keys()
@@ -137,7 +143,7 @@ class _LayerUsers:
         self._others: defaultdict[str, set[str]] = defaultdict(set)
         for file in (ROOT / "tfapp").rglob("*.py"):
             if file.name not in ("__init__.py", PLACES_OF_OLD_NAMES):
-                self._add(file.relative_to(ROOT / "tfapp"), ast.parse(file.read_text(encoding="utf-8")))
+                self._add(file.relative_to(ROOT / "tfapp"), _parse(file))
 
     def _add(self, path: Path, tree: ast.Module) -> None:
         is_below = path.parts[0] in ("data", "models", "evaluation", "training", "savedmodel")
@@ -187,7 +193,7 @@ def test_every_package_says_what_may_live_in_it() -> None:
     packages = sorted((ROOT / "tfapp").rglob("__init__.py"))
     assert packages
     for package in packages:
-        docstring = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+        docstring = ast.get_docstring(_parse(package)) or ""
         first_line = docstring.partition("\n")[0]
         assert first_line.endswith("."), f"{package} has no sentence for a first line"
         assert len(re.findall(r"[A-Za-z]{2,}", first_line)) >= 6, f"{package} says too little: {first_line}"
@@ -197,7 +203,7 @@ def test_no_two_classes_have_one_name() -> None:
     names: dict[str, list[Path]] = {}
     for folder in ("tfapp", "serving/client/tfapp_client", "tests", "benchmarks"):
         for file in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for node in ast.walk(_parse(file)):
                 if isinstance(node, ast.ClassDef):
                     names.setdefault(node.name, []).append(file.relative_to(ROOT))
     assert {name: files for name, files in names.items() if len(files) > 1} == {}

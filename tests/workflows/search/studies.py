@@ -16,7 +16,8 @@ from tfapp.tasks.experiments import parse_experiment
 __all__ = ["SPACE", "STUB", "running", "start_search", "stub_experiment", "study_of"]
 
 ROOT = Path(__file__).parents[3]
-STUB = (sys.executable, str(Path(__file__).parent / "stub_trial.py"))
+# It needs nothing that is installed, so it starts without a look at it.
+STUB = (sys.executable, "-S", str(Path(__file__).parent / "stub_trial.py"))
 SPACE: dict[str, Any] = {"learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}, "epochs": [2, 3]}
 
 
