@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -15,18 +16,20 @@ import pytest
 from tests.conformance.options import add_options
 from tests.shared_folders import SharedFolders
 from tests.toy import toy_experiment, toy_rows, write_toy_preset
-from tests.toy_exports import ToyExports
 from tfapp import Run, api
 from tfapp.core import threads
 from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.tasks.experiments import parse_experiment
 
+if TYPE_CHECKING:
+    from tests.toy_exports import ToyExports
+
 # What XLA compiles in tests runs once: it need not be fast. XLA reads this when TensorFlow is imported.
 os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 " + os.environ.get("XLA_FLAGS", "")
 
-import_tensorflow()
-
-import tensorflow as tf  # noqa: E402
+# Until the tests are collected there is none to speak of.
+gc.disable()
+gc.set_threshold(20_000, 20, 20)
 
 # How long an example takes says nothing on a machine that others use too. A commit passes or fails whenever it is
 # tested, so its examples are always the same; `make fuzz` looks for new ones.
@@ -34,23 +37,48 @@ hypothesis.settings.register_profile("tfapp", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("TFAPP_EXAMPLES", "tfapp"))
 
-# Workers beside each other, each with as many threads as there are cores, would wait for each other.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    tf.config.threading.set_intra_op_parallelism_threads(1)
 
-# Optimizing a graph takes longer than a toy network's few calls of it win. Whoever tests what the optimizer rewrites
-# switches it on; commands that are tested as processes of their own have it, too.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Imports TensorFlow, but for a process that only hands the tests out to its workers."""
+    if session.config.pluginmanager.hasplugin("dsession"):
+        return
+    import_tensorflow()
+    import tensorflow as tf
 
-# What is imported is never garbage; each collection would go through all of it.
-gc.collect()
-gc.freeze()
-gc.set_threshold(20_000, 20, 20)
+    # Workers beside each other, each with as many threads as there are cores, would wait for each other.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+    # Optimizing a graph takes longer than a toy network's few calls of it win. Whoever tests what the optimizer
+    # rewrites switches it on; commands that are tested as processes of their own have it, too.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    # Two logical devices for the tests of tf.distribute. A process can choose them only before TensorFlow's first op.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
 
-# Two logical devices for the tests of tf.distribute. A process can choose them only before TensorFlow's first op.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+
+def pytest_collection_finish() -> None:
+    """Sets aside what is imported: it is never garbage, and each collection would go through all of it."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Sets aside what outlives a file's tests, too: each stop of a server collects garbage."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands out the tests that share servers or a database to one worker."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.scheduling import SharedServerScheduling
+
+    return SharedServerScheduling(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,6 +105,8 @@ def checkpoints_by_steps() -> Iterator[None]:
 @pytest.fixture
 def graph_optimizer() -> Iterator[None]:
     """TensorFlow rewrites graphs before they run, as it does outside of the tests."""
+    import tensorflow as tf
+
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
     yield
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
@@ -92,6 +122,8 @@ def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def two_devices() -> list[str]:
     """The names of two logical CPU devices."""
+    import tensorflow as tf
+
     return [device.name for device in tf.config.list_logical_devices("CPU")]
 
 
@@ -152,4 +184,6 @@ def toy_models(toy_run: Run, shared_folders: SharedFolders) -> Path:
 @pytest.fixture(scope="session")
 def toy_exports(shared_folders: SharedFolders) -> ToyExports:
     """An export of each untrained toy model; tests read them only."""
+    from tests.toy_exports import ToyExports
+
     return ToyExports(shared_folders)
