@@ -41,7 +41,7 @@ PACKAGES: Final = ("tensorflow", "tensorflow-text", "keras-hub", "numpy", "tfapp
 
 
 @dataclass(frozen=True)
-class Row:
+class AccuracyRow:
     """A row of the table.
 
     Attributes:
@@ -86,22 +86,22 @@ class AccuracyResult:
 
 
 ROWS: Final = {
-    "bbc-news": Row(EXAMPLES / "bbc-news-head.toml", 0.98, split=True, peer=False),
-    "sst2": Row(SETTINGS / "sst2.toml", 0.89, files=("sst2/train.tsv", "sst2/dev.tsv"), also="sst2/test.tsv"),
-    "banking77": Row(SETTINGS / "banking77.toml", 0.93, files=("banking77/train.csv", "banking77/test.csv")),
-    "banking77-10": Row(
+    "bbc-news": AccuracyRow(EXAMPLES / "bbc-news-head.toml", 0.98, split=True, peer=False),
+    "sst2": AccuracyRow(SETTINGS / "sst2.toml", 0.89, files=("sst2/train.tsv", "sst2/dev.tsv"), also="sst2/test.tsv"),
+    "banking77": AccuracyRow(SETTINGS / "banking77.toml", 0.93, files=("banking77/train.csv", "banking77/test.csv")),
+    "banking77-10": AccuracyRow(
         SETTINGS / "banking77-10.toml",
         0.83,
         files=("banking77/train.csv", "banking77/test.csv"),
         split=True,
         peer=False,
     ),
-    "wnut17": Row(
+    "wnut17": AccuracyRow(
         SETTINGS / "wnut17.toml",
         0.45,
         files=tuple(f"wnut17/{split}.conll" for split in ("train", "dev", "test")),
     ),
-    "movie-reviews": Row(EXAMPLES / "movie-reviews.toml", None, split=True, peer_rate=1e-4),
+    "movie-reviews": AccuracyRow(EXAMPLES / "movie-reviews.toml", None, split=True, peer_rate=1e-4),
 }
 
 
@@ -141,13 +141,13 @@ def main() -> None:
     print_table(results)
 
 
-def check_files(rows: dict[str, Row], data: Path) -> None:
+def check_files(rows: dict[str, AccuracyRow], data: Path) -> None:
     missing_files = [str(data / file) for row in rows.values() for file in row.files if not (data / file).exists()]
     if missing_files:
         raise SystemExit(f"no {', '.join(missing_files)}; give their folder with --data, or choose --rows")
 
 
-def measure(row: Row, result: AccuracyResult, options: argparse.Namespace, folder: Path) -> Iterator[None]:
+def measure(row: AccuracyRow, result: AccuracyResult, options: argparse.Namespace, folder: Path) -> Iterator[None]:
     """Trains with each seed, tfapp and the peer by turns."""
     for seed in range(options.seeds):
         run, ours = train(row, seed, options.data, folder)
@@ -162,7 +162,7 @@ def measure(row: Row, result: AccuracyResult, options: argparse.Namespace, folde
             yield
 
 
-def train(row: Row, seed: int, data: Path, folder: Path) -> tuple[dict[str, Any], ContenderScore]:
+def train(row: AccuracyRow, seed: int, data: Path, folder: Path) -> tuple[dict[str, Any], ContenderScore]:
     """Trains as a user would, in a process of its own."""
     settings = [f"--set=training.seed={seed}", *([f"--set=data.split_seed={seed}"] if row.split else [])]
     start = time.monotonic()

@@ -26,7 +26,7 @@ TRAINER: Final = {"epochs": 3, "batch_size": 16, "warmup_share": 0.0, "weight_de
 TRAINER_RATES: Final = (2e-5, 5e-5)
 # SetFit learns from all pairs of texts: it is for few, and these take minutes.
 SETFIT_STEPS: Final = 3000
-Ask = Callable[[dict[str, Any]], dict[str, Any]]
+AskPeer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Peers:
         setfit: SetFit.
     """
 
-    trainer: Ask
-    setfit: Ask
+    trainer: AskPeer
+    setfit: AskPeer
 
 
 @dataclass

@@ -25,10 +25,10 @@ _VOCABULARY: Final = (
     "after before over under fell rose won lost played signed opened closed early late quickly million percent"
 )
 
-Call = Callable[[list[str]], Any]
+AskServer = Callable[[list[str]], Any]
 
 
-def measures(call: Call, streams: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+def measures(call: AskServer, streams: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
     """Returns a function that answers what a caller is asked for.
 
     - `one STREAM`: the median latency of one text in milliseconds;
@@ -55,7 +55,7 @@ def measures(call: Call, streams: Mapping[str, Sequence[str]]) -> Callable[[str]
     return answer
 
 
-def median_latency(call: Call, lines: list[str]) -> float:
+def median_latency(call: AskServer, lines: list[str]) -> float:
     """Returns the median milliseconds of one text, asked one after another."""
     latencies = []
     for line in itertools.islice(itertools.cycle(lines[:_CALLS]), 2 * _CALLS):
@@ -66,7 +66,7 @@ def median_latency(call: Call, lines: list[str]) -> float:
     return statistics.median(latencies[_CALLS:]) * 1e3
 
 
-def rate(call: Call, lines: list[str], rows: int) -> float:
+def rate(call: AskServer, lines: list[str], rows: int) -> float:
     """Returns the texts a second of one caller."""
     requests = [lines[at : at + rows] for at in range(0, len(lines), rows)]
     start_time = time.perf_counter()
@@ -75,7 +75,7 @@ def rate(call: Call, lines: list[str], rows: int) -> float:
     return len(lines) / (time.perf_counter() - start_time)
 
 
-def load(call: Call, lines: list[str], callers: int, rows: int, seconds: float) -> dict[str, float]:
+def load(call: AskServer, lines: list[str], callers: int, rows: int, seconds: float) -> dict[str, float]:
     """Returns texts a second of callers that ask without a pause, and the CPU milliseconds a text of their process."""
     requests = itertools.cycle([lines[at : at + rows] for at in range(0, len(lines), rows)])
     lock = threading.Lock()

@@ -16,10 +16,10 @@ __all__ = ["BASELINES", "frozen_vectors", "measure_baseline"]
 PRESET: Final = "minilm-l6"
 BASELINES: Final = ("pair-classification", "ranking", "embedding", "regression", "pair-regression")
 """The tasks that have one."""
-Columns = Mapping[str, Sequence[Any]]
+DataColumns = Mapping[str, Sequence[Any]]
 
 
-def measure_baseline(task: str, train: Columns, test: Columns) -> tuple[str, float]:
+def measure_baseline(task: str, train: DataColumns, test: DataColumns) -> tuple[str, float]:
     """Returns the name of a baseline and its score on test, as `tfapp train` scores the task.
 
     Args:
@@ -56,7 +56,7 @@ def frozen_vectors(*columns: Sequence[str]) -> list[Any]:
         return [np.asarray(predict(model, list(texts))["embedding"]) for texts in columns]
 
 
-def _features(train: Columns, test: Columns) -> list[Any]:
+def _features(train: DataColumns, test: DataColumns) -> list[Any]:
     names = ("text",) if "text" in train else ("query", "candidate")
     vectors = frozen_vectors(*(split[name] for split in (train, test) for name in names))
     if len(names) == 1:
@@ -65,7 +65,7 @@ def _features(train: Columns, test: Columns) -> list[Any]:
     return [np.concatenate([u, v, np.abs(u - v), u * v], axis=1) for u, v in pairs]
 
 
-def _ranking(test: Columns) -> float:
+def _ranking(test: DataColumns) -> float:
     u, v = frozen_vectors(test["query"], test["candidate"])
     cosines, grades, queries = (u * v).sum(axis=1), np.asarray(test["label"], float), np.asarray(test["query"])
     gains = []
@@ -76,7 +76,7 @@ def _ranking(test: Columns) -> float:
     return float(np.mean(gains))
 
 
-def _retrieval(test: Columns) -> float:
+def _retrieval(test: DataColumns) -> float:
     queries, candidates = sorted(set(test["query"])), sorted(set(test["candidate"]))
     u, v = frozen_vectors(queries, candidates)
     columns = {text: number for number, text in enumerate(candidates)}

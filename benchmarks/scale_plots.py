@@ -21,7 +21,7 @@ _STAGES: Final = (BLUE, _ORANGE, "#1f9d75", "#a257c7", "#b8860b", "#3a9bb8")
 _COLUMNS: Final = 3
 _PANEL: Final = (3.7, 2.9)
 
-Part = Mapping[str, Any]
+PartResult = Mapping[str, Any]
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> None:
@@ -43,28 +43,28 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
     save(figure, folder / "scale.png")
 
 
-def draw_requests(axes: Axes, part: Part) -> None:
+def draw_requests(axes: Axes, part: PartResult) -> None:
     at = _at(part)
     _rounds(axes, part, "texts_per_second", BLUE)
     _label(axes, "Texts a request", "texts a request", "texts/s", at)
     _beside(axes, at, [point["peak_mb"] for point in part["points"]], "peak memory, MB")
 
 
-def draw_lengths(axes: Axes, part: Part) -> None:
+def draw_lengths(axes: Axes, part: PartResult) -> None:
     at = _at(part)
     _rounds(axes, part, "tokens_per_second", BLUE)
     _label(axes, "Length of a text, 32 a request", "tokens a text", "tokens/s", at)
     _beside(axes, at, [middle(point, "texts_per_second") for point in part["points"]], "texts/s", log=True)
 
 
-def draw_classes(axes: Axes, part: Part) -> None:
+def draw_classes(axes: Axes, part: PartResult) -> None:
     at = _at(part)
     _rounds(axes, part, "texts_per_second", BLUE)
     _label(axes, "Classes of a model", "classes", "texts/s, served", at)
     _beside(axes, at, [point["export_mb"] for point in part["points"]], "export, MB")
 
 
-def draw_data_time(axes: Axes, part: Part) -> None:
+def draw_data_time(axes: Axes, part: PartResult) -> None:
     at = _at(part)
     for stage, color in zip(STAGES, _STAGES, strict=True):
         seconds = [point["seconds"][stage] for point in part["points"]]
@@ -79,7 +79,7 @@ def draw_data_time(axes: Axes, part: Part) -> None:
     _label(axes, "Rows of data: time", "rows of about 200 characters", "seconds", at)
 
 
-def draw_data_memory(axes: Axes, part: Part) -> None:
+def draw_data_memory(axes: Axes, part: PartResult) -> None:
     at = _at(part)
     levels = {name: [point["memory"][name] for point in part["points"]] for name in ("imports", "model", "peak")}
     names = {"imports": "after the imports", "model": "with the model", "peak": "peak"}
@@ -91,18 +91,18 @@ def draw_data_memory(axes: Axes, part: Part) -> None:
     _label(axes, "Rows of data: memory", "rows of about 200 characters", "MB", at)
 
 
-def draw_models(axes: Axes, part: Part) -> None:
+def draw_models(axes: Axes, part: PartResult) -> None:
     at = _at(part)
     _rounds(axes, part, "texts_per_second", BLUE)
     _label(axes, "Models in one server", "models", "texts/s, all models", at, log=False)
     _beside(axes, at, [point["memory_mb"] for point in part["points"]], "server's memory, MB")
 
 
-def _at(part: Part) -> list[int]:
+def _at(part: PartResult) -> list[int]:
     return [point["at"] for point in part["points"]]
 
 
-def _rounds(axes: Axes, part: Part, name: str, color: str) -> None:
+def _rounds(axes: Axes, part: PartResult, name: str, color: str) -> None:
     """Draws the median of the rounds, and from the lowest to the highest."""
     at, points = _at(part), part["points"]
     axes.plot(at, [middle(point, name) for point in points], color=color, marker="o", markersize=4, linewidth=1.6)
@@ -147,7 +147,7 @@ def _short(number: int) -> str:
     return str(number)
 
 
-PANELS: Final[Mapping[str, tuple[Callable[[Axes, Part], None], ...]]] = {
+PANELS: Final[Mapping[str, tuple[Callable[[Axes, PartResult], None], ...]]] = {
     "requests": (draw_requests,),
     "lengths": (draw_lengths,),
     "classes": (draw_classes,),

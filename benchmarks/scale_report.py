@@ -152,9 +152,9 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
 
 
 _SPREAD: Final = ("texts/s", "lowest", "highest")
-Row = Callable[[Point], tuple[str, ...]]
+MakeRow = Callable[[Point], tuple[str, ...]]
 Sentence = Callable[[Mapping[str, Any]], str]
-PARTS: Final[Mapping[str, tuple[tuple[str, ...], Row, Sentence]]] = {
+PARTS: Final[Mapping[str, tuple[tuple[str, ...], MakeRow, Sentence]]] = {
     "requests": (("texts a request", *_SPREAD, "ms", "peak MB"), request_cells, requests_sentence),
     "lengths": (("tokens a text", *_SPREAD, "tokens/s", "peak MB"), length_cells, lengths_sentence),
     "classes": (("classes", *_SPREAD, "export MB"), class_cells, classes_sentence),

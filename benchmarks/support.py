@@ -23,11 +23,11 @@ from harness import home_folder
 
 from tfapp import assets
 from tfapp.apps.support.assistant import Assistant
-from tfapp.apps.support.retrieval import Passage, Retriever, Way
+from tfapp.apps.support.retrieval import Passage, RetrievalMethod, Retriever
 from tfapp.apps.support.service import Support
 from tfapp.core.files import write_json
 
-WAYS: dict[str, tuple[tuple[Way, ...], bool]] = {
+WAYS: dict[str, tuple[tuple[RetrievalMethod, ...], bool]] = {
     "BM25 alone": (("words",), False),
     "embeddings alone": (("vectors",), False),
     "both, fused": (("vectors", "words"), False),
@@ -124,7 +124,7 @@ def _measure(
 
 
 def _right_at(
-    retriever: Retriever, cases: Sequence[Case], vectors: Any, way: tuple[tuple[Way, ...], bool]
+    retriever: Retriever, cases: Sequence[Case], vectors: Any, way: tuple[tuple[RetrievalMethod, ...], bool]
 ) -> dict[str, float]:
     ranks, (ways, rerank) = [], way
     for case, vector in zip(cases, vectors, strict=True):

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -47,13 +47,12 @@ from tfapp.training.features import feature_scale
 from tfapp.training.head_fit import DEFAULT_PENALTY
 from tfapp.training.unknown_calibration import choose_references
 from tfapp.training.unknown_limit import share_limit
-from tfapp.training.unknown_method import refer
+from tfapp.training.unknown_method import UnknownMethod, refer
 from tfapp.workflows.inference import packed_model
 
-By: TypeAlias = Literal["energy", "distance", "guidance", "boundary"]
-Logits: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+SplitLogits: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Those of train, of dev, and of what is asked."""
-WAYS: Final[tuple[By, ...]] = ("energy", "distance", "boundary", "guidance")
+WAYS: Final[tuple[UnknownMethod, ...]] = ("energy", "distance", "boundary", "guidance")
 RATIOS: Final = (0.25, 0.5, 0.75)
 SHARES: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 FIGURES: Final = ("accuracy", "f1", "f1_known", "f1_open", "known_refused")
@@ -146,7 +145,7 @@ def frozen_part(train: Texts, test: Texts) -> Callable[[float, int], dict[str, A
     train_vectors, test_vectors = (compute(fast, fast.features, split.texts) for split in (train, test))
     size = feature_scale(train_vectors)
 
-    def logits(part: Draw) -> Logits:
+    def logits(part: Draw) -> SplitLogits:
         vectors = [train_vectors[part.train] / size, train_vectors[part.dev] / size, test_vectors / size]
         head = LogisticRegression(C=1 / DEFAULT_PENALTY, max_iter=1000)
         head.fit(vectors[0], part.classes[train.intents[part.train]])
@@ -207,7 +206,7 @@ def compute(model: TaskModel, network: Callable[[Any], tf.Tensor], texts: Sequen
     return np.concatenate([function(tf.constant(list(batch))).numpy() for batch in batches])
 
 
-def score(part: Draw, train: Texts, logits_by_split: Logits, targets: np.ndarray) -> dict[str, Any]:
+def score(part: Draw, train: Texts, logits_by_split: SplitLogits, targets: np.ndarray) -> dict[str, Any]:
     """Returns the figures of each way and share on the last logits, of texts of these classes; the limits are dev's."""
     train_logits, dev, logits = logits_by_split
     train_targets, dev_targets = (part.classes[train.intents[rows]] for rows in (part.train, part.dev))

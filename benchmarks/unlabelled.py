@@ -28,7 +28,7 @@ from typing import Any, Final, TypeAlias
 from accuracy import tfapp
 from resumable import Measurement, add_options, print_scores, read_results, run_measurements
 
-Rows: TypeAlias = list[tuple[str, str]]
+LabelledRows: TypeAlias = list[tuple[str, str]]
 
 PARTS: Final = {"classifiers": ("sst2", "bbc-news"), "vectors": ("banking77", "bbc-news")}
 COUNTS: Final = (50, 200, 1000)
@@ -152,16 +152,16 @@ def retrieve(name: str, start: Any, options: argparse.Namespace) -> dict[str, An
     return {"test": statistics.mean(values), "accuracy@1": float(np.mean(firsts)), "queries": len(queries)}
 
 
-def some_of_each(rows: Rows, count: int) -> Rows:
+def some_of_each(rows: LabelledRows, count: int) -> LabelledRows:
     """Returns so many rows of each label, always the same."""
-    by_label: dict[str, Rows] = {}
+    by_label: dict[str, LabelledRows] = {}
     for row in rows:
         by_label.setdefault(row[1], []).append(row)
     draw = random.Random(0)
     return [row for label_rows in by_label.values() for row in draw.sample(label_rows, min(count, len(label_rows)))]
 
 
-def read_rows(name: str, split: str, data: Path) -> Rows:
+def read_rows(name: str, split: str, data: Path) -> LabelledRows:
     """Returns texts and labels of train or test."""
     if name == "bbc-news":
         from tfapp import load_data
@@ -174,7 +174,7 @@ def read_rows(name: str, split: str, data: Path) -> Rows:
         return [(row["text"], row["category"]) for row in csv.DictReader(lines)]
 
 
-def write_rows(file: Path, rows: Rows) -> None:
+def write_rows(file: Path, rows: LabelledRows) -> None:
     import json
 
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ NEW_PLACES: Final = {
         "MaskingSettings": "tfapp.tasks.pretraining.settings.MaskingSettings",
         "load_experiment": "tfapp.tasks.experiments.load_experiment",
     },
-    "tfapp.data": {"sniff": "tfapp.tasks.sniff.sniff"},
+    "tfapp.data": {"Catalogue": "tfapp.data.AssetCatalogue", "sniff": "tfapp.tasks.sniff.sniff"},
     "tfapp.models": {
         "Answerer": "tfapp.tasks.answering.model.Answerer",
         "ClassEmbedder": "tfapp.tasks.classification.class_embedder.ClassEmbedder",

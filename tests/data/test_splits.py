@@ -17,16 +17,16 @@ from tfapp.data import Splits, find_overlap, normalize_text
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task
 
-Row = tuple[str, Any]
+LabelledRow = tuple[str, Any]
 
 
-def _save(path: Path, rows: list[Row]) -> str:
+def _save(path: Path, rows: list[LabelledRow]) -> str:
     lines = [json.dumps({"text": text, "label": label}) + "\n" for text, label in rows]
     path.write_text("".join(lines), encoding="utf-8")
     return str(path)
 
 
-def _many(count: int = 200, start: int = 0) -> list[Row]:
+def _many(count: int = 200, start: int = 0) -> list[LabelledRow]:
     return [(f"text number {index}", "ab"[index % 2]) for index in range(start, start + count)]
 
 
@@ -68,7 +68,7 @@ def test_share_of_dev_does_not_move_test(tmp_path: Path) -> None:
 
 
 def test_problems_are_dropped_and_named(tmp_path: Path) -> None:
-    bad_rows: list[Row] = [
+    bad_rows: list[LabelledRow] = [
         ("\u200b ", "a"),
         ("no label", None),
         ("once", "rare"),
@@ -92,7 +92,7 @@ def test_problems_are_dropped_and_named(tmp_path: Path) -> None:
     ("setting", "row"),
     [("on_empty_text", ("  ", "a")), ("on_missing_label", ("x", None)), ("on_single_label", ("x", "rare"))],
 )
-def test_problems_fail_where_the_settings_say_so(tmp_path: Path, setting: str, row: Row) -> None:
+def test_problems_fail_where_the_settings_say_so(tmp_path: Path, setting: str, row: LabelledRow) -> None:
     name = _save(tmp_path / "a.jsonl", [*_many(), row])
     with pytest.raises(DataError, match=rf'line 201\).*data\.{setting} = "drop"'):
         load(DataSettings.model_validate({"train": name, setting: "fail"}))
@@ -112,7 +112,7 @@ def test_no_text_of_a_given_test_or_dev_is_trained_on(tmp_path: Path) -> None:
 
 def test_a_file_of_test_stays_as_it_is_and_its_overlap_is_found(tmp_path: Path) -> None:
     train = _save(tmp_path / "train.jsonl", [*_many(100), ("text number 0", "a")])
-    repeats: list[Row] = [("new", "a"), ("new ", "a"), ("new", "b"), ("text number 5", "b"), ("other", "b")]
+    repeats: list[LabelledRow] = [("new", "a"), ("new ", "a"), ("new", "b"), ("text number 5", "b"), ("other", "b")]
     test = _save(tmp_path / "test.jsonl", repeats)
     splits = load(DataSettings(train=train, test=test))
     assert splits.test["text"].to_pylist() == [text for text, _ in repeats]
@@ -225,7 +225,7 @@ def test_a_file_of_dev_or_test_and_one_that_is_evaluated_get_the_spelling_of_tra
 
 
 def test_spellings_are_merged_in_lists_too(tmp_path: Path) -> None:
-    rows: list[Row] = [(f"t {index}", [["a", "A"], ["A ", "b"], ["a"]][index % 3]) for index in range(60)]
+    rows: list[LabelledRow] = [(f"t {index}", [["a", "A"], ["A ", "b"], ["a"]][index % 3]) for index in range(60)]
     splits = load(DataSettings(train=_save(tmp_path / "a.jsonl", rows), merge_labels=True), multi_label=True)
     assert splits.labels == ("A", "b")
     assert all(len(set(labels)) == len(labels) for labels in splits.train["label"].to_pylist())
@@ -255,7 +255,7 @@ def test_one_label_or_no_rows_cannot_be_learnt(tmp_path: Path) -> None:
 
 
 def test_multi_label_splits(tmp_path: Path) -> None:
-    rows: list[Row] = [(f"text {index}", [["a"], ["a", "b"], [], ["b"]][index % 4]) for index in range(200)]
+    rows: list[LabelledRow] = [(f"text {index}", [["a"], ["a", "b"], [], ["b"]][index % 4]) for index in range(200)]
     rows += [("lonely", ["rare", "pair"]), ("second", ["pair"])]
     splits = load(DataSettings(train=_save(tmp_path / "a.jsonl", rows)), multi_label=True)
     assert splits.multi_label

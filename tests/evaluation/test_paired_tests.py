@@ -18,7 +18,7 @@ FEWER_DRAWS = 200
 # At the level 0.05, 1,000 comparisons of equal models are over it in one of 200 simulations.
 MOST_EQUAL = binomtest(50, DRAWS).proportion_ci(0.99).high
 
-Draw = Callable[[np.random.Generator, float], PairedTest]
+PairedDraw = Callable[[np.random.Generator, float], PairedTest]
 
 
 def accuracies(random: np.random.Generator, gap: float) -> PairedTest:
@@ -86,7 +86,7 @@ CASES = [accuracies, f1_scores, ndcgs, areas, errors, macro_f1_scores]
 
 
 @pytest.mark.parametrize("draw", CASES)
-def test_equal_models_are_rarely_called_different(draw: Draw) -> None:
+def test_equal_models_are_rarely_called_different(draw: PairedDraw) -> None:
     random = np.random.default_rng(7)
     results = [draw(random, 0.0) for _ in range(DRAWS)]
     assert np.mean([result.is_different for result in results]) <= MOST_EQUAL
@@ -95,7 +95,7 @@ def test_equal_models_are_rarely_called_different(draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("draw", CASES)
-def test_planted_differences_are_found(draw: Draw) -> None:
+def test_planted_differences_are_found(draw: PairedDraw) -> None:
     random = np.random.default_rng(7)
     results = [draw(random, 0.1) for _ in range(FEWER_DRAWS)]
     better = -1 if draw is errors else 1

@@ -204,8 +204,8 @@ def _reflection(request: Any, source: random.Random, _models: Sequence[str]) -> 
     setattr(request, field, name(source, ("tensorflow.serving.PredictionService", "*"), 0.5))
 
 
-_Draw = Callable[[Any, random.Random, Sequence[str]], None]
-_CALLS: Final[tuple[tuple[str, Any, _Draw, bool], ...]] = (
+_FillRequest = Callable[[Any, random.Random, Sequence[str]], None]
+_CALLS: Final[tuple[tuple[str, Any, _FillRequest, bool], ...]] = (
     *[(PREDICT, predict_pb2.PredictRequest, _predict, False)] * 6,
     (f"{_PREDICTION}Classify", classification_pb2.ClassificationRequest, _classify, False),
     (f"{_PREDICTION}Regress", regression_pb2.RegressionRequest, _classify, False),

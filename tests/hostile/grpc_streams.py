@@ -52,7 +52,7 @@ _TIMEOUTS: Final = (b"1n", b"0S", b"99999999H", b"999999999S", b"-1S", b"1", b"x
 # A server that refuses a call's headers takes its time, up to a second.
 _PATIENCE: Final = 0.1
 
-_Draw = Callable[[random.Random], Call]
+_DrawCall = Callable[[random.Random], Call]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class _Stream:
     ends: bool = True
 
 
-def any_conversation(source: random.Random, draw: _Draw, *, crowds: bool = True) -> Conversation:
+def any_conversation(source: random.Random, draw: _DrawCall, *, crowds: bool = True) -> Conversation:
     """Draws a connection after its preface.
 
     Args:

@@ -20,7 +20,7 @@ from tests.apps.monitor.test_pipeline import BatchReader as Batches
 from tests.hostile.attack import AttackPlan, attack
 from tests.hostile.streams import SECRET, any_application_settings, any_stream, any_watch_settings
 from tfapp.apps.monitor.batches import IngestCounts
-from tfapp.apps.monitor.queries import By
+from tfapp.apps.monitor.queries import TrendGrouping
 from tfapp.apps.monitor.readers.follower import FileFollower
 from tfapp.apps.monitor.readers.table import TableReader
 from tfapp.apps.monitor.settings import MonitorSettings
@@ -107,7 +107,7 @@ def _read(stream: Stream, file: Path) -> tuple[int, IngestCounts]:
 def _look(stream: Stream) -> None:
     """Reads all that is shown of a monitor."""
     queries = stream.queries
-    for by in get_args(By):
+    for by in get_args(TrendGrouping):
         queries.trends(by)
     json.dumps([text.to_dict() for alert in queries.alerts() for text in queries.texts_of(alert)])
     reasons = [str(row["reason"]) for row in queries.rejected_rows()]

@@ -19,12 +19,12 @@ from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.registry import find_task
 from tfapp.tasks.sniff import sniff
 
-Rows = list[dict[str, Any]]
+FileRows = list[dict[str, Any]]
 
 MESSY = st.sampled_from(["", " ", "  twice  ", "é ü", '"quoted"', "semi; colon", "tab\tbed", "1", "yes"])
 
 
-def write_csv(file: Path, rows: Rows) -> Path:
+def write_csv(file: Path, rows: FileRows) -> Path:
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
@@ -32,12 +32,12 @@ def write_csv(file: Path, rows: Rows) -> Path:
     return file
 
 
-def write_jsonl(file: Path, rows: Rows) -> Path:
+def write_jsonl(file: Path, rows: FileRows) -> Path:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return file
 
 
-def write_conll(file: Path, rows: Rows) -> Path:
+def write_conll(file: Path, rows: FileRows) -> Path:
     def tags(row: dict[str, Any]) -> str:
         spans = {span["start"]: span for span in row["label"]}
         start, lines = 0, []
@@ -55,7 +55,7 @@ def extra(number: int, messy: Sequence[str]) -> dict[str, Any]:
     return {"remark": messy[number % len(messy)]} if messy else {}
 
 
-def spans(numbers: list[int], messy: Sequence[str]) -> Rows:
+def spans(numbers: list[int], messy: Sequence[str]) -> FileRows:
     """Texts of three words, the second of which is a place or a thing, or nothing."""
     rows = []
     for number, kind in enumerate([0, 1, 0, *numbers]):
@@ -66,7 +66,7 @@ def spans(numbers: list[int], messy: Sequence[str]) -> Rows:
     return rows
 
 
-def grades(numbers: list[int], messy: Sequence[str]) -> Rows:
+def grades(numbers: list[int], messy: Sequence[str]) -> FileRows:
     """Queries, each with a candidate that fits, and one that does not."""
     queries = [number % 5 + 3 for number in numbers]
     pairs = [(query, grade) for query in (0, 1, 2, *queries) for grade in (0, 1)]
@@ -76,7 +76,7 @@ def grades(numbers: list[int], messy: Sequence[str]) -> Rows:
     ]
 
 
-def classes(numbers: list[int], messy: Sequence[str]) -> Rows:
+def classes(numbers: list[int], messy: Sequence[str]) -> FileRows:
     rows = []
     for number, kind in enumerate([0, 0, 1, 1, *numbers]):
         pair = {"query": f"question {number}", "candidate": f"answer number {number}"}
@@ -84,14 +84,14 @@ def classes(numbers: list[int], messy: Sequence[str]) -> Rows:
     return rows
 
 
-def numbers_of_texts(numbers: list[int], messy: Sequence[str]) -> Rows:
+def numbers_of_texts(numbers: list[int], messy: Sequence[str]) -> FileRows:
     return [
         {"text": f"it took {number} long words", "minutes": number * 7.25 + kind, **extra(number, messy)}
         for number, kind in enumerate([0, 1, 2, 3, *numbers])
     ]
 
 
-def numbers_of_pairs(numbers: list[int], messy: Sequence[str]) -> Rows:
+def numbers_of_pairs(numbers: list[int], messy: Sequence[str]) -> FileRows:
     return [
         {
             "sentence1": f"the first of number {number}",
@@ -103,14 +103,14 @@ def numbers_of_pairs(numbers: list[int], messy: Sequence[str]) -> Rows:
     ]
 
 
-def pairs(numbers: list[int], messy: Sequence[str]) -> Rows:
+def pairs(numbers: list[int], messy: Sequence[str]) -> FileRows:
     return [
         {"query": f"ask {number // 2}", "candidate": f"say {number} {kind}", **extra(number, messy)}
         for number, kind in enumerate([0, 1, 2, 3, 4, 0, 1, 2, 3, 4, *numbers])
     ]
 
 
-def answers(numbers: list[int], messy: Sequence[str]) -> Rows:
+def answers(numbers: list[int], messy: Sequence[str]) -> FileRows:
     """Questions on contexts of their own, or on a shared one; some have no answer there."""
     rows = []
     for number, kind in enumerate([0, 0, 0, *numbers]):
@@ -122,7 +122,9 @@ def answers(numbers: list[int], messy: Sequence[str]) -> Rows:
     return rows
 
 
-KINDS: dict[str, tuple[Callable[[list[int], Sequence[str]], Rows], Callable[[Path, Rows], Path], str, str | None]] = {
+KINDS: dict[
+    str, tuple[Callable[[list[int], Sequence[str]], FileRows], Callable[[Path, FileRows], Path], str, str | None]
+] = {
     "tagging": (spans, write_jsonl, "a.jsonl", None),
     "tagging of words": (spans, write_conll, "a.conll", None),
     "pair-classification": (classes, write_csv, "a.csv", "pair-classification"),

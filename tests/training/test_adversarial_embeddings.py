@@ -23,7 +23,7 @@ from tfapp.training.adversarial_embeddings import AdversarialEmbeddings
 from tfapp.training.gradients import BatchGradients, Gradients, SharpnessAware
 
 EPSILON = 0.5
-Batch = tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]
+TokenBatch = tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]
 
 
 def build(preset: Path, **changes: Any) -> TaskModel:
@@ -32,7 +32,7 @@ def build(preset: Path, **changes: Any) -> TaskModel:
     return build_model("classification", ClassificationModelSettings(**settings | changes), ["a", "b", "c"])
 
 
-def batch(model: TaskModel) -> Batch:
+def batch(model: TaskModel) -> TokenBatch:
     """Six rows, one of which does not count."""
     ids = rows_of(model, [9, 5, 12, 7, 7, 3], seed=1)  # type: ignore[arg-type]
     return ids, tf.constant([0, 1, 2, 0, 1, 2]), tf.constant([1, 1, 0, 1, 1, 1], tf.float32)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfapp.assets.cache import home, is_pulled, path
 from tfapp.assets.entries import Asset, catalogue, find, require
-from tfapp.assets.fetch import OnProgress, pull
+from tfapp.assets.fetch import pull
+from tfapp.core.progress import OnProgress
 
 __all__ = [
     "Asset",

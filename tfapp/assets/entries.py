@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from tfapp.errors import AssetError, did_you_mean
 
-__all__ = ["Archive", "Asset", "Kind", "catalogue", "find", "load_catalogue", "require"]
+__all__ = ["Archive", "Asset", "AssetKind", "catalogue", "find", "load_catalogue", "require"]
 
-Kind = Literal["preset", "dataset"]
+AssetKind = Literal["preset", "dataset"]
 
 _FILE = Path(__file__).with_name("catalogue.toml")
 
@@ -69,7 +69,7 @@ class Asset:
     """
 
     name: str
-    kind: Kind
+    kind: AssetKind
     title: str
     description: str
     licence: str
@@ -100,7 +100,7 @@ def load_catalogue(file: Path) -> Mapping[str, Asset]:
     """Reads a TOML file with the tables `archive.ID`, `preset.NAME`, `dataset.NAME`; an entry's `archive` is an ID."""
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
     archives = {name: Archive(**values) for name, values in tables["archive"].items()}
-    kinds: tuple[Kind, ...] = ("preset", "dataset")
+    kinds: tuple[AssetKind, ...] = ("preset", "dataset")
     entries = [
         Asset(**{**values, "name": name, "kind": kind, "archive": archives[values["archive"]]})
         for kind in kinds
@@ -109,7 +109,7 @@ def load_catalogue(file: Path) -> Mapping[str, Asset]:
     return MappingProxyType({entry.name: entry for entry in entries})
 
 
-def find(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset] | None = None) -> Asset | None:
+def find(name: str, kind: AssetKind | None = None, *, entries: Mapping[str, Asset] | None = None) -> Asset | None:
     """Looks up an asset.
 
     Args:
@@ -124,7 +124,7 @@ def find(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset] | 
     return asset if asset is not None and kind in (None, asset.kind) else None
 
 
-def require(name: str, kind: Kind | None = None, *, entries: Mapping[str, Asset] | None = None) -> Asset:
+def require(name: str, kind: AssetKind | None = None, *, entries: Mapping[str, Asset] | None = None) -> Asset:
     """Returns the asset of a name, which must exist.
 
     Raises:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from tfapp.assets.cache import MARKER, folder_of, is_ready, root_of
 from tfapp.assets.entries import Archive, Asset, catalogue, require
-from tfapp.assets.index import Index, OnProgress, PackageIndex, wrong_checksum
+from tfapp.assets.index import Index, PackageIndex, wrong_checksum
 from tfapp.assets.recipes import RECIPES
+from tfapp.core.progress import OnProgress
 from tfapp.errors import AssetError
 
-__all__ = ["Index", "OnProgress", "pull"]
+__all__ = ["Index", "pull"]
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 

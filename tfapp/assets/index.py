@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tfapp.assets.entries import Archive
 from tfapp.assets.pip_settings import IndexSettings, read_index_settings
+from tfapp.core.progress import OnProgress
 from tfapp.errors import AssetError
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from unearth import Link, PackageFinder
     from unearth.fetchers import PyPIClient
 
-__all__ = ["Index", "OnProgress", "PackageIndex"]
-
-OnProgress = Callable[[int, int | None], None]
+__all__ = ["Index", "PackageIndex"]
 
 # Seconds to reach a host; pip's timeout, which may be minutes, stands for the answer.
 _CONNECT_TIMEOUT = 15.0

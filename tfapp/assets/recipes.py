@@ -18,7 +18,7 @@ from tfapp.errors import AssetError
 __all__ = ["DATA_FILE", "RECIPES", "Recipe", "bbc_news", "chatterbot", "hugging_face_folder", "vader"]
 
 Recipe = Callable[[Path, Path, Mapping[str, Any]], None]
-Row = dict[str, Any]
+DatasetRow = dict[str, Any]
 
 DATA_FILE = "data.jsonl"
 
@@ -55,7 +55,7 @@ def bbc_news(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:
         options: `folder`, the labels' path in the archive; `encodings`, those of files that are not UTF-8, by id.
     """
 
-    def rows(members: Members) -> Iterator[Row]:
+    def rows(members: Members) -> Iterator[DatasetRow]:
         paths = [PurePosixPath(name) for name in members.names_under(options["folder"]) if name.endswith(".txt")]
         for path in sorted(paths, key=lambda path: (path.stem, path.parent.name)):
             label = path.parent.name
@@ -98,7 +98,7 @@ def chatterbot(archive: Path, folder: Path, options: Mapping[str, Any]) -> None:
         options: `folder`, the languages' path in the archive.
     """
 
-    def rows(members: Members) -> Iterator[Row]:
+    def rows(members: Members) -> Iterator[DatasetRow]:
         for path in map(PurePosixPath, members.names_under(options["folder"])):
             if path.suffix == ".yml":
                 for question, answer in _turns(members.read(str(path))):
@@ -118,7 +118,7 @@ def _turns(document: bytes) -> Iterator[tuple[str, str]]:
             yield from pairwise(str(turn).strip() for turn in dialogue)
 
 
-def _write_rows(folder: Path, rows: Iterable[Row]) -> None:
+def _write_rows(folder: Path, rows: Iterable[DatasetRow]) -> None:
     with (folder / DATA_FILE).open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

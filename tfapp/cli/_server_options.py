@@ -18,33 +18,33 @@ __all__ = ["with_servers"]
 
 _option = functools.partial(typer.Option, rich_help_panel="Running servers")
 
-_Server: TypeAlias = Annotated[
+_ServerOption: TypeAlias = Annotated[
     list[str] | None,
     _option(
         help="HOST:PORT of a server that reads the file: load the version there first, then move the label, and wait "
         "until the server has both. May be repeated."
     ),
 ]
-_Reload: TypeAlias = Annotated[
+_ReloadOption: TypeAlias = Annotated[
     bool,
     _option(
         "--reload",
         help="Send the file to the servers, if they do not poll it; this replaces everything that they serve.",
     ),
 ]
-_Timeout: TypeAlias = Annotated[float, _option(min=0, help="How long to wait for a server, in seconds.")]
-_TlsRoot: TypeAlias = Annotated[
+_TimeoutOption: TypeAlias = Annotated[float, _option(min=0, help="How long to wait for a server, in seconds.")]
+_TlsRootOption: TypeAlias = Annotated[
     Path | None,
     _option(help=f"Certificates to check the servers' against (PEM); by default {TLS_ROOT} names them."),
 ]
-_TlsKey: TypeAlias = Annotated[
+_TlsKeyOption: TypeAlias = Annotated[
     Path | None, _option(help=f"Your private key, for mutual TLS (PEM); by default {TLS_KEY}.")
 ]
-_TlsCertificate: TypeAlias = Annotated[
+_TlsCertificateOption: TypeAlias = Annotated[
     Path | None,
     _option(help=f"Your certificate, for mutual TLS (PEM); by default {TLS_CERTIFICATE}."),
 ]
-_TokenFile: TypeAlias = Annotated[
+_TokenFileOption: TypeAlias = Annotated[
     Path | None, _option(help=f"A file that holds the bearer token; by default {TOKEN} holds it.")
 ]
 
@@ -59,13 +59,13 @@ def with_servers(command: Callable[..., None]) -> Callable[..., None]:
 
 def _read_servers(
     *,
-    server: _Server = None,
-    reload: _Reload = False,
-    timeout: _Timeout = 300.0,
-    tls_root: _TlsRoot = None,
-    tls_key: _TlsKey = None,
-    tls_certificate: _TlsCertificate = None,
-    token_file: _TokenFile = None,
+    server: _ServerOption = None,
+    reload: _ReloadOption = False,
+    timeout: _TimeoutOption = 300.0,
+    tls_root: _TlsRootOption = None,
+    tls_key: _TlsKeyOption = None,
+    tls_certificate: _TlsCertificateOption = None,
+    token_file: _TokenFileOption = None,
 ) -> Servers | None:
     from tfapp_client import TlsFiles
     from tfapp_client.secrets import read_secrets

@@ -10,26 +10,32 @@ import typer
 from tfapp.cli._shared_options import add_options
 from tfapp.core.option_values import named_values
 
-__all__ = ["FILE_HELP", "Task", "with_hints"]
+__all__ = ["FILE_HELP", "TaskOption", "with_hints"]
 
 FILE_HELP = "A csv, tsv, jsonl, parquet, conll or SQuAD file, a folder, or a data set's name."
 
-Task: TypeAlias = Annotated[
+TaskOption: TypeAlias = Annotated[
     str | None, typer.Option(help="The task, as in a settings file; detected by default.", show_default=False)
 ]
-_Text: TypeAlias = Annotated[str | None, typer.Option(help="The column of the texts; detected by default.")]
-_Label: TypeAlias = Annotated[str | None, typer.Option(help="The column of the labels; detected by default.")]
-_Column: TypeAlias = Annotated[
+_TextOption: TypeAlias = Annotated[str | None, typer.Option(help="The column of the texts; detected by default.")]
+_LabelOption: TypeAlias = Annotated[str | None, typer.Option(help="The column of the labels; detected by default.")]
+_ColumnOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="INPUT=NAME", help="The column of another input of the task, as candidate=answer."),
 ]
-_Format: TypeAlias = Annotated[str | None, typer.Option(help="The file's format; by default by the suffix.")]
-_Encoding: TypeAlias = Annotated[str | None, typer.Option(help="The file's text encoding; detected by default.")]
-_Separator: TypeAlias = Annotated[str | None, typer.Option(help="Separates the fields of a csv; detected by default.")]
-_Header: TypeAlias = Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")]
-_LabelSeparator: TypeAlias = Annotated[str | None, typer.Option(help="Separates the labels of one text.")]
-_Dev: TypeAlias = Annotated[str | None, typer.Option(help="A file for the dev split; by default a share of FILE.")]
-_Test: TypeAlias = Annotated[str | None, typer.Option(help="A file for the test split; by default a share of FILE.")]
+_FormatOption: TypeAlias = Annotated[str | None, typer.Option(help="The file's format; by default by the suffix.")]
+_EncodingOption: TypeAlias = Annotated[str | None, typer.Option(help="The file's text encoding; detected by default.")]
+_SeparatorOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Separates the fields of a csv; detected by default.")
+]
+_HeaderOption: TypeAlias = Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")]
+_LabelSeparatorOption: TypeAlias = Annotated[str | None, typer.Option(help="Separates the labels of one text.")]
+_DevOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="A file for the dev split; by default a share of FILE.")
+]
+_TestOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="A file for the test split; by default a share of FILE.")
+]
 
 
 def with_hints(command: Callable[..., None]) -> Callable[..., None]:
@@ -42,16 +48,16 @@ def with_hints(command: Callable[..., None]) -> Callable[..., None]:
 
 def _read_hints(
     *,
-    text: _Text = None,
-    label: _Label = None,
-    column: _Column = None,
-    dev: _Dev = None,
-    test: _Test = None,
-    format: _Format = None,  # noqa: A002
-    encoding: _Encoding = None,
-    separator: _Separator = None,
-    header: _Header = None,
-    label_separator: _LabelSeparator = None,
+    text: _TextOption = None,
+    label: _LabelOption = None,
+    column: _ColumnOption = None,
+    dev: _DevOption = None,
+    test: _TestOption = None,
+    format: _FormatOption = None,  # noqa: A002
+    encoding: _EncodingOption = None,
+    separator: _SeparatorOption = None,
+    header: _HeaderOption = None,
+    label_separator: _LabelSeparatorOption = None,
 ) -> dict[str, Any]:
     values = {
         **{"text": text, "label": label, "dev": dev, "test": test, "format": format, "encoding": encoding},

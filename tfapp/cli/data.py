@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from tfapp.cli._sniff_options import FILE_HELP, Task, with_hints
+from tfapp.cli._sniff_options import FILE_HELP, TaskOption, with_hints
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _column_settings() -> set[str]:
 def describe(
     file: Annotated[str, typer.Argument(help=FILE_HELP)],
     *,
-    task: Task = None,
+    task: TaskOption = None,
     hints: dict[str, Any],
     preset: Annotated[str, typer.Option(help="The preset that counts tokens; none: characters only.")] = "minilm-l6",
     max_length: Annotated[int, typer.Option(help="A limit in tokens, to compare lengths with.")] = 128,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tfapp.cli._sniff_options import FILE_HELP, Task, with_hints
+from tfapp.cli._sniff_options import FILE_HELP, TaskOption, with_hints
 
 __all__ = ["init"]
 
@@ -20,7 +20,7 @@ def init(
         "experiment.toml"
     ),
     name: Annotated[str | None, typer.Option(help="The experiment's name; by default the file's.")] = None,
-    task: Task = None,
+    task: TaskOption = None,
     hints: dict[str, Any],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing settings file.")] = False,
 ) -> None:

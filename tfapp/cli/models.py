@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 from rich.filesize import decimal
 
+from tfapp.apps.shared.cli_options import Json
 from tfapp.cli import _model_tables as tables
 from tfapp.cli._server_options import with_servers
 from tfapp.core import terminal
@@ -24,20 +25,19 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Versions and labels: list, promote, roll back, prune, compare.", no_args_is_help=True)
 
-_Name: TypeAlias = Annotated[str, typer.Argument(help="The model's name.")]
+_ModelName: TypeAlias = Annotated[str, typer.Argument(help="The model's name.")]
 _Version: TypeAlias = Annotated[int, typer.Argument(min=0, help="The version.")]
 _Folder: TypeAlias = Annotated[Path, typer.Option("--models", help="The models folder.")]
 _Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", help="The model config file; by default models.config in the folder.")
 ]
-_Label: TypeAlias = Annotated[str, typer.Option(help="The label.")]
-_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_VersionLabel: TypeAlias = Annotated[str, typer.Option(help="The label.")]
 
 _DEFAULT_FOLDER: Final = Path("models")
 
 
 @app.command("list")
-def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
+def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: Json = False) -> None:
     """Lists the models in a folder, with the version that is stable (or the newest that is served) and its metric."""
     from tfapp.workflows import version_catalogue
 
@@ -62,7 +62,7 @@ def list_models(models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json:
 
 
 @app.command()
-def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: _Json = False) -> None:
+def show(name: _ModelName, models: _Folder = _DEFAULT_FOLDER, config: _Config = None, json: Json = False) -> None:
     """Shows a model's versions, newest first."""
     from tfapp.workflows import version_catalogue
 
@@ -91,10 +91,10 @@ def show(name: _Name, models: _Folder = _DEFAULT_FOLDER, config: _Config = None,
 @app.command()
 @with_servers
 def promote(
-    name: _Name,
+    name: _ModelName,
     version: _Version,
     *,
-    label: _Label = "stable",
+    label: _VersionLabel = "stable",
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
     force: Annotated[
@@ -106,7 +106,7 @@ def promote(
             "--allow-unsafe-ops", help="Even if it touches files, processes or the network; see `tfapp models check`."
         ),
     ] = False,
-    json: _Json = False,
+    json: Json = False,
     servers: Servers | None,
 ) -> None:
     """Moves a label to a version, which must load, warm up, and not be worse than the version that has the label.
@@ -138,12 +138,12 @@ def promote(
 @app.command()
 @with_servers
 def rollback(
-    name: _Name,
+    name: _ModelName,
     *,
-    label: _Label = "stable",
+    label: _VersionLabel = "stable",
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
-    json: _Json = False,
+    json: Json = False,
     servers: Servers | None,
 ) -> None:
     """Moves a label back to the version that had it before."""
@@ -161,12 +161,12 @@ def rollback(
 @app.command()
 @with_servers
 def unlabel(
-    name: _Name,
+    name: _ModelName,
     label: Annotated[str, typer.Argument(help="The label.")],
     *,
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
-    json: _Json = False,
+    json: Json = False,
     servers: Servers | None,
 ) -> None:
     """Removes a label, such as that of a canary that has ended."""
@@ -178,13 +178,13 @@ def unlabel(
 
 @app.command()
 def prune(
-    name: _Name,
+    name: _ModelName,
     *,
     keep: Annotated[int, typer.Option(help="How many of the newest versions to keep.")] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which versions would be removed.")] = False,
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Removes old versions, except those that are labelled, next in a rollback, or the newest that is served."""
     from tfapp.workflows import release
@@ -201,7 +201,7 @@ def prune(
 @app.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="An exported model: NAME/VERSION, or NAME for its newest.")],
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Says whether an exported model touches files, processes or the network; exit status 2 if it does."""
     from tfapp.workflows import version_catalogue
@@ -220,11 +220,11 @@ def check(
 
 @app.command()
 def diff(
-    name: _Name,
+    name: _ModelName,
     first: Annotated[int, typer.Argument(min=0, metavar="V1", help="The old version.")],
     second: Annotated[int, typer.Argument(min=0, metavar="V2", help="The new version.")],
     models: _Folder = _DEFAULT_FOLDER,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Compares two versions: metrics, data, settings, labels, signatures, size."""
     from tfapp.workflows import version_catalogue
@@ -241,7 +241,7 @@ def history(
     name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None,
     models: _Folder = _DEFAULT_FOLDER,
     config: _Config = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Shows the changes to labels and versions, with who made them and when."""
     from tfapp.workflows import version_catalogue

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 import typer
 from rich.filesize import decimal
 
+from tfapp.apps.shared.cli_options import Json
 from tfapp.cli._model_tables import print_table
+from tfapp.cli.train import Runs
 from tfapp.core import terminal
 from tfapp.core.wording import format_duration, pluralize
 from tfapp.errors import SettingsError
@@ -26,17 +28,15 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Runs: list, compare, find the best, average, prune, copy to MLflow.", no_args_is_help=True)
 
-_Name: TypeAlias = Annotated[str | None, typer.Argument(help="The experiment's name; by default all.")]
-_Run: TypeAlias = Annotated[Path, typer.Argument(help="runs/NAME/TIME, or runs/NAME for the newest run.")]
-_Runs: TypeAlias = Annotated[Path, typer.Option(help="The folder of all runs.")]
-_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_ExperimentName: TypeAlias = Annotated[str | None, typer.Argument(help="The experiment's name; by default all.")]
+_RunPath: TypeAlias = Annotated[Path, typer.Argument(help="runs/NAME/TIME, or runs/NAME for the newest run.")]
 
 _DEFAULT_FOLDER: Final = Path("runs")
 _HEADINGS: Final = ("run", "score", "95 % interval", "of", "dev", "time")
 
 
 @app.command("list")
-def list_runs(name: _Name = None, runs: _Runs = _DEFAULT_FOLDER, json: _Json = False) -> None:
+def list_runs(name: _ExperimentName = None, runs: Runs = _DEFAULT_FOLDER, json: Json = False) -> None:
     """Lists runs with their scores and times, by name, oldest first."""
     from tfapp.workflows import run_records
 
@@ -49,15 +49,15 @@ def list_runs(name: _Name = None, runs: _Runs = _DEFAULT_FOLDER, json: _Json = F
 
 @app.command()
 def compare(
-    first: _Run,
-    second: _Run,
+    first: _RunPath,
+    second: _RunPath,
     *,
     data: Annotated[
         str | None,
         typer.Option(help="Compare what `tfapp evaluate RUN --data` said of this file; by default of the test splits."),
     ] = None,
     rows: Annotated[int, typer.Option(min=0, help="How many texts to print that one gets right alone.")] = 10,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Compares two runs: settings, data, metrics, significance on the same rows, texts that one alone gets right."""
     from tfapp.workflows.run_comparison import compare_runs
@@ -70,7 +70,7 @@ def compare(
 
 
 @app.command()
-def best(name: _Name = None, runs: _Runs = _DEFAULT_FOLDER, json: _Json = False) -> None:
+def best(name: _ExperimentName = None, runs: Runs = _DEFAULT_FOLDER, json: Json = False) -> None:
     """Says which run is the best on dev, of those on the data of the newest one, and which may be as good."""
     from tfapp.workflows.run_choice import best_run
 
@@ -103,7 +103,7 @@ def average(
         str | None, typer.Option(help="The result's name; by default the first run's, and -average.")
     ] = None,
     to: Annotated[Path, typer.Option(help="The folder of all runs.")] = _DEFAULT_FOLDER,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Averages the weights of runs of one network (a model soup) into a run of its own."""
     from tfapp.workflows.run_average import average_runs
@@ -124,16 +124,16 @@ def average(
 
 @app.command()
 def prune(
-    name: _Name = None,
+    name: _ExperimentName = None,
     *,
     keep: Annotated[int, typer.Option(help="How many of the newest runs of each name to keep.")] = 3,
     models: Annotated[
         list[Path] | None, typer.Option(help="A models folder, whose versions' runs stay; by default models.")
     ] = None,
-    runs: _Runs = _DEFAULT_FOLDER,
+    runs: Runs = _DEFAULT_FOLDER,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which runs would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them without asking.")] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Removes old runs, except the best on each data, those that run, and those that something came from."""
     from tfapp.workflows.run_prune import prune_runs
@@ -173,7 +173,7 @@ def track(
             envvar="MLFLOW_TRACKING_URI", help="MLflow's database (sqlite:///mlflow.db) or server (http://HOST:PORT)."
         ),
     ],
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Copies finished runs to MLflow: settings, scores, curves and times, no texts and no weights."""
     from tfapp.workflows.run_tracking import track_runs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from tfapp.cli._sniff_options import FILE_HELP, Task, with_hints
+from tfapp.cli._sniff_options import FILE_HELP, TaskOption, with_hints
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def train(
     ] = None,
     publish: Annotated[bool, typer.Option(help="Publish the model of a data file.")] = True,
     name: Annotated[str | None, typer.Option(help="The model's name; by default the data file's.")] = None,
-    task: Task = None,
+    task: TaskOption = None,
     hints: dict[str, Any],
 ) -> None:
     """Trains a model on labelled text and evaluates it; writes a run's folder.

@@ -44,10 +44,10 @@ def run(app: Starlette, access: Access, listener: GuardedSocket, *, on_ready: Ca
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
-    _Server(config, on_ready).run(sockets=[listener])
+    _ConsoleServer(config, on_ready).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class _ConsoleServer(uvicorn.Server):
     """A server that says when it is ready."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:

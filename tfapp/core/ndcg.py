@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tfapp.core.array_types import Floats
 
 __all__ = ["ndcg"]
-
-Floats = NDArray[np.float64]
 
 
 def ndcg(grades: Floats, scores: Floats, depth: int) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-__all__ = ["Advance", "ShowProgress", "track"]
+__all__ = ["Advance", "OnProgress", "ShowProgress", "track"]
 
 T = TypeVar("T")
+
+OnProgress: TypeAlias = Callable[[int, int | None], None]
+"""Is told the number of rows or bytes done so far, and of all of them where it is known."""
 
 _ROWS_A_MOVE = 500
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tfapp.core.progress import OnProgress
 from tfapp.data.cleaning import normalize_text
 from tfapp.data.describe import CountTokens, Description, LengthStats, describe
 from tfapp.data.file_formats import detect_format
@@ -18,15 +19,15 @@ from tfapp.data.proposals.data_sample import DataSample, take_sample
 from tfapp.data.proposals.proposal import QUALITIES, Candidate, Proposal, Quality
 from tfapp.data.proposals.starter import experiment_name, write_starter
 from tfapp.data.scoring import score_file
-from tfapp.data.sources import Catalogue, Pull, Source, resolve
+from tfapp.data.sources import AssetCatalogue, Pull, Source, resolve
 from tfapp.data.split_loader import load, load_table
 from tfapp.data.splits import Splits, fingerprint_rows
-from tfapp.data.table_reader import OnProgress, read_batches, read_table
+from tfapp.data.table_reader import read_batches, read_table
 
 __all__ = [
     "QUALITIES",
+    "AssetCatalogue",
     "Candidate",
-    "Catalogue",
     "CountTokens",
     "DataReport",
     "DataSample",

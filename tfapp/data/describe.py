@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfapp.config import DataSettings
+from tfapp.core.progress import OnProgress
 from tfapp.data import cleaning
 from tfapp.data.cleaning import Rows
 from tfapp.data.display import html_table
@@ -20,8 +21,8 @@ from tfapp.data.labels import iter_column
 from tfapp.data.readers.block import group_rows
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.schemas import Schema
-from tfapp.data.sources import Catalogue, Pull, Source, resolve
-from tfapp.data.table_reader import OnProgress, read_table
+from tfapp.data.sources import AssetCatalogue, Pull, Source, resolve
+from tfapp.data.table_reader import read_table
 from tfapp.data.targets import Target
 
 __all__ = ["CountTokens", "Description", "LengthStats", "describe"]
@@ -117,7 +118,7 @@ def describe(
     max_length: int = 128,
     on_progress: OnProgress | None = None,
     pull: Pull | None = None,
-    catalogue: Catalogue | None = None,
+    catalogue: AssetCatalogue | None = None,
 ) -> Description:
     """Describes one file, folder or data set as it is, before cleaning.
 

@@ -16,12 +16,12 @@ import pyarrow as pa
 from tfapp.data.answer_format import AnswerColumn
 from tfapp.data.readers.json_lines import as_json_text
 
-__all__ = ["Answers", "CsvWriter", "InputRows", "JsonLinesWriter", "ParquetWriter", "RowWriter", "TsvWriter"]
+__all__ = ["AnswerColumns", "CsvWriter", "InputRows", "JsonLinesWriter", "ParquetWriter", "RowWriter", "TsvWriter"]
 
 InputRows: TypeAlias = pa.RecordBatch | list[dict[str, Any]]
 """Rows as they came in: Arrow, or the very objects of a jsonl file that becomes a jsonl file."""
 
-Answers: TypeAlias = Mapping[str, AnswerColumn]
+AnswerColumns: TypeAlias = Mapping[str, AnswerColumn]
 """The columns of answers, as `AnswerFormat.columns` gives them; a vector is a list, in csv and tsv as JSON."""
 
 # What a field of tsv does not hold.
@@ -35,7 +35,7 @@ class RowWriter(abc.ABC):
     """Writes rows with a model's answers in one format, in parts that are joined."""
 
     @abc.abstractmethod
-    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+    def write(self, path: Path, *, rows: InputRows, answers: AnswerColumns, first: bool) -> None:
         """Writes some rows with their answers; an input column with an answer's name gives way.
 
         Args:
@@ -56,7 +56,7 @@ class RowWriter(abc.ABC):
 class CsvWriter(RowWriter):
     """Writes csv."""
 
-    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+    def write(self, path: Path, *, rows: InputRows, answers: AnswerColumns, first: bool) -> None:
         """Writes some rows with their answers; see `RowWriter.write`."""
         with _open(path) as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -69,7 +69,7 @@ class CsvWriter(RowWriter):
 class TsvWriter(RowWriter):
     """Writes tsv, with a space for each tab or line end in a field."""
 
-    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+    def write(self, path: Path, *, rows: InputRows, answers: AnswerColumns, first: bool) -> None:
         """Writes some rows with their answers; see `RowWriter.write`."""
         with _open(path) as file:
             for cells in _cells(rows, answers, first=first):
@@ -79,7 +79,7 @@ class TsvWriter(RowWriter):
 class JsonLinesWriter(RowWriter):
     """Writes jsonl."""
 
-    def write(self, path: Path, *, rows: InputRows, answers: Answers, first: bool) -> None:
+    def write(self, path: Path, *, rows: InputRows, answers: AnswerColumns, first: bool) -> None:
         """Writes some rows with their answers; see `RowWriter.write`."""
         del first
         with _open(path) as file:
@@ -89,7 +89,7 @@ class JsonLinesWriter(RowWriter):
 class ParquetWriter(RowWriter):
     """Writes parquet."""
 
-    def write(self, path: Path, *, rows: Any, answers: Answers, first: bool) -> None:
+    def write(self, path: Path, *, rows: Any, answers: AnswerColumns, first: bool) -> None:
         """Writes a batch of rows with their answers; see `RowWriter.write`."""
         import pyarrow.parquet as pq
 
@@ -117,7 +117,7 @@ def _open(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", newline="")
 
 
-def _cells(rows: InputRows, answers: Answers, *, first: bool) -> Iterator[list[str]]:
+def _cells(rows: InputRows, answers: AnswerColumns, *, first: bool) -> Iterator[list[str]]:
     """Yields the names of the columns before the target's first rows, and each row's cells."""
     inputs = rows[0] if isinstance(rows, list) else rows.schema.names
     names = [*(name for name in inputs if name not in answers), *answers]
@@ -135,7 +135,7 @@ def _arrow(values: AnswerColumn) -> pa.Array:
     return pa.array(values, pa.string() if values.dtype == object else pa.from_numpy_dtype(values.dtype))
 
 
-def _merge_rows(rows: InputRows, answers: Answers) -> Iterable[dict[str, Any]]:
+def _merge_rows(rows: InputRows, answers: AnswerColumns) -> Iterable[dict[str, Any]]:
     """Joins rows and answers into Python values; scores have the six digits that float32 means."""
     objects = rows if isinstance(rows, list) else _objects(rows)
     columns = {name: _round(values.tolist()) for name, values in answers.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tfapp.config import FormatName
+from tfapp.core.progress import OnProgress
 from tfapp.core.rows import Row, to_rows
 from tfapp.data.answer_format import AnswerColumn, AnswerFormat
 from tfapp.data.file_formats import FORMATS, detect_format, output_writer
@@ -16,7 +17,7 @@ from tfapp.data.readers.block import group_rows
 from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
 from tfapp.data.scored_rows import InputRows, JsonLinesWriter, RowWriter
 from tfapp.data.sources import existing_path
-from tfapp.data.table_reader import OnProgress, as_text, check_column, read_batches
+from tfapp.data.table_reader import as_text, check_column, read_batches
 from tfapp.errors import DataError
 
 __all__ = ["Predict", "score_file"]

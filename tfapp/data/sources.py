@@ -14,12 +14,12 @@ from tfapp.data.file_formats import FORMATS, SUFFIXES, FileFormat, data_suffix, 
 from tfapp.data.readers.shards import list_shards, main_split
 from tfapp.errors import DataError
 
-__all__ = ["Catalogue", "Pull", "Source", "existing_path", "resolve"]
+__all__ = ["AssetCatalogue", "Pull", "Source", "existing_path", "resolve"]
 
 Pull = Callable[[str], Path]
 """Brings a data set by its name and gives the folder that holds its `data.jsonl`."""
 
-Catalogue = Mapping[str, assets.Asset]
+AssetCatalogue = Mapping[str, assets.Asset]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Source:
 
 
 def resolve(
-    name: str, settings: DataSettings, *, pull: Pull | None = None, catalogue: Catalogue | None = None
+    name: str, settings: DataSettings, *, pull: Pull | None = None, catalogue: AssetCatalogue | None = None
 ) -> Source:
     """Finds a file, a folder or a data set; an existing path wins over a data set's name.
 
@@ -72,7 +72,7 @@ def resolve(
     return Source(name, file, "jsonl", _with_defaults(settings, asset.data), asset)
 
 
-def existing_path(path: Path, catalogue: Catalogue | None = None) -> Path:
+def existing_path(path: Path, catalogue: AssetCatalogue | None = None) -> Path:
     """Checks that a path exists.
 
     Raises:

@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from tfapp.config import DataSettings
+from tfapp.core.progress import OnProgress
 from tfapp.data import cleaning
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import drop_overlap
 from tfapp.data.schemas import Schema
-from tfapp.data.sources import Catalogue, Pull, resolve
+from tfapp.data.sources import AssetCatalogue, Pull, resolve
 from tfapp.data.splits import Splits, fingerprint_rows
 from tfapp.data.splitting import SPLITS, assign_splits, split_numbers
-from tfapp.data.table_reader import OnProgress, read_table
+from tfapp.data.table_reader import read_table
 from tfapp.errors import DataError
 
 __all__ = ["load", "load_table"]
@@ -30,7 +31,7 @@ def load(
     multi_label: bool = False,
     on_progress: OnProgress | None = None,
     pull: Pull | None = None,
-    catalogue: Catalogue | None = None,
+    catalogue: AssetCatalogue | None = None,
 ) -> Splits:
     """Reads, cleans and splits labelled texts.
 

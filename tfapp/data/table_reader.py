@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tfapp.core.progress import OnProgress
 from tfapp.data.file_formats import FORMATS, detect_format
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
@@ -20,10 +21,7 @@ from tfapp.data.schemas import Schema
 from tfapp.data.sources import Source
 from tfapp.errors import DataError, did_you_mean
 
-__all__ = ["OnProgress", "as_text", "check_column", "read_batches", "read_table"]
-
-OnProgress = Callable[[int, int | None], None]
-"""Is told the number of rows done so far, and of all rows where it is known."""
+__all__ = ["as_text", "check_column", "read_batches", "read_table"]
 
 _BLOCK_ROWS = 8192
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.core.array_types import Bools, Floats, Ints
 from tfapp.errors import TrainingError
 
 __all__ = [
@@ -38,10 +39,6 @@ __all__ = [
     "mean_scores",
     "percentiles",
 ]
-
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _EPSILON = 1e-7  # Keras clips probabilities at this before it takes a logarithm.
 

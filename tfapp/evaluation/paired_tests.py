@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tfapp.core.array_types import Floats
 
 __all__ = ["LEVEL", "PairedTest", "mcnemar", "paired_bootstrap"]
 
@@ -20,8 +21,6 @@ _FEWEST_RESAMPLES: Final = 199
 # Draws times different rows that a bootstrap may cost.
 _MOST_WORK: Final = 2 * 10**7
 _BLOCK: Final = 10**6
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tfapp.core.array_types import Bools, Floats, Ints
 from tfapp.evaluation.metrics import divide
 
 __all__ = ["PrecisionRecall", "precision_recall"]
-
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _GRID = np.linspace(0.0, 1.0, 101)
 _CURVE_POINTS = 100

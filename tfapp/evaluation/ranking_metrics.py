@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tfapp.core.array_types import Bools, Floats, Indices
 from tfapp.evaluation.metrics import Measure, percentiles
 
 __all__ = [
@@ -22,14 +22,10 @@ __all__ = [
     "relevant_ranks",
 ]
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
-
 _RESAMPLES: Final = 1000
 
 
-def relevant_ranks(relevant: Bools, scores: Floats) -> Ints:
+def relevant_ranks(relevant: Bools, scores: Floats) -> Indices:
     """Returns the ranks int[R] of one query's relevant candidates, counted from 1, best first."""
     others = np.sort(scores[~relevant])
     positives = np.sort(scores[relevant])[::-1]
@@ -37,7 +33,7 @@ def relevant_ranks(relevant: Bools, scores: Floats) -> Ints:
     return higher_counts + np.arange(1, len(positives) + 1)
 
 
-def count_ranks(ranks: Iterable[Ints], limit: int) -> tuple[int, ...]:
+def count_ranks(ranks: Iterable[Indices], limit: int) -> tuple[int, ...]:
     """Counts the queries whose first relevant candidate is at rank 1, 2, ... `limit`, and later; `ranks` are theirs."""
     first = np.array([query[0] for query in ranks], int)
     return tuple(np.bincount(np.minimum(first, limit + 1), minlength=limit + 2)[1:].tolist())

@@ -19,7 +19,7 @@ from tfapp.models.compiled import CompiledNetwork
 from tfapp.models.heads import Pooling, backbone_config, check_positions
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
-from tfapp.models.text_pairs import Comparison
+from tfapp.models.text_pairs import ComparisonMethod
 
 __all__ = ["BertModel"]
 
@@ -43,7 +43,7 @@ class BertModel(TaskModel):
     """
 
     head_input: Pooling
-    comparison: Comparison | None = None
+    comparison: ComparisonMethod | None = None
     config_keys: ClassVar[tuple[str, ...]] = ()
     former_config_keys: ClassVar[tuple[str, ...]] = ()
     position_input: ClassVar[str] = "token_ids"

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from tfapp.errors import ModelError
-from tfapp.models.text_pairs import Comparison, PairComparison
+from tfapp.models.text_pairs import ComparisonMethod, PairComparison
 
 __all__ = ["MaskedPooling", "Pooling", "backbone_config", "bert_network", "check_positions", "classifier_pooling"]
 
@@ -44,7 +44,7 @@ def bert_network(
     *,
     units: int | None = None,
     dropout: float = 0.0,
-    comparison: Comparison | None = None,
+    comparison: ComparisonMethod | None = None,
     cosine_scale: float = 20.0,
 ) -> keras.Model:
     """Returns a network: dropout and one dense layer on an output of the backbone, or that output itself at length 1.

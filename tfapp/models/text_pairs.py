@@ -7,9 +7,9 @@ from typing import Any, Final, Literal, TypeAlias
 import keras
 from keras import ops
 
-__all__ = ["Comparison", "PairComparison", "comparison_of"]
+__all__ = ["ComparisonMethod", "PairComparison", "comparison_of"]
 
-Comparison: TypeAlias = Literal["features", "cosine"]
+ComparisonMethod: TypeAlias = Literal["features", "cosine"]
 """How two vectors u and v are compared: `u, v, |u - v|, u * v` one after another (after Conneau et al. 2017 and Reimers
 and Gurevych 2019), or their cosine alone."""
 
@@ -23,7 +23,7 @@ class PairComparison(keras.layers.Layer):
         comparison: How the two vectors are compared.
     """
 
-    def __init__(self, comparison: Comparison, **kwargs: Any) -> None:
+    def __init__(self, comparison: ComparisonMethod, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.comparison = comparison
 
@@ -44,6 +44,6 @@ class PairComparison(keras.layers.Layer):
         return ops.concatenate([first, second, ops.abs(first - second), product], axis=-1)
 
 
-def comparison_of(pair_encoder: str, comparison: Comparison = "features") -> Comparison | None:
+def comparison_of(pair_encoder: str, comparison: ComparisonMethod = "features") -> ComparisonMethod | None:
     """Returns how a model with such a `model.pair_encoder` compares two texts' vectors; None: it reads both as one."""
     return comparison if pair_encoder == "bi" else None

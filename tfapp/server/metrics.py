@@ -27,7 +27,7 @@ _LOADING: Final = ":tensorflow:cc:saved_model:"
 _MOST_NAMES: Final = 1000
 _LONGEST_NAME: Final = 256
 
-_Labels = tuple[str, ...]
+_LabelValues = tuple[str, ...]
 
 
 class Counter:
@@ -42,9 +42,9 @@ class Counter:
         self._name = name
         self._labels = labels
         self._lock = threading.Lock()
-        self._cells: dict[_Labels, int] = {}
+        self._cells: dict[_LabelValues, int] = {}
 
-    def add(self, values: _Labels = (), amount: int = 1) -> None:
+    def add(self, values: _LabelValues = (), amount: int = 1) -> None:
         """Adds to the count of some label values."""
         with self._lock:
             values = _told_apart(self._cells, values)
@@ -73,9 +73,9 @@ class Histogram:
         self._bounds = tuple(bounds)
         self._labels = labels
         self._lock = threading.Lock()
-        self._cells: dict[_Labels, tuple[list[int], list[float]]] = {}
+        self._cells: dict[_LabelValues, tuple[list[int], list[float]]] = {}
 
-    def observe(self, values: _Labels, amount: float) -> None:
+    def observe(self, values: _LabelValues, amount: float) -> None:
         """Adds one amount."""
         bucket = bisect_left(self._bounds, amount)
         with self._lock:
@@ -195,7 +195,7 @@ def _powers(first: float, factor: float, count: int) -> list[float]:
     return [first * factor**power for power in range(count)]
 
 
-def _told_apart(cells: dict[_Labels, Any], values: _Labels) -> _Labels:
+def _told_apart(cells: dict[_LabelValues, Any], values: _LabelValues) -> _LabelValues:
     return values if values in cells or len(cells) < _MOST_NAMES else ("", *values[1:])
 
 

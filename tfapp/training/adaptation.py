@@ -135,14 +135,14 @@ def count_trained(model: TaskModel, settings: TrainingSettings) -> int:
     return direct + sum(method.count(*_kernel_shape(model, kernel), rank) for kernel in plan.targets)
 
 
-class _Plan(NamedTuple):
+class _AdaptationPlan(NamedTuple):
     """The network's variables that learn as they are, and the kernels that learn by adapters."""
 
     direct: list[Any]
     targets: list[Any]
 
 
-def _plan(model: TaskModel, settings: TrainingSettings) -> _Plan:
+def _plan(model: TaskModel, settings: TrainingSettings) -> _AdaptationPlan:
     variables = list(model.network.trainable_variables)
     if model.backbone is None and (settings.adapt != "all" or settings.layer_decay < 1):
         raise TrainingError(
@@ -150,14 +150,14 @@ def _plan(model: TaskModel, settings: TrainingSettings) -> _Plan:
             f"{model.kind} has no pretrained layers; set adapt = all and layer_decay = 1, or model.kind = bert"
         )
     if settings.adapt == "all":
-        return _Plan(variables, [])
+        return _AdaptationPlan(variables, [])
     backbone_ids = {id(variable) for variable in model.backbone.variables}
     new_variables = [variable for variable in variables if id(variable) not in backbone_ids]
     method = adapter_class(settings.adapt)
     if method is None:
-        return _Plan(new_variables, [])
+        return _AdaptationPlan(new_variables, [])
     kernels = kernels_by_layer(variable for variable in variables if id(variable) in backbone_ids)
-    return _Plan(new_variables, list(_targets(model, settings, kernels, method)))
+    return _AdaptationPlan(new_variables, list(_targets(model, settings, kernels, method)))
 
 
 def _targets(

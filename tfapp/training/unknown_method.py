@@ -13,13 +13,13 @@ from tfapp.models.adaptive_boundaries import learn_boundaries
 from tfapp.models.unknown import Unknown
 from tfapp.training.unknown_limit import fit_unknown
 
-__all__ = ["choose_method", "refer"]
+__all__ = ["UnknownMethod", "choose_method", "refer"]
 
-Method: TypeAlias = Literal["guidance", "boundary", "distance", "energy"]
+UnknownMethod: TypeAlias = Literal["guidance", "boundary", "distance", "energy"]
 
 # Of Banking77 it was the best on intents held out of train, and on those of test: benchmarks/unknown_intents.py.
-_RULE: Final[Method] = "guidance"
-_OTHERS: Final[tuple[Method, ...]] = ("boundary", "distance", "energy")
+_RULE: Final[UnknownMethod] = "guidance"
+_OTHERS: Final[tuple[UnknownMethod, ...]] = ("boundary", "distance", "energy")
 
 
 def choose_method(
@@ -43,7 +43,7 @@ def choose_method(
         dev_targets: int[N], their labels; -1 for those of no label.
     """
 
-    def fit(method: Method) -> Unknown:
+    def fit(method: UnknownMethod) -> Unknown:
         rule = refer(replace(unknown, by=method), references, reference_targets)
         return fit_unknown(rule, dev, dev_targets)
 

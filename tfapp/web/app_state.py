@@ -18,7 +18,7 @@ from tfapp.core.remote_server import RemoteServer
 from tfapp.core.tensorflow_import import import_tensorflow
 from tfapp.errors import RegistryError
 from tfapp.web.background_jobs import BackgroundJobs
-from tfapp.web.models_endpoint import Connect, ModelsEndpoint
+from tfapp.web.models_endpoint import ModelsConnector, ModelsEndpoint
 from tfapp.web.views import Views
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
@@ -132,7 +132,7 @@ class AppState:
         *,
         models: Path | None = None,
         server: str | None = None,
-        connect: Connect | None = None,
+        connect: ModelsConnector | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.home = home

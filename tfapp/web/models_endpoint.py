@@ -20,9 +20,9 @@ from tfapp.web.error_messages import error_message
 from tfapp.workflows import version_catalogue
 from tfapp.workflows.version_catalogue import CatalogueEntry
 
-__all__ = ["NO_ANSWER", "Connect", "ModelsEndpoint"]
+__all__ = ["NO_ANSWER", "ModelsConnector", "ModelsEndpoint"]
 
-Connect: TypeAlias = "Callable[[Path], AbstractContextManager[ServedModels]]"
+ModelsConnector: TypeAlias = "Callable[[Path], AbstractContextManager[ServedModels]]"
 NO_ANSWER: Final = "no answer"
 """The status of a server that cannot be reached."""
 _STATUS_SECONDS: Final = 2.0
@@ -39,7 +39,7 @@ class ModelsEndpoint:
         wait: Longest time that a call waits for the server to start, in seconds.
     """
 
-    def __init__(self, name: str, title: str, folder: Path, connect: Connect, *, wait: float = 60.0) -> None:
+    def __init__(self, name: str, title: str, folder: Path, connect: ModelsConnector, *, wait: float = 60.0) -> None:
         self.name = name
         self.title = title
         self.folder = folder

@@ -85,7 +85,7 @@ class CandidateResult:
         return {**candidate, "seconds": round(self.seconds, 1), "epochs": self.record["epochs"], **dev, **note}
 
 
-class _Watcher:
+class _BaseObserver:
     """An observer that does nothing, for others to build on."""
 
     def on_start(self, step: int, total_steps: int) -> None:
@@ -101,7 +101,7 @@ class _Watcher:
         """Does nothing."""
 
 
-class UsedTime(_Watcher):
+class UsedTime(_BaseObserver):
     """Writes the used time of a budget to `time.json`, from which a run that was killed goes on.
 
     Args:
@@ -123,7 +123,7 @@ class UsedTime(_Watcher):
             self._written = seconds
 
 
-class _BestEpoch(_Watcher):
+class _BestEpoch(_BaseObserver):
     """Keeps the dev scores of the best epoch beside its weights, for a resumed run, too."""
 
     def __init__(self, folder: RunFolder) -> None:

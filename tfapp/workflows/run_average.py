@@ -107,7 +107,7 @@ def average_runs(
 
 
 @dataclass(frozen=True)
-class _Part:
+class _SoupPart:
     """A run's best weights, or those of one of its epochs."""
 
     run: RunFolder
@@ -131,14 +131,14 @@ class _Part:
         return arrays
 
 
-def _parts(folder: RunFolder, *, epochs: bool) -> Iterator[_Part]:
+def _parts(folder: RunFolder, *, epochs: bool) -> Iterator[_SoupPart]:
     if not epochs:
-        yield _Part(folder, None)
+        yield _SoupPart(folder, None)
         return
     numbers = folder.kept_epochs
     if not numbers:
         raise TrainingError(f"{folder.path}: the run kept no epochs; train with training.keep_epochs = true")
-    yield from (_Part(folder, number) for number in numbers)
+    yield from (_SoupPart(folder, number) for number in numbers)
 
 
 def _check_runs(runs: Sequence[Run]) -> list[RunFolder]:
@@ -190,7 +190,7 @@ def _network(folder: RunFolder) -> dict[str, Any]:
 class _DevEvaluator:
     """Evaluates weights on the dev split, all in one network, which is compiled once."""
 
-    def __init__(self, part: _Part, splits: Splits) -> None:
+    def __init__(self, part: _SoupPart, splits: Splits) -> None:
         self.folder = part.run
         self.model = part.load()
         if self.model.unknown is not None:
@@ -229,7 +229,7 @@ class _DevEvaluator:
 
 
 def _write_run(
-    parts: Sequence[_Part],
+    parts: Sequence[_SoupPart],
     soup: ModelSoup,
     dev: _DevEvaluator,
     splits: Splits,
@@ -264,7 +264,7 @@ def _write_run(
     return Run(folder.path)
 
 
-def _run_of_settings(parts: Sequence[_Part], soup: ModelSoup) -> RunFolder:
+def _run_of_settings(parts: Sequence[_SoupPart], soup: ModelSoup) -> RunFolder:
     """Returns the run whose settings describe the average: of those that trained the most weights, the best on dev."""
 
     def order(number: int) -> tuple[int, float]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncFakeTransport", "FakeTransport", "SentRequest"]
 
-Outputs: TypeAlias = "Mapping[str, ArrayLike]"
-Predictor: TypeAlias = "Callable[[dict[str, NDArray[Any]]], Outputs]"
+FakeOutputs: TypeAlias = "Mapping[str, ArrayLike]"
+PredictFunction: TypeAlias = "Callable[[dict[str, NDArray[Any]]], FakeOutputs]"
 _AVAILABLE_STATE = 30
 
 
@@ -41,11 +41,11 @@ class _FakeServer:
     def __init__(self) -> None:
         self.requests: list[SentRequest] = []
         self.closed = False
-        self._models: dict[str, dict[int, Predictor]] = {}
+        self._models: dict[str, dict[int, PredictFunction]] = {}
         self._labels: dict[tuple[str, str], int] = {}
         self._failures: list[tuple[grpc.StatusCode, str]] = []
 
-    def model(self, name: str, predictor: Predictor, *, version: int = 1, label: str | None = None) -> Self:
+    def model(self, name: str, predictor: PredictFunction, *, version: int = 1, label: str | None = None) -> Self:
         """Serves a function of arrays as a version of a model, with a label or without."""
         versions = self._models.setdefault(name, {})
         versions.pop(version, None)
@@ -199,11 +199,11 @@ class AsyncFakeTransport(_FakeServer):
         self.closed = True
 
 
-def _rowwise(outputs: Callable[[list[Any]], Outputs], predict_row: Callable[..., Any]) -> Predictor:
+def _rowwise(outputs: Callable[[list[Any]], FakeOutputs], predict_row: Callable[..., Any]) -> PredictFunction:
     """Makes a function of arrays from a function of one row's texts."""
     order = [spec.name for task in contract.TASKS.values() for spec in task.inputs]
 
-    def predictor(inputs: dict[str, NDArray[Any]]) -> Outputs:
+    def predictor(inputs: dict[str, NDArray[Any]]) -> FakeOutputs:
         columns = [codec.decode_text(inputs[name]) for name in sorted(inputs, key=order.index)]
         return outputs([predict_row(*row) for row in zip(*columns, strict=True)])
 
@@ -214,7 +214,7 @@ def _texts(items: Any) -> NDArray[Any]:
     return np.array(items, dtype=object)
 
 
-def _classes(rows: list[Mapping[str, float]]) -> Outputs:
+def _classes(rows: list[Mapping[str, float]]) -> FakeOutputs:
     tops = [max(row, key=row.__getitem__) for row in rows]
     return {
         "label": _texts(tops),
@@ -224,7 +224,7 @@ def _classes(rows: list[Mapping[str, float]]) -> Outputs:
     }
 
 
-def _spans(rows: list[Sequence[Entity]]) -> Outputs:
+def _spans(rows: list[Sequence[Entity]]) -> FakeOutputs:
     width = max(map(len, rows))
     nothing = Entity("", "", -1, -1, 0.0)
     padded_rows = [[*row, *[nothing] * (width - len(row))] for row in rows]
@@ -237,11 +237,11 @@ def _spans(rows: list[Sequence[Entity]]) -> Outputs:
     }
 
 
-def _scores(rows: list[float]) -> Outputs:
+def _scores(rows: list[float]) -> FakeOutputs:
     return {"score": np.array(rows, dtype=np.float32)}
 
 
-def _answers(rows: list[Answer]) -> Outputs:
+def _answers(rows: list[Answer]) -> FakeOutputs:
     return {
         "answer": _texts([row.text for row in rows]),
         "start": np.array([row.start for row in rows], dtype=np.int32),
@@ -250,5 +250,5 @@ def _answers(rows: list[Answer]) -> Outputs:
     }
 
 
-def _vectors(rows: list[Sequence[float]]) -> Outputs:
+def _vectors(rows: list[Sequence[float]]) -> FakeOutputs:
     return {"embedding": np.array(rows, dtype=np.float32)}

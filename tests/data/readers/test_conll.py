@@ -21,7 +21,7 @@ from tfapp.tasks.registry import find_task
 from tfapp.tasks.sniff import sniff
 from tfapp.tasks.tagging.settings import TaggingDataSettings
 
-Row = tuple[str, list[tuple[int, int, str]]]
+ReadRow = tuple[str, list[tuple[int, int, str]]]
 
 SAMPLE = """-DOCSTART- -X- O O
 
@@ -38,8 +38,8 @@ Ana NN B-person
 ! . O"""
 
 
-def read(file: Path, words: tuple[int, int] = (0, -1), block_rows: int = 8192, **options: Any) -> list[Row]:
-    rows: list[Row] = []
+def read(file: Path, words: tuple[int, int] = (0, -1), block_rows: int = 8192, **options: Any) -> list[ReadRow]:
+    rows: list[ReadRow] = []
     for block in iter_blocks(file, ReadOptions(words=WordColumns(*words, **options), block_rows=block_rows)):
         assert block.first_row == len(rows) + 1
         for text, spans in zip(block.columns["text"], block.columns["label"], strict=True):
@@ -52,7 +52,7 @@ def save(tmp_path: Path, text: str, name: str = "a.conll") -> Path:
     return tmp_path / name
 
 
-EXPECTED: list[Row] = [
+EXPECTED: list[ReadRow] = [
     ("The Red Cross in Rome", [(4, 13, "org"), (17, 21, "place")]),
     ("Thanks", []),
     ("Ana !", [(0, 3, "person")]),

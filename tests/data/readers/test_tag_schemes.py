@@ -7,13 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from tfapp.data.readers.tag_schemes import TagScheme, bad_tags, detect_scheme, parse_tag, to_entities
-
-Entity = tuple[int, int, str]
+from tfapp.data.readers.tag_schemes import TagScheme, WordSpan, bad_tags, detect_scheme, parse_tag, to_entities
 
 
 @st.composite
-def sentences(draw: st.DrawFn) -> tuple[int, list[Entity]]:
+def sentences(draw: st.DrawFn) -> tuple[int, list[WordSpan]]:
     """A length, and entities in it."""
     length, entities = 0, []
     for gap, size, label in draw(
@@ -24,7 +22,7 @@ def sentences(draw: st.DrawFn) -> tuple[int, list[Entity]]:
     return length + draw(st.integers(0, 2)), entities
 
 
-def write(length: int, entities: list[Entity], scheme: str) -> list[str]:
+def write(length: int, entities: list[WordSpan], scheme: str) -> list[str]:
     tags, last_entity = ["O"] * length, (-2, -2, "")
     for first, last, label in entities:
         follows_own = last_entity[1] == first - 1 and last_entity[2] == label
@@ -41,7 +39,7 @@ def write(length: int, entities: list[Entity], scheme: str) -> list[str]:
 
 
 @given(st.lists(sentences(), max_size=4), st.sampled_from(["IOB1", "IOB2", "BIOES", "BILOU", "BMES"]))
-def test_what_was_written_is_read(rows: list[tuple[int, list[Entity]]], scheme: str) -> None:
+def test_what_was_written_is_read(rows: list[tuple[int, list[WordSpan]]], scheme: str) -> None:
     tag_rows = [[parse_tag(tag) for tag in write(*row, scheme)] for row in rows]
     detection = detect_scheme(tag_rows)
     assert [to_entities(tags) for tags in tag_rows] == [entities for _, entities in rows]

@@ -16,16 +16,16 @@ from tfapp.errors import DataError
 from tfapp.tasks.ranking.data import as_grade
 from tfapp.tasks.registry import find_task
 
-Row = tuple[str, str, Any]
+GradedRow = tuple[str, str, Any]
 
 
-def _save(path: Path, rows: list[Row]) -> str:
+def _save(path: Path, rows: list[GradedRow]) -> str:
     lines = (dict(zip(("query", "candidate", "label"), row, strict=True)) for row in rows)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return str(path)
 
 
-def _many(queries: int = 60, candidates: int = 4) -> list[Row]:
+def _many(queries: int = 60, candidates: int = 4) -> list[GradedRow]:
     return [
         (f"query {q}", f"candidate {q} {c}", int(c == q % candidates))
         for q in range(queries)
@@ -73,7 +73,7 @@ def test_a_row_without_a_group_belongs_to_its_query(tmp_path: Path) -> None:
 
 
 def test_both_texts_make_a_duplicate_and_either_may_be_empty(tmp_path: Path) -> None:
-    bad_rows: list[Row] = [
+    bad_rows: list[GradedRow] = [
         ("query  0", "candidate 0 0", 1),
         ("query 0", "candidate 0 0", 0),
         ("query 0", "candidate 1 0", 0),

@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Labels from people: texts to label in the console, and the export.", no_args_is_help=True)
 
-_Home: TypeAlias = Annotated[Path, typer.Option(help="The feedback's folder.")]
+_FeedbackHome: TypeAlias = Annotated[Path, typer.Option(help="The feedback's folder.")]
 _Database: TypeAlias = Annotated[
     str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/NAME; by default a file in the folder.")
 ]
@@ -31,7 +31,7 @@ def add(
     *,
     model: Annotated[str, typer.Option(help="The served classifier that scores them.")],
     column: Annotated[str | None, typer.Option(help="The column of the texts; by default it is detected.")] = None,
-    home: _Home = _FOLDER,
+    home: _FeedbackHome = _FOLDER,
     database: _Database = None,
     json: Json = False,
 ) -> None:
@@ -49,7 +49,7 @@ def add(
 
 
 @app.command()
-def show(*, home: _Home = _FOLDER, database: _Database = None, json: Json = False) -> None:
+def show(*, home: _FeedbackHome = _FOLDER, database: _Database = None, json: Json = False) -> None:
     """Shows the progress of the pools, and how many texts were labelled for each model."""
     feedback = _open(home, database)
     pools = [(pool, feedback.pools.progress(pool)) for pool in feedback.pools.all()]
@@ -74,7 +74,7 @@ def export(
     model: Annotated[str, typer.Argument(help="The model whose labels are written.")],
     file: Annotated[Path, typer.Argument(help="The jsonl file to write.")],
     *,
-    home: _Home = _FOLDER,
+    home: _FeedbackHome = _FOLDER,
     database: _Database = None,
     json: Json = False,
 ) -> None:

@@ -16,9 +16,9 @@ from tfapp.core.clock import Clock
 from tfapp.data.stored_texts import checked_name, digest, text_key
 from tfapp.errors import DataError
 
-__all__ = ["Measure", "PoolProgress", "Pools", "ScoredText"]
+__all__ = ["PoolProgress", "Pools", "ScoredText", "UncertaintyMeasure"]
 
-Measure = Literal["margin", "entropy"]
+UncertaintyMeasure = Literal["margin", "entropy"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Pools:
         return self._store.read(lambda session: PoolProgress(*session.execute(query).one()))
 
     def least_certain(
-        self, pool: PoolRow, measure: Measure = "margin", *, limit: int = 1, without: Collection[int] = ()
+        self, pool: PoolRow, measure: UncertaintyMeasure = "margin", *, limit: int = 1, without: Collection[int] = ()
     ) -> list[PoolTextRow]:
         """Returns the unlabelled texts that the model is least sure of; those not scored yet come last."""
         column = PoolTextRow.margin if measure == "margin" else PoolTextRow.entropy

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.tables import AlertRow, MessageRow, ReferenceRow
-from tfapp.apps.monitor.text_profile import MEASURES, Measure, Sample, TextProfile
+from tfapp.apps.monitor.text_profile import MEASURES, DriftMeasure, Sample, TextProfile
 from tfapp.apps.monitor.windows import WIDTHS
 from tfapp.apps.shared.times import shift
 from tfapp.data.cleaning import normalize_text
@@ -54,7 +54,7 @@ def _unlike(rows: Iterable[MessageRow], limit: int) -> list[MessageRow]:
 
 def _strangest(session: Session, alert: AlertRow, rows: Sequence[MessageRow]) -> list[MessageRow]:
     reference = reference_of(session)
-    measure: Measure | None = next((name for name in MEASURES if name == alert.kind), None)
+    measure: DriftMeasure | None = next((name for name in MEASURES if name == alert.kind), None)
     if reference is None or measure is None:
         return list(rows)
     values = reference[1].evaluate(measure, [sample_of(row) for row in rows])

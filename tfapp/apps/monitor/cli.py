@@ -27,7 +27,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Opinion monitoring: topics and sentiment of a stream, and alerts.", no_args_is_help=True)
 
-_Home: TypeAlias = Annotated[Path, typer.Option(help="The monitor's folder.")]
+_MonitorHome: TypeAlias = Annotated[Path, typer.Option(help="The monitor's folder.")]
 _FOLDER = Path("monitor")
 # Messages that no sink took, and are shown.
 _FAILED = 20
@@ -58,7 +58,7 @@ def run(
         bool, typer.Option("--once", help="Stop at the end of the files, instead of waiting for more.")
     ] = False,
     column: Annotated[list[str] | None, columns_option("text, time, id or source")] = None,
-    home: _Home = _FOLDER,
+    home: _MonitorHome = _FOLDER,
     settings: SettingsFile = None,
     overrides: SetItem = None,
     server: Server = None,
@@ -95,7 +95,7 @@ def show(
     topic: Annotated[str | None, typer.Option(help="Only texts of this topic.")] = None,
     last: Annotated[int, typer.Option(min=1, max=10_000, help="The number of windows.")] = 48,
     plot: Annotated[Path | None, typer.Option(help="Draws the trends and alerts into this file (png, svg).")] = None,
-    home: _Home = _FOLDER,
+    home: _MonitorHome = _FOLDER,
     json: Json = False,
 ) -> None:
     """Shows the trends of topics, sources or entities, and the notifications that could not be delivered."""
@@ -117,7 +117,7 @@ def alerts(
     topic: Annotated[str | None, typer.Option(help="Only alerts of this topic.")] = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only open alerts.")] = False,
     limit: Annotated[int, typer.Option("--most", min=1, help="The most alerts, or texts of one alert, to show.")] = 20,
-    home: _Home = _FOLDER,
+    home: _MonitorHome = _FOLDER,
     json: Json = False,
 ) -> None:
     """Lists the alerts, newest first; or shows one with its texts."""
@@ -134,7 +134,7 @@ def alerts(
 def resend(
     alert: Annotated[int | None, typer.Argument(help="An alert's number: only its notifications.")] = None,
     *,
-    home: _Home = _FOLDER,
+    home: _MonitorHome = _FOLDER,
     json: Json = False,
 ) -> None:
     """Queues undeliverable notifications again, as `show` lists them; `run` sends them, also one that runs already."""
@@ -145,7 +145,7 @@ def resend(
 def rejected(
     *,
     limit: Annotated[int, typer.Option("--most", min=1, help="The most rows to show.")] = 20,
-    home: _Home = _FOLDER,
+    home: _MonitorHome = _FOLDER,
     json: Json = False,
 ) -> None:
     """Lists the rejected rows with their reasons; the newest are kept, all are counted."""
@@ -160,7 +160,7 @@ def old_rejected() -> None:
 
 
 @app.command()
-def demo(*, home: _Home = _FOLDER) -> None:
+def demo(*, home: _MonitorHome = _FOLDER) -> None:
     """Shows a whole monitor: trains the models, replays real texts with a surge of complaints, and detects it."""
     from tfapp.apps.monitor.demo import show_monitor
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.apps.monitor.queries import By, MonitorQueries, Trend
+from tfapp.apps.monitor.queries import MonitorQueries, Trend, TrendGrouping
 from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.tables import AlertRow
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
@@ -56,7 +56,7 @@ class MonitorPages(StatePages[AppState]):
         queries = self._queries()
         by, width = _choice(request, "by", _BY), _choice(request, "window", WIDTHS, self._monitor().settings.window)
         topic = request.query_params.get("topic") or None
-        trends = queries.trends(cast(By, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
+        trends = queries.trends(cast(TrendGrouping, by), window=cast(WidthName, width), topic=topic, last=_WINDOWS)
         alerts = queries.alerts(limit=_ALERTS)
         return self._page(
             request,

@@ -30,9 +30,9 @@ from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.times import shift
 from tfapp.errors import SettingsError
 
-__all__ = ["By", "MonitorQueries", "Trend", "TrendPoint"]
+__all__ = ["MonitorQueries", "Trend", "TrendGrouping", "TrendPoint"]
 
-By = Literal["topic", "source", "entity"]
+TrendGrouping = Literal["topic", "source", "entity"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class MonitorQueries:
 
     def trends(
         self,
-        by: By = "topic",
+        by: TrendGrouping = "topic",
         *,
         window: WidthName | None = None,
         topic: str | None = None,
@@ -242,7 +242,7 @@ class MonitorQueries:
         return self._store.read(work)
 
 
-def _counts(by: By, width: WidthName, topic: str | None, source: str | None) -> Select[Any]:
+def _counts(by: TrendGrouping, width: WidthName, topic: str | None, source: str | None) -> Select[Any]:
     """Selects the name, window and counts of topics, sources or entities."""
     name = WindowRow.topic if by == "topic" else WindowRow.name
     sums = (func.sum(getattr(WindowRow, field)) for field in Counts.__dataclass_fields__)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tfapp.apps.monitor.text_profile import MEASURES, Measure
+from tfapp.apps.monitor.text_profile import MEASURES, DriftMeasure
 from tfapp.apps.monitor.windows import WidthName
 from tfapp.apps.shared.store import Base, UtcTime
 from tfapp.data.stored_texts import LONGEST_NAME
@@ -28,7 +28,7 @@ __all__ = [
     "WindowRow",
 ]
 
-AlertKind = Literal["rise"] | Measure
+AlertKind = Literal["rise"] | DriftMeasure
 KINDS: Final[tuple[AlertKind, ...]] = ("rise", *MEASURES)
 """A rise of a topic's negative share; or a drift of the texts, by what it is measured by."""
 

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Self
 
-__all__ = ["MEASURES", "Measure", "Sample", "TextProfile"]
+__all__ = ["MEASURES", "DriftMeasure", "Sample", "TextProfile"]
 
-Measure = Literal["vocabulary", "length", "confidence"]
-MEASURES: Final[tuple[Measure, ...]] = ("vocabulary", "length", "confidence")
+DriftMeasure = Literal["vocabulary", "length", "confidence"]
+MEASURES: Final[tuple[DriftMeasure, ...]] = ("vocabulary", "length", "confidence")
 """The share of a text's words that the reference does not know; its words; the models' confidence in it."""
 
 _WORD: Final = re.compile(r"\w+")
@@ -34,7 +34,7 @@ class TextProfile:
     """
 
     known: frozenset[str]
-    values: Mapping[Measure, Sequence[float]]
+    values: Mapping[DriftMeasure, Sequence[float]]
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Self:
@@ -44,7 +44,7 @@ class TextProfile:
         values["vocabulary"] = values["vocabulary"][1::2]
         return cls(vocabulary, values)
 
-    def evaluate(self, measure: Measure, samples: Sequence[Sample]) -> list[float]:
+    def evaluate(self, measure: DriftMeasure, samples: Sequence[Sample]) -> list[float]:
         """Returns a measure's number for each of some other texts."""
         return [_value(measure, self.known, sample) for sample in samples]
 
@@ -58,7 +58,7 @@ class TextProfile:
         return cls(frozenset(values["known"]), values["values"])
 
 
-def _value(measure: Measure, vocabulary: Collection[str], sample: Sample) -> float:
+def _value(measure: DriftMeasure, vocabulary: Collection[str], sample: Sample) -> float:
     if measure == "confidence":
         return round(sample.confidence, 6)
     words = _words(sample.text)

@@ -14,9 +14,9 @@ from tfapp.apps.recommend.snapshot import Snapshot
 from tfapp.apps.recommend.user_profile import UserProfile
 from tfapp.apps.shared.vector_index import Hit
 
-__all__ = ["Candidates", "Search", "Way", "exact_search", "find_candidates"]
+__all__ = ["CandidateSource", "Candidates", "Search", "exact_search", "find_candidates"]
 
-Way = Literal["text", "together", "popular", "new"]
+CandidateSource = Literal["text", "together", "popular", "new"]
 """The ways to find candidates: by the texts of what the user liked; by what others like who liked the same; by what
 many like; new, by its text."""
 
@@ -31,7 +31,7 @@ _OWN: Final = 5
 class Candidates:
     """The candidates that each way of searching found, best first."""
 
-    ways: Mapping[Way, NDArray[np.intp]]
+    ways: Mapping[CandidateSource, NDArray[np.intp]]
 
     @property
     def old_items(self) -> NDArray[np.intp]:

@@ -26,8 +26,8 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Recommendation: add items and events, train, recommend.", no_args_is_help=True)
 
-_Home: TypeAlias = Annotated[Path, typer.Option(help="The recommender's folder.")]
-_Count: TypeAlias = Annotated[int, typer.Option("-k", "--count", help="The number of items.")]
+_RecommenderHome: TypeAlias = Annotated[Path, typer.Option(help="The recommender's folder.")]
+_ItemCount: TypeAlias = Annotated[int, typer.Option("-k", "--count", help="The number of items.")]
 _FOLDER = Path("recommend")
 
 
@@ -35,7 +35,7 @@ _FOLDER = Path("recommend")
 def items(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
     *,
-    home: _Home = _FOLDER,
+    home: _RecommenderHome = _FOLDER,
     column: Annotated[list[str] | None, columns_option("item, title, description, tags or time")] = None,
     encoding: Encoding = "utf-8",
     settings: SettingsFile = None,
@@ -53,7 +53,7 @@ def items(
 def events(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file.")],
     *,
-    home: _Home = _FOLDER,
+    home: _RecommenderHome = _FOLDER,
     column: Annotated[list[str] | None, columns_option("user, item, kind, value or time")] = None,
     encoding: Encoding = "utf-8",
     settings: SettingsFile = None,
@@ -67,7 +67,9 @@ def events(
 
 
 @app.command()
-def train(*, home: _Home = _FOLDER, overrides: SetItem = None, server: Server = None, json: Json = False) -> None:
+def train(
+    *, home: _RecommenderHome = _FOLDER, overrides: SetItem = None, server: Server = None, json: Json = False
+) -> None:
     """Trains the final ranking on what users liked after what they had done before."""
     service = _open(home, overrides=overrides or (), server=server)
     output.show_trained(service.train(quiet=json), as_json=json)
@@ -77,8 +79,8 @@ def train(*, home: _Home = _FOLDER, overrides: SetItem = None, server: Server = 
 def for_user(
     user: Annotated[str, typer.Argument(help="The user, who may be unknown.")],
     *,
-    home: _Home = _FOLDER,
-    count: _Count = 10,
+    home: _RecommenderHome = _FOLDER,
+    count: _ItemCount = 10,
     about: Annotated[str | None, typer.Option(help="What the user is looking for.")] = None,
     new: Annotated[bool, typer.Option("--new", help="Only items without events.")] = False,
     overrides: SetItem = None,
@@ -95,8 +97,8 @@ def for_user(
 def like(
     item: Annotated[str, typer.Argument(help="The item's id.")],
     *,
-    home: _Home = _FOLDER,
-    count: _Count = 10,
+    home: _RecommenderHome = _FOLDER,
+    count: _ItemCount = 10,
     overrides: SetItem = None,
     json: Json = False,
 ) -> None:
@@ -106,7 +108,7 @@ def like(
 
 
 @app.command()
-def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
+def show(*, home: _RecommenderHome = _FOLDER, json: Json = False) -> None:
     """Shows what is known, who came last, and the rejected rows with their reasons."""
     catalogue = _open(home).catalogue
     output.show_counts(
@@ -117,7 +119,7 @@ def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
 @app.command()
 def evaluate(
     *,
-    home: _Home = _FOLDER,
+    home: _RecommenderHome = _FOLDER,
     share: Annotated[
         float, typer.Option(min=0.01, max=0.9, help="Of the events, those after the time; all learning is from before.")
     ] = 0.2,
@@ -132,7 +134,7 @@ def evaluate(
 
 
 @app.command()
-def demo(*, home: _Home = _FOLDER) -> None:
+def demo(*, home: _RecommenderHome = _FOLDER) -> None:
     """Shows a whole recommender on BBC News with simulated readers."""
     from tfapp.apps.recommend.demo import show_recommend
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.apps.recommend.candidates import Candidates, Search, Way, find_candidates
+from tfapp.apps.recommend.candidates import Candidates, CandidateSource, Search, find_candidates
 from tfapp.apps.recommend.logistic_weights import LogisticWeights, Ranking
 from tfapp.apps.recommend.ranking_features import features
 from tfapp.apps.recommend.settings import RecommendSettings
@@ -36,7 +36,7 @@ class ListedItem:
 
     row: int
     score: float
-    ways: tuple[Way, ...]
+    ways: tuple[CandidateSource, ...]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ListBuilder:
         candidates = self.candidates(profile)
         hits = self.search(profile.whole, self.settings.candidates) if profile.whole.any() else []
         history_items = set(profile.history.items.tolist())
-        ways: dict[Way, list[int]] = {
+        ways: dict[CandidateSource, list[int]] = {
             "text": [row for row, _ in hits if row not in history_items],
             "together": [row for row in candidates.ways["together"].tolist() if row not in history_items],
         }

@@ -13,7 +13,7 @@ from tfapp.apps.recommend.user_profile import UserProfile
 
 __all__ = ["feature_names", "features"]
 
-Columns = dict[str, NDArray[np.float64]]
+FeatureColumns = dict[str, NDArray[np.float64]]
 
 _DAY: Final = 86_400.0
 
@@ -48,7 +48,7 @@ def features(
     return np.stack([columns[name] for name in names], axis=1)
 
 
-def _text(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> Columns:
+def _text(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> FeatureColumns:
     item_matrix, history = snapshot.item_matrix, profile.history
     vectors, likes = item_matrix.vectors[rows], history.items[history.strengths > 0]
     cosines = (vectors @ item_matrix.vectors[likes].T).astype(np.float64)
@@ -65,7 +65,7 @@ def _text(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> C
     }
 
 
-def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> Columns:
+def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> FeatureColumns:
     history, cooccurrence = profile.history, snapshot.like_cooccurrence
     likes, recent = history.likes, history.recent_likes
     together = cooccurrence.scores(history.items, likes)[rows] / (likes.sum() + 1)
@@ -78,7 +78,7 @@ def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) 
     }
 
 
-def _popular(snapshot: Snapshot, rows: NDArray[np.intp]) -> Columns:
+def _popular(snapshot: Snapshot, rows: NDArray[np.intp]) -> FeatureColumns:
     popularity = snapshot.popularity
     lately = {f"lately_{number}": np.log1p(counts[rows]) for number, counts in enumerate(popularity.lately)}
     return {"share": popularity.share[rows], "likes": np.log1p(popularity.likes[rows]), **lately}

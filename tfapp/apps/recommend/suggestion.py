@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.apps.recommend.candidates import Way
+from tfapp.apps.recommend.candidates import CandidateSource
 from tfapp.apps.recommend.item_matrix import Item, ItemMatrix
 from tfapp.apps.recommend.snapshot import Snapshot
 from tfapp.apps.recommend.user_profile import UserProfile
@@ -53,7 +53,7 @@ class Suggestion:
 
     item: Item
     score: float
-    ways: tuple[Way, ...]
+    ways: tuple[CandidateSource, ...]
     reasons: tuple[Reason, ...]
 
     def to_dict(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class RejectedRow:
     content: str
 
 
-_Line: TypeAlias = "tuple[int, str]"
+_NumberedLine: TypeAlias = "tuple[int, str]"
 
 
 def read_records(path: Path, *, encoding: str = "utf-8") -> Iterator[Record | RejectedRow]:
@@ -61,7 +61,7 @@ def read_records(path: Path, *, encoding: str = "utf-8") -> Iterator[Record | Re
     return reader(path, encoding)
 
 
-def _lines(path: Path, encoding: str) -> Iterator[_Line | RejectedRow]:
+def _lines(path: Path, encoding: str) -> Iterator[_NumberedLine | RejectedRow]:
     try:
         with path.open("rb") as file:
             for number, line_bytes in enumerate(file, start=1):
@@ -97,7 +97,7 @@ def parse_json(number: int, text: str) -> Record | RejectedRow:
 
 
 def _tables(
-    split: Callable[[Iterator[_Line | RejectedRow]], Iterator[Any]],
+    split: Callable[[Iterator[_NumberedLine | RejectedRow]], Iterator[Any]],
 ) -> Callable[..., Iterator[Record | RejectedRow]]:
     def read(path: Path, encoding: str) -> Iterator[Record | RejectedRow]:
         rows = split(_lines(path, encoding))
@@ -121,7 +121,7 @@ def _tables(
     return read
 
 
-def _tsv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[str], str] | RejectedRow]:
+def _tsv_rows(lines: Iterator[_NumberedLine | RejectedRow]) -> Iterator[tuple[int, list[str], str] | RejectedRow]:
     for line in lines:
         if isinstance(line, RejectedRow):
             yield line
@@ -129,9 +129,9 @@ def _tsv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[
             yield line[0], line[1].rstrip("\r\n").split("\t"), line[1]
 
 
-def _csv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[str], str] | RejectedRow]:
+def _csv_rows(lines: Iterator[_NumberedLine | RejectedRow]) -> Iterator[tuple[int, list[str], str] | RejectedRow]:
     """Yields rows of csv, over lines where a field is quoted; where that fails, the first line alone is rejected."""
-    queue: deque[_Line | RejectedRow] = deque()
+    queue: deque[_NumberedLine | RejectedRow] = deque()
     width = 0
     while True:
         first = queue.popleft() if queue else next(lines, None)
@@ -151,8 +151,11 @@ def _csv_rows(lines: Iterator[_Line | RejectedRow]) -> Iterator[tuple[int, list[
 
 
 def _one_row(
-    first: _Line, queue: deque[_Line | RejectedRow], lines: Iterator[_Line | RejectedRow], width: int
-) -> tuple[list[_Line], list[str], str]:
+    first: _NumberedLine,
+    queue: deque[_NumberedLine | RejectedRow],
+    lines: Iterator[_NumberedLine | RejectedRow],
+    width: int,
+) -> tuple[list[_NumberedLine], list[str], str]:
     """Returns the lines of one row, its fields, and the problem of its first line; empty: it has none."""
     row_lines = [first]
     open_quote = "a quote is opened here and never closed"

@@ -17,7 +17,7 @@ from tfapp.apps.support.answer_composition import choose, compose
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.dialogue import Turn, interpretations
 from tfapp.apps.support.handover_summary import summarise
-from tfapp.apps.support.reply import AnswerSource, Kind, Reply
+from tfapp.apps.support.reply import AnswerSource, Reply, ReplyKind
 from tfapp.apps.support.retrieval import IntentPrediction, Passage, Retriever, nearest_intent
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import fill, missing_slots
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Case:
+class _QuestionState:
     """The working state of one question."""
 
     question: str
@@ -87,7 +87,7 @@ class Assistant:
     def answer(self, question: str, turns: Sequence[Turn] = ()) -> Reply:
         """Answers a question after some turns and stores nothing."""
         slots = dict(turns[-1].slots) if turns else {}
-        case = _Case(question, turns, slots, interpretations(question, turns))
+        case = _QuestionState(question, turns, slots, interpretations(question, turns))
         case.vectors = self._embed(case, case.interpretations)
         case.slots |= self._entities(case)
         case.passages = [
@@ -96,7 +96,7 @@ class Assistant:
         reply = self._by_slot(case) or self._by_intent(case) or self._by_passages(case)
         return replace(reply, degraded="; ".join(case.failures))
 
-    def _by_slot(self, case: _Case) -> Reply | None:
+    def _by_slot(self, case: _QuestionState) -> Reply | None:
         """Returns the answer that was waiting for a slot, if the question fills one."""
         turn = case.turns[-1] if case.turns and case.turns[-1].kind == "slot" else None
         if turn is None or turn.intent is None or case.slots == turn.slots:
@@ -104,7 +104,7 @@ class Assistant:
         case.intent = IntentPrediction(turn.intent, 1.0)
         return self._say(case, case.intent)
 
-    def _by_intent(self, case: _Case) -> Reply | None:
+    def _by_intent(self, case: _QuestionState) -> Reply | None:
         """Returns the intent's answer, if the model is sure of it and known questions do not contradict it."""
         if self.classifies:
             case.intent = self._ask_model(case, "intent model", lambda: self._classify(case))
@@ -117,7 +117,7 @@ class Assistant:
         )
         return self._say(case, case.intent) if agrees or is_sure else None
 
-    def _by_passages(self, case: _Case) -> Reply:
+    def _by_passages(self, case: _QuestionState) -> Reply:
         """Returns an answer from passages of the first interpretation that finds a sure one, or the hand-over."""
         # A question that is known by itself is meant as it stands, whatever came before.
         for index in sorted(range(len(case.passages)), key=lambda index: _best(case.passages[index]) < _SAME):
@@ -134,7 +134,7 @@ class Assistant:
                 )
         return self._hand_over(case, case.passages[0], self._reason(case, case.passages[0]))
 
-    def _say(self, case: _Case, intent: IntentPrediction) -> Reply | None:
+    def _say(self, case: _QuestionState, intent: IntentPrediction) -> Reply | None:
         """Returns the intent's answer with its slots filled, or the question for those that are missing."""
         template = self.answers.get(intent.name)
         if template is None:
@@ -143,10 +143,10 @@ class Assistant:
         if open_slots and self.settings.tagger is None:
             return self._hand_over(case, [], f"the answer needs {', '.join(open_slots)}, and no tagger finds them")
         text = f"Please tell me your {_join_names(open_slots)}." if open_slots else fill(template, case.slots)
-        kind: Kind = "slot" if open_slots else "intent"
+        kind: ReplyKind = "slot" if open_slots else "intent"
         return self._reply(case, kind, text, intent.confidence, intent=intent)
 
-    def _say_nearest(self, case: _Case, passage: Passage, index: int) -> Reply:
+    def _say_nearest(self, case: _QuestionState, passage: Passage, index: int) -> Reply:
         """Returns the answer of the nearest question's intent, unless the intent model has another."""
         nearest = IntentPrediction(passage.target.intent or "", _best([passage]), index)
         if case.intent and case.intent.name != nearest.name and nearest.confidence < _SAME:
@@ -160,7 +160,7 @@ class Assistant:
             passages, threshold=limits.answer_threshold, margin=limits.passage_margin, max_passages=limits.passages
         )
 
-    def _search(self, case: _Case, interpretation: str, index: int) -> list[Passage]:
+    def _search(self, case: _QuestionState, interpretation: str, index: int) -> list[Passage]:
         vector = None if case.vectors is None else case.vectors[index]
         # What was said before is no answer to a question that goes on from it.
         answer_ids = (
@@ -172,7 +172,7 @@ class Assistant:
             self._note(case, "ranker", error)
             return self.retriever.search(interpretation, vector, without=answer_ids, rerank=False)
 
-    def _reason(self, case: _Case, passages: Sequence[Passage]) -> str:
+    def _reason(self, case: _QuestionState, passages: Sequence[Passage]) -> str:
         if case.failures:
             return f"{'; '.join(case.failures)} could not be asked"
         if case.intent and case.intent.confidence >= self.settings.intent_threshold:
@@ -184,7 +184,7 @@ class Assistant:
         threshold = self.settings.answer_threshold
         return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {threshold:.2f})"
 
-    def _hand_over(self, case: _Case, passages: Sequence[Passage], reason: str) -> Reply:
+    def _hand_over(self, case: _QuestionState, passages: Sequence[Passage], reason: str) -> Reply:
         summary = summarise(
             case.question, reason, turns=case.turns, passages=passages, intent=case.intent, slots=case.slots
         )
@@ -192,8 +192,8 @@ class Assistant:
 
     def _reply(
         self,
-        case: _Case,
-        kind: Kind,
+        case: _QuestionState,
+        kind: ReplyKind,
         text: str,
         confidence: float,
         *,
@@ -207,7 +207,7 @@ class Assistant:
         name = prediction.name if prediction else None
         return Reply(uuid4().hex[:12], case.question, meaning, kind, text, confidence, name, case.slots, sources)
 
-    def _classify(self, case: _Case) -> IntentPrediction | None:
+    def _classify(self, case: _QuestionState) -> IntentPrediction | None:
         """Returns the first sure intent of the interpretations, without the last answer's; else the first intent."""
         answers = self.client.classify(self.settings.intent_model, case.interpretations)
         # "None of these" is an answer, but no intent.
@@ -224,17 +224,17 @@ class Assistant:
         )
         return next(new, predictions[0] if predictions else None)
 
-    def _entities(self, case: _Case) -> dict[str, str]:
+    def _entities(self, case: _QuestionState) -> dict[str, str]:
         tagger = self.settings.tagger
         if tagger is None:
             return {}
         (entities,) = self._ask_model(case, "tagger", lambda: self.client.tag(tagger, [case.question])) or [[]]
         return {entity.tag: entity.text for entity in sorted(entities, key=lambda entity: entity.score)}
 
-    def _embed(self, case: _Case, texts: Sequence[str]) -> np.ndarray | None:
+    def _embed(self, case: _QuestionState, texts: Sequence[str]) -> np.ndarray | None:
         return self._ask_model(case, "embedder", lambda: self.retriever.embedder.embed(texts))
 
-    def _ask_model(self, case: _Case, kind: str, ask: Callable[[], T]) -> T | None:
+    def _ask_model(self, case: _QuestionState, kind: str, ask: Callable[[], T]) -> T | None:
         """Asks a model, and notes the failure and returns None where it cannot be asked."""
         try:
             return ask()
@@ -242,7 +242,7 @@ class Assistant:
             self._note(case, kind, error)
             return None
 
-    def _note(self, case: _Case, kind: str, error: ClientError) -> None:
+    def _note(self, case: _QuestionState, kind: str, error: ClientError) -> None:
         _log.warning("%s: %s", kind, error)
         case.failures.append(kind)
 

@@ -28,7 +28,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Customer service: build it from past conversations, ask, correct.", no_args_is_help=True)
 
-_Home: TypeAlias = Annotated[Path, typer.Option(help="The customer service's folder.")]
+_SupportHome: TypeAlias = Annotated[Path, typer.Option(help="The customer service's folder.")]
 _FOLDER = Path("support")
 
 
@@ -36,7 +36,7 @@ _FOLDER = Path("support")
 def build(
     file: Annotated[str, typer.Argument(help="A csv, tsv or jsonl file, or a data set's name (chatterbot).")],
     *,
-    home: _Home = _FOLDER,
+    home: _SupportHome = _FOLDER,
     column: Annotated[list[str] | None, columns_option("question, answer, intent, conversation or speaker")] = None,
     where: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value, as language=english.")
@@ -63,7 +63,7 @@ def ask(
         list[str] | None, typer.Argument(help="Questions of one conversation; by default, lines of standard input.")
     ] = None,
     *,
-    home: _Home = _FOLDER,
+    home: _SupportHome = _FOLDER,
     conversation: Annotated[str | None, typer.Option(help="The conversation to continue, or to begin.")] = None,
     overrides: SetItem = None,
     server: Server = None,
@@ -91,7 +91,7 @@ def correct(
         str | None,
         typer.Option(help="The correction that this one replaces, where somebody answered a hand-over."),
     ] = None,
-    home: _Home = _FOLDER,
+    home: _SupportHome = _FOLDER,
     json: Json = False,
 ) -> None:
     """Stores a person's correction of an answer; `learn` makes knowledge of it."""
@@ -107,20 +107,20 @@ def correct(
 
 
 @app.command()
-def learn(*, home: _Home = _FOLDER, server: Server = None, json: Json = False) -> None:
+def learn(*, home: _SupportHome = _FOLDER, server: Server = None, json: Json = False) -> None:
     """Makes knowledge and training data of the corrections since the last time."""
     output.show_lesson(_open(home, server=server).learn(quiet=json), as_json=json)
 
 
 @app.command()
-def show(*, home: _Home = _FOLDER, json: Json = False) -> None:
+def show(*, home: _SupportHome = _FOLDER, json: Json = False) -> None:
     """Shows what is known, and the rejected rows with their reasons."""
     service = _open(home)
     output.show_counts(service.knowledge.counts(), service.knowledge.rejected_rows(), as_json=json)
 
 
 @app.command()
-def demo(*, home: _Home = _FOLDER) -> None:
+def demo(*, home: _SupportHome = _FOLDER) -> None:
     """Shows a whole customer service on the chatterbot data: builds, asks, hands over, corrects, learns."""
     from tfapp.apps.support.demo import show_support
 

@@ -19,9 +19,9 @@ from tfapp.core.clock import Clock, after
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import ConflictError, SettingsError
 
-__all__ = ["Corrections", "LearningResult", "Verdict"]
+__all__ = ["CorrectionVerdict", "Corrections", "LearningResult"]
 
-Verdict = Literal["right", "wrong", "better"]
+CorrectionVerdict = Literal["right", "wrong", "better"]
 _SOURCE: Final = "correction"
 
 
@@ -50,7 +50,7 @@ class Corrections:
     def give(
         self,
         turn: str,
-        verdict: Verdict,
+        verdict: CorrectionVerdict,
         *,
         better: str | None = None,
         intent: str | None = None,
@@ -148,9 +148,9 @@ class Corrections:
         return LearningResult(len(rows), new_count, wrong_count)
 
 
-def _check_verdict(verdict: Verdict, answer: str | None, intent: str | None) -> None:
-    if verdict not in get_args(Verdict):
-        raise SettingsError(f"verdict {verdict}: must be one of {', '.join(get_args(Verdict))}")
+def _check_verdict(verdict: CorrectionVerdict, answer: str | None, intent: str | None) -> None:
+    if verdict not in get_args(CorrectionVerdict):
+        raise SettingsError(f"verdict {verdict}: must be one of {', '.join(get_args(CorrectionVerdict))}")
     if verdict == "better" and not (answer or intent):
         raise SettingsError("a better answer needs its text, or the question's intent")
     if (verdict != "better" and answer) or (verdict == "right" and intent):

@@ -16,9 +16,9 @@ from tfapp.core.clock import Clock
 from tfapp.core.files import write_json_lines
 from tfapp.data.stored_texts import text_key
 
-__all__ = ["IntentModel", "Question", "TrainingDecision", "intent_experiment", "split_questions"]
+__all__ = ["IntentModel", "LabelledQuestion", "TrainingDecision", "intent_experiment", "split_questions"]
 
-Question = tuple[str, str]
+LabelledQuestion = tuple[str, str]
 """A text and its intent."""
 
 _SHARE: Final = 0.1
@@ -90,7 +90,7 @@ def intent_experiment(settings: SupportSettings, questions: Sequence[tuple[str, 
     }
 
 
-def split_questions(questions: Sequence[Question]) -> dict[str, list[Question]]:
+def split_questions(questions: Sequence[LabelledQuestion]) -> dict[str, list[LabelledQuestion]]:
     """Splits questions by each text's digest, so that a question stays in its split while others come.
 
     An intent of three questions or more has one in each split at least; others are for train alone.
@@ -102,10 +102,10 @@ def split_questions(questions: Sequence[Question]) -> dict[str, list[Question]]:
         The splits train, dev and test.
     """
     by_text = {text_key(text): (text, intent) for text, intent in questions}
-    by_intent: defaultdict[str, list[tuple[str, Question]]] = defaultdict(list)
+    by_intent: defaultdict[str, list[tuple[str, LabelledQuestion]]] = defaultdict(list)
     for key, question in sorted(by_text.items()):
         by_intent[question[1]].append((key, question))
-    splits: dict[str, list[Question]] = {"train": [], "dev": [], "test": []}
+    splits: dict[str, list[LabelledQuestion]] = {"train": [], "dev": [], "test": []}
     for group in by_intent.values():
         for index, (key, question) in enumerate(group):
             splits[_split(index, key, len(group))].append(question)

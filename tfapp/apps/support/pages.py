@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tfapp.apps.support.corrections import Verdict
+from tfapp.apps.support.corrections import CorrectionVerdict
 from tfapp.apps.support.session import SupportSession
 from tfapp.apps.support.tables import TurnRow
 from tfapp.data.stored_texts import checked_name
@@ -60,7 +60,7 @@ class SupportPages(StatePages[AppState]):
         return self._views.redirect(request, f"/support/chat/{name}", notice)
 
     def _review(self, request: Request, form: Form) -> Response:
-        verdict = cast(Verdict, form.choice("verdict", _VERDICTS))
+        verdict = cast(CorrectionVerdict, form.choice("verdict", _VERDICTS))
         turn = request.path_params["turn"]
         form_values = {name: form.text(name).strip() or None for name in ("better", "intent", "replaces")}
         try:

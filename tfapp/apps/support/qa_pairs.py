@@ -12,7 +12,7 @@ from tfapp.data.stored_texts import LONGEST_NAME, tidy
 
 __all__ = ["QAColumns", "QAPair", "read_qa_pairs"]
 
-_Turn = tuple[int, str, str]
+_Utterance = tuple[int, str, str]
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "question": ("question", "query", "text", "message", "utterance", "sentence"),
     "answer": ("answer", "response", "reply"),
@@ -134,7 +134,7 @@ def pair_turns(
     Yields:
         Records with `question` and `answer`, on the question's line.
     """
-    turns: list[_Turn] = []
+    turns: list[_Utterance] = []
     current: Any = None
     for row in rows:
         if isinstance(row, RejectedRow):
@@ -152,18 +152,18 @@ def pair_turns(
     yield from _pair_records(turns, agents)
 
 
-def _turn(line: int, speaker: Any, text: Any) -> _Turn:
+def _turn(line: int, speaker: Any, text: Any) -> _Utterance:
     return line, str(speaker or "").strip().lower(), text if isinstance(text, str) else ""
 
 
-def _messages(row: Record) -> list[_Turn]:
+def _messages(row: Record) -> list[_Utterance]:
     messages = [message for message in row.values["messages"] if isinstance(message, dict)]
     return [_turn(row.line, message.get("role"), message.get("content")) for message in messages]
 
 
-def _pair_records(turns: Iterable[_Turn], agents: Sequence[str]) -> Iterator[Record | RejectedRow]:
-    question: list[_Turn] = []
-    answer: list[_Turn] = []
+def _pair_records(turns: Iterable[_Utterance], agents: Sequence[str]) -> Iterator[Record | RejectedRow]:
+    question: list[_Utterance] = []
+    answer: list[_Utterance] = []
     for turn in turns:
         if turn[1] in agents:
             if question:
@@ -179,9 +179,9 @@ def _pair_records(turns: Iterable[_Turn], agents: Sequence[str]) -> Iterator[Rec
         yield RejectedRow(question[0][0], "no agent answers it in its conversation", _join_texts(question))
 
 
-def _pair(question: list[_Turn], answer: list[_Turn]) -> Record:
+def _pair(question: list[_Utterance], answer: list[_Utterance]) -> Record:
     return Record(question[0][0], {"question": _join_texts(question), "answer": _join_texts(answer)})
 
 
-def _join_texts(turns: list[_Turn]) -> str:
+def _join_texts(turns: list[_Utterance]) -> str:
     return " ".join(text for _, _, text in turns if text)

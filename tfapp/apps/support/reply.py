@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["AnswerSource", "Kind", "Reply"]
+__all__ = ["AnswerSource", "Reply", "ReplyKind"]
 
-Kind = Literal["intent", "passages", "slot", "handover"]
+ReplyKind = Literal["intent", "passages", "slot", "handover"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Reply:
     turn: str
     question: str
     understood: str
-    kind: Kind
+    kind: ReplyKind
     text: str
     confidence: float
     intent: str | None = None

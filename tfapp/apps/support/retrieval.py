@@ -17,11 +17,11 @@ from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.word_index import WordIndex
 from tfapp.data.stored_texts import text_key
 
-__all__ = ["IntentPrediction", "Passage", "Retriever", "Way", "count_votes", "nearest_intent"]
+__all__ = ["IntentPrediction", "Passage", "RetrievalMethod", "Retriever", "count_votes", "nearest_intent"]
 
 T = TypeVar("T", bound=Hashable)
-Way = Literal["vectors", "words"]
-_BOTH: Final[tuple[Way, ...]] = ("vectors", "words")
+RetrievalMethod = Literal["vectors", "words"]
+_BOTH: Final[tuple[RetrievalMethod, ...]] = ("vectors", "words")
 _WEIGHED: Final = 20
 _RERANKED: Final = 10
 
@@ -57,7 +57,7 @@ class Retriever:
         query: str,
         vector: np.ndarray | None,
         *,
-        ways: Sequence[Way] = _BOTH,
+        ways: Sequence[RetrievalMethod] = _BOTH,
         without: Collection[int] = (),
         rerank: bool = True,
     ) -> list[Passage]:
@@ -91,9 +91,11 @@ class Retriever:
         passages = [self._passage(target, *by[target], vector, target in own_targets) for target in first]
         return self._rerank(query, passages) if rerank else passages
 
-    def _hits(self, query: str, vector: np.ndarray | None, ways: Sequence[Way]) -> dict[Way, list[Hit]]:
+    def _hits(
+        self, query: str, vector: np.ndarray | None, ways: Sequence[RetrievalMethod]
+    ) -> dict[RetrievalMethod, list[Hit]]:
         count = self.settings.candidates
-        hits: dict[Way, list[Hit]] = {}
+        hits: dict[RetrievalMethod, list[Hit]] = {}
         if "vectors" in ways and vector is not None:
             hits["vectors"] = self.vectors.search(vector, count)
         if "words" in ways:
@@ -101,7 +103,7 @@ class Retriever:
         return hits
 
     def _weigh(
-        self, order: Sequence[KnownAnswer], hits: Mapping[Way, list[Hit]], vector: np.ndarray
+        self, order: Sequence[KnownAnswer], hits: Mapping[RetrievalMethod, list[Hit]], vector: np.ndarray
     ) -> list[KnownAnswer]:
         """Orders the head of the fused ranking by the votes of all texts."""
         keys = {key for way_hits in hits.values() for key, _ in way_hits}

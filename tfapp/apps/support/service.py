@@ -24,7 +24,7 @@ from tfapp.apps.shared.vector_index import open_index
 from tfapp.apps.support.assistant import Assistant
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.corpus import Corpus
-from tfapp.apps.support.corrections import Corrections, LearningResult, Verdict
+from tfapp.apps.support.corrections import Corrections, CorrectionVerdict, LearningResult
 from tfapp.apps.support.intent_model import IntentModel, intent_experiment
 from tfapp.apps.support.knowledge import Knowledge
 from tfapp.apps.support.qa_pairs import QAColumns, read_qa_pairs
@@ -123,7 +123,7 @@ class Support(Application[SupportSettings]):
     def correct(
         self,
         turn: str,
-        verdict: Verdict,
+        verdict: CorrectionVerdict,
         *,
         better: str | None = None,
         intent: str | None = None,

@@ -16,7 +16,7 @@ from tfapp_client.errors import ClientError
 
 from tfapp.apps.feedback.labels import Label
 from tfapp.apps.feedback.pool_scoring import MEASURES
-from tfapp.apps.feedback.pools import Measure
+from tfapp.apps.feedback.pools import UncertaintyMeasure
 from tfapp.apps.feedback.tables import PoolRow, PoolTextRow
 from tfapp.console.background_scoring import BackgroundScoring
 from tfapp.console.console_state import ConsoleState
@@ -119,7 +119,7 @@ class LabellingPages:
         pools = self._state.feedback.pools
         pool, who = self._pool(request), request.session["id"]
         value = request.query_params.get("by")
-        measure = cast(Measure, value if value in MEASURES else MEASURES[0])
+        measure = cast(UncertaintyMeasure, value if value in MEASURES else MEASURES[0])
         self._scoring.keep_up(pool)
         texts = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
         text = texts[0] if texts else None

@@ -27,7 +27,7 @@ _BORDER: Final = "-DOCSTART-"
 
 
 @dataclass(frozen=True)
-class _Sentence:
+class _ConllSentence:
     """The words of a sentence, their tags, and the lines that they stand on, counted from 1."""
 
     words: list[str]
@@ -66,7 +66,7 @@ def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
         yield Block(first, {"text": texts, "label": spans}, lines, tuple(chain.from_iterable(problems)))
 
 
-def _to_row(sentence: _Sentence) -> tuple[str, list[dict[str, Any]]]:
+def _to_row(sentence: _ConllSentence) -> tuple[str, list[dict[str, Any]]]:
     ends = []
     length = -1
     for word in sentence.words:
@@ -79,8 +79,8 @@ def _to_row(sentence: _Sentence) -> tuple[str, list[dict[str, Any]]]:
     return " ".join(sentence.words), spans
 
 
-def _sentences(path: Path, encoding: str, columns: WordColumns) -> Iterator[_Sentence]:
-    sentence = _Sentence([], [], [])
+def _sentences(path: Path, encoding: str, columns: WordColumns) -> Iterator[_ConllSentence]:
+    sentence = _ConllSentence([], [], [])
     with open_text(path, encoding, newline="\n") as file:
         for number, line in enumerate(file, start=1):
             fields = _fields(line)
@@ -91,7 +91,7 @@ def _sentences(path: Path, encoding: str, columns: WordColumns) -> Iterator[_Sen
                 sentence.lines.append(number)
             elif sentence.words:
                 yield sentence
-                sentence = _Sentence([], [], [])
+                sentence = _ConllSentence([], [], [])
     if sentence.words:
         yield sentence
 

@@ -20,7 +20,7 @@ from tfapp.errors import DataError
 
 __all__ = ["iter_csv_blocks", "iter_tsv_blocks"]
 
-Record = tuple[int, list[str]]
+NumberedFields = tuple[int, list[str]]
 """The line on which a row starts, counted from 1, and the row's fields."""
 
 
@@ -34,7 +34,7 @@ def iter_tsv_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
     return _iter_blocks(path, _tsv_records(path, options), options)
 
 
-def _csv_records(path: Path, options: ReadOptions) -> Iterator[Record]:
+def _csv_records(path: Path, options: ReadOptions) -> Iterator[NumberedFields]:
     """Yields the rows of a csv file, the header included, but for a line "sep=" above it."""
     csv.field_size_limit(max(FIELD_LIMIT, csv.field_size_limit()))
     separator = options.separator or find_separator(path, options.encoding)
@@ -51,7 +51,7 @@ def _csv_records(path: Path, options: ReadOptions) -> Iterator[Record]:
             raise DataError(f"{path}, line {line}: {_explain(str(error))}") from error
 
 
-def _tsv_records(path: Path, options: ReadOptions) -> Iterator[Record]:
+def _tsv_records(path: Path, options: ReadOptions) -> Iterator[NumberedFields]:
     """Yields the rows of a tsv file, the header included."""
     with open_text(path, options.encoding, newline="\n") as file:
         for line, text in enumerate(file, start=1):
@@ -60,7 +60,7 @@ def _tsv_records(path: Path, options: ReadOptions) -> Iterator[Record]:
                 yield line, fields
 
 
-def _iter_blocks(path: Path, records: Iterator[Record], options: ReadOptions) -> Iterator[Block]:
+def _iter_blocks(path: Path, records: Iterator[NumberedFields], options: ReadOptions) -> Iterator[Block]:
     first = next(records, None)
     if first is None:
         raise DataError(f"{path}: the file is empty")
@@ -75,7 +75,7 @@ def _iter_blocks(path: Path, records: Iterator[Record], options: ReadOptions) ->
         yield Block(row, columns_of, tuple(line for line, _ in rows))
 
 
-def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[Record]:
+def _same_width(path: Path, records: Iterator[NumberedFields], width: int) -> Iterator[NumberedFields]:
     for line, fields in records:
         if len(fields) != width:
             raise DataError(

@@ -16,7 +16,7 @@ from tfapp.errors import DataError, TfappError, did_you_mean
 
 __all__ = ["count_rows", "iter_blocks", "sheet_notes"]
 
-Record = tuple[int, list[Any]]
+NumberedCells = tuple[int, list[Any]]
 """The number of a row in the sheet, counted from 1, and its values, without empty ones at the end."""
 
 
@@ -89,7 +89,7 @@ def _sheet_list(book: Any) -> str:
     return ", ".join(f'"{name}"' for name in book.sheetnames)
 
 
-def _records(sheet: Any) -> Iterator[Record]:
+def _records(sheet: Any) -> Iterator[NumberedCells]:
     # Some programs write a wrong size, by which rows would be cut.
     sheet.reset_dimensions()
     for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
@@ -117,7 +117,7 @@ def _names(path: Path, values: list[Any]) -> list[str]:
     return names
 
 
-def _same_width(path: Path, records: Iterator[Record], width: int) -> Iterator[Record]:
+def _same_width(path: Path, records: Iterator[NumberedCells], width: int) -> Iterator[NumberedCells]:
     for number, values in records:
         if len(values) > width:
             raise DataError(

@@ -9,13 +9,13 @@ from pathlib import Path
 from tfapp.data.readers.textfile import read_text
 from tfapp.errors import DataError
 
-__all__ = ["TextFile", "iter_texts", "list_files"]
+__all__ = ["FolderText", "iter_texts", "list_files"]
 
-TextFile = tuple[int, str, str]
+FolderText = tuple[int, str, str]
 """A file's ordinal among all of its folder, counted from 1; its label; its path in the folder, with slashes."""
 
 
-def list_files(folder: Path, max_rows: int | None = None) -> list[TextFile]:
+def list_files(folder: Path, max_rows: int | None = None) -> list[FolderText]:
     """Lists the texts of a folder, sorted by label and path; hidden files and folders are no texts.
 
     At most `max_rows` are kept, in equal numbers of every label as far as there are any.
@@ -33,12 +33,12 @@ def list_files(folder: Path, max_rows: int | None = None) -> list[TextFile]:
     return files if max_rows is None else _balance_labels(files, max_rows)
 
 
-def iter_texts(folder: Path, files: list[TextFile], encoding: str) -> Iterator[str]:
+def iter_texts(folder: Path, files: list[FolderText], encoding: str) -> Iterator[str]:
     """Reads the texts one by one; errors as in `tfapp.data.readers.textfile.open_text`."""
     for _, _, path in files:
         yield read_text(folder / path, encoding)
 
 
-def _balance_labels(files: list[TextFile], count: int) -> list[TextFile]:
+def _balance_labels(files: list[FolderText], count: int) -> list[FolderText]:
     ranks = [(rank, file) for _, group in groupby(files, lambda file: file[1]) for rank, file in enumerate(group)]
     return sorted(file for _, file in sorted(ranks)[:count])

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["BadTag", "Tag", "TagScheme", "bad_tags", "detect_scheme", "parse_tag", "to_entities"]
+__all__ = ["BadTag", "Tag", "TagScheme", "WordSpan", "bad_tags", "detect_scheme", "parse_tag", "to_entities"]
 
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
 
-Entity = tuple[int, int, str]
+WordSpan = tuple[int, int, str]
 """The number of the first word and of the last, and the type."""
 
 _OTHER_LETTERS: Final = {"L": "E", "U": "S", "M": "I"}
@@ -79,9 +79,9 @@ def detect_scheme(sentences: Iterable[Sequence[Tag]]) -> TagScheme:
     return min((scheme for scheme in violations if ends or scheme != "BIOES"), key=lambda scheme: violations[scheme])
 
 
-def to_entities(tags: Sequence[Tag]) -> list[Entity]:
+def to_entities(tags: Sequence[Tag]) -> list[WordSpan]:
     """Turns a sentence's tags, one a word, into entities, first to last, whether or not they keep to a scheme."""
-    entities: list[Entity] = []
+    entities: list[WordSpan] = []
     start = 0
     for index, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
         if _goes_on(before, tag):

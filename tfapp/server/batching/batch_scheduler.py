@@ -31,13 +31,13 @@ from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import RequestError
 from tfapp.server.settings import BatchingSettings
 
-__all__ = ["BatchScheduler", "Run", "SignatureQueue"]
+__all__ = ["BatchScheduler", "RunBatch", "SignatureQueue"]
 
 # So long after the last request that fits into a batch came or was answered, nobody else calls.
 _CALM_SECONDS: Final = 0.05
 
 # Inputs by alias, and the outputs to answer.
-Run: TypeAlias = Callable[[Arrays, Collection[str]], dict[str, NDArray[Any]]]
+RunBatch: TypeAlias = Callable[[Arrays, Collection[str]], dict[str, NDArray[Any]]]
 
 
 class SignatureQueue:
@@ -49,7 +49,7 @@ class SignatureQueue:
         limit: The most rows of a batch.
     """
 
-    def __init__(self, scheduler: BatchScheduler, run: Run, limit: int) -> None:
+    def __init__(self, scheduler: BatchScheduler, run: RunBatch, limit: int) -> None:
         self._scheduler = scheduler
         self.run = run
         self.requests = FairQueue(limit)
@@ -107,7 +107,7 @@ class BatchScheduler:
         self._last = -math.inf
         self._stopped = False
 
-    def queue(self, run: Run) -> SignatureQueue:
+    def queue(self, run: RunBatch) -> SignatureQueue:
         """Returns a new queue.
 
         Args:

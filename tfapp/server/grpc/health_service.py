@@ -26,10 +26,10 @@ class HealthService(health.HealthServicer):
 
     def Watch(self, request: Any, context: grpc.ServicerContext, send_response_callback: Any = None) -> Any:  # noqa: N802
         """Sends the status of a service now, and whenever it changes."""
-        return super().Watch(request, _Ending(context, self._ending), send_response_callback)
+        return super().Watch(request, _EndingContext(context, self._ending), send_response_callback)
 
 
-class _Ending:
+class _EndingContext:
     """The context of a watch, as far as the service uses it."""
 
     def __init__(self, context: grpc.ServicerContext, ending: ThreadPoolExecutor) -> None:

@@ -21,7 +21,7 @@ __all__ = ["PredictionService"]
 
 _SIGNATURES: Final = "signature_def"
 
-_Call: TypeAlias = Callable[[Servable, Any, RequestContext], Any]
+_PredictionCall: TypeAlias = Callable[[Servable, Any, RequestContext], Any]
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -56,7 +56,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Returns a model's signatures."""
         return handle_call(context, self._metadata, request)
 
-    def _run(self, call: _Call, spec: Any, request: Any, context: RequestContext) -> Any:
+    def _run(self, call: _PredictionCall, spec: Any, request: Any, context: RequestContext) -> Any:
         version = spec.version.value if spec.HasField("version") else None
         with (
             self._limiter.hold(context.connection),
@@ -64,12 +64,16 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         ):
             return call(servable, request, context)
 
-    def _run_and_count(self, api: str, call: _Call, request: Any, context: RequestContext, spec: Any = None) -> Any:
+    def _run_and_count(
+        self, api: str, call: _PredictionCall, request: Any, context: RequestContext, spec: Any = None
+    ) -> Any:
         spec = request.model_spec if spec is None else spec
         with self._metrics.request(spec.name, api, "GRPC", context):
             return self._run(call, spec, request, context)
 
-    def _on_examples(self, api: str, call: _Call, request: Any, context: RequestContext, spec: Any = None) -> Any:
+    def _on_examples(
+        self, api: str, call: _PredictionCall, request: Any, context: RequestContext, spec: Any = None
+    ) -> Any:
         response = self._run_and_count(api, call, request, context, spec)
         name = (request.model_spec if spec is None else spec).name
         self._metrics.examples(name, classify_regress.count(request.input))

@@ -29,7 +29,7 @@ from tfapp.server.unread_answers import UnreadAnswers
 __all__ = ["RestApp"]
 
 # A body, and the headers that belong to it.
-_Answer: TypeAlias = tuple[bytes, dict[str, str]]
+_BodyAndHeaders: TypeAlias = tuple[bytes, dict[str, str]]
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class RestApp:
         self._refuses = False
         self._cut = False
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._jobs: set[concurrent.futures.Future[_Answer]] = set()
+        self._jobs: set[concurrent.futures.Future[_BodyAndHeaders]] = set()
         monitoring_settings = context.settings.monitoring
         self._page = monitoring_settings.path if monitoring_settings.enable else None
 
@@ -111,7 +111,7 @@ class RestApp:
             return self._failure(RequestError(_CODE.INTERNAL, "The server failed; its log says why"))
         return Response(body, headers={"content-type": _JSON, **headers})
 
-    async def _handle(self, request: Request, path: str, cleanup: ExitStack) -> _Answer:
+    async def _handle(self, request: Request, path: str, cleanup: ExitStack) -> _BodyAndHeaders:
         if self._refuses:
             raise _stop_error()
         metrics = self._context.metrics
@@ -129,7 +129,7 @@ class RestApp:
 
     async def _in_time(
         self, request: Request, target: RequestTarget, context: RequestContext, cleanup: ExitStack
-    ) -> _Answer:
+    ) -> _BodyAndHeaders:
         """Works on a request for as long as its time lasts, the caller waits, and the server does not cut it off."""
         task = asyncio.current_task()
         assert task is not None
@@ -170,13 +170,13 @@ class RestApp:
 
     def _job(
         self, request: Request, target: RequestTarget, body: bytes, share: BodyShare, context: RequestContext
-    ) -> Callable[[], _Answer]:
+    ) -> Callable[[], _BodyAndHeaders]:
         """Returns the function that a thread runs."""
         encoding = request.headers.get("content-encoding", "")
         encodings = request.headers.get("accept-encoding", "")
         max_bytes = self._settings.max_message_bytes
 
-        def job() -> _Answer:
+        def job() -> _BodyAndHeaders:
             if not context.is_active:
                 raise RequestError(_CODE.DEADLINE_EXCEEDED, "Deadline exceeded before the request was worked on")
             with context:
@@ -192,8 +192,8 @@ class RestApp:
         return job
 
     def _submit(
-        self, job: Callable[[], _Answer], share: BodyShare, connection: str
-    ) -> concurrent.futures.Future[_Answer]:
+        self, job: Callable[[], _BodyAndHeaders], share: BodyShare, connection: str
+    ) -> concurrent.futures.Future[_BodyAndHeaders]:
         """Runs a function in a thread."""
         future = self._pool.submit(job)
         self._jobs.add(future)
@@ -208,7 +208,7 @@ class RestApp:
         ends = {"connection": "close"} if is_last else {}
         return Response(write_error(error.message), status, headers={"content-type": _JSON, **ends})
 
-    def _end(self, share: BodyShare, connection: str, future: concurrent.futures.Future[_Answer]) -> None:
+    def _end(self, share: BodyShare, connection: str, future: concurrent.futures.Future[_BodyAndHeaders]) -> None:
         share.release()
         self._context.limiter.release(connection)
         self._jobs.discard(future)
@@ -223,7 +223,7 @@ async def _send_in_pieces(response: Response, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _result(request: Request, future: concurrent.futures.Future[_Answer]) -> _Answer:
+async def _result(request: Request, future: concurrent.futures.Future[_BodyAndHeaders]) -> _BodyAndHeaders:
     """Returns the result of a thread, as long as the caller is there."""
     work = asyncio.wrap_future(future)
     disconnection = asyncio.ensure_future(_disconnection(request))

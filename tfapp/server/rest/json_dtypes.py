@@ -48,7 +48,7 @@ class JsonDtype(abc.ABC):
         )
 
 
-class _Floats(JsonDtype):
+class _FloatDtype(JsonDtype):
     """The conversion to float and double; of integers too, where they lose nothing."""
 
     def __init__(self, name: str, dtype: type[np.floating[Any]]) -> None:
@@ -72,7 +72,7 @@ class _Floats(JsonDtype):
         return check_float(value, self._name, self._largest, self._largest_integer)
 
 
-class _Integers(JsonDtype):
+class _IntegerDtype(JsonDtype):
     """The conversion to integers; 1.0 is none."""
 
     def __init__(self, name: str, dtype: type[np.integer[Any]]) -> None:
@@ -91,7 +91,7 @@ class _Integers(JsonDtype):
         return value
 
 
-class _Booleans(JsonDtype):
+class _BooleanDtype(JsonDtype):
     """The conversion of true and false."""
 
     def all_at_once(self, values: list[Any], types: set[type]) -> NDArray[Any] | None:
@@ -103,7 +103,7 @@ class _Booleans(JsonDtype):
         return value
 
 
-class _Strings(JsonDtype):
+class _StringDtype(JsonDtype):
     """The conversion of strings, and of bytes as {"b64": "..."}."""
 
     def all_at_once(self, values: list[Any], types: set[type]) -> NDArray[Any] | None:
@@ -122,7 +122,7 @@ class _Strings(JsonDtype):
         return array
 
 
-class _Unsupported(JsonDtype):
+class _UnsupportedDtype(JsonDtype):
     """The conversion to a dtype that JSON has no values for: each is refused."""
 
     def all_at_once(self, _values: list[Any], _types: set[type]) -> NDArray[Any] | None:
@@ -135,24 +135,24 @@ class _Unsupported(JsonDtype):
 
 
 _DTYPES: Final[dict[int, JsonDtype]] = {
-    types_pb2.DT_FLOAT: _Floats("float", np.float32),
-    types_pb2.DT_DOUBLE: _Floats("double", np.float64),
-    types_pb2.DT_INT8: _Integers("int8", np.int8),
-    types_pb2.DT_INT16: _Integers("int16", np.int16),
-    types_pb2.DT_INT32: _Integers("int32", np.int32),
-    types_pb2.DT_INT64: _Integers("int64", np.int64),
-    types_pb2.DT_UINT8: _Integers("uint8", np.uint8),
-    types_pb2.DT_UINT32: _Integers("uint32", np.uint32),
-    types_pb2.DT_UINT64: _Integers("uint64", np.uint64),
-    types_pb2.DT_BOOL: _Booleans("bool", np.bool_),
-    types_pb2.DT_STRING: _Strings("string", np.object_),
+    types_pb2.DT_FLOAT: _FloatDtype("float", np.float32),
+    types_pb2.DT_DOUBLE: _FloatDtype("double", np.float64),
+    types_pb2.DT_INT8: _IntegerDtype("int8", np.int8),
+    types_pb2.DT_INT16: _IntegerDtype("int16", np.int16),
+    types_pb2.DT_INT32: _IntegerDtype("int32", np.int32),
+    types_pb2.DT_INT64: _IntegerDtype("int64", np.int64),
+    types_pb2.DT_UINT8: _IntegerDtype("uint8", np.uint8),
+    types_pb2.DT_UINT32: _IntegerDtype("uint32", np.uint32),
+    types_pb2.DT_UINT64: _IntegerDtype("uint64", np.uint64),
+    types_pb2.DT_BOOL: _BooleanDtype("bool", np.bool_),
+    types_pb2.DT_STRING: _StringDtype("string", np.object_),
 }
 
 
 def json_dtype(dtype: int) -> JsonDtype:
     """Returns the conversion to a dtype of TensorFlow."""
     name = types_pb2.DataType.Name(dtype).removeprefix("DT_").lower()
-    return _DTYPES.get(dtype) or _Unsupported(name, np.object_)
+    return _DTYPES.get(dtype) or _UnsupportedDtype(name, np.object_)
 
 
 def check_float(value: float, name: str, largest: float, largest_integer: int) -> float:

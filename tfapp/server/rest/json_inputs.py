@@ -25,10 +25,10 @@ INPUTS: Final = "inputs"
 # NumPy's limit.
 _MOST_DIMENSIONS: Final = 64
 
-_Arrays = dict[str, NDArray[Any]]
+_InputArrays = dict[str, NDArray[Any]]
 
 
-def read_rows(rows: list[Any], signature: Any) -> _Arrays:
+def read_rows(rows: list[Any], signature: Any) -> _InputArrays:
     """Reads the value of "instances": a value a row, or an object of values by alias; at least one.
 
     Returns:
@@ -50,7 +50,7 @@ def read_rows(rows: list[Any], signature: Any) -> _Arrays:
     return {**_named_rows(rows, dtypes, set(signature.defaults)), **_defaults(signature, rows[0])}
 
 
-def read_columns(value: Any, signature: Any) -> _Arrays:
+def read_columns(value: Any, signature: Any) -> _InputArrays:
     """Reads the value of "inputs": an object of values by alias, or the value of the only input.
 
     Returns:
@@ -78,7 +78,7 @@ def _dtypes(signature: Any) -> dict[str, JsonDtype]:
     return {alias: json_dtype(signature.inputs[alias].dtype) for alias in sorted(signature.inputs)}
 
 
-def _defaults(signature: Any, aliases: Collection[str]) -> _Arrays:
+def _defaults(signature: Any, aliases: Collection[str]) -> _InputArrays:
     return {alias: codec.decode(tensor) for alias, tensor in signature.defaults.items() if alias not in aliases}
 
 
@@ -151,7 +151,7 @@ def _plain_rows(rows: list[Any], dtype: JsonDtype) -> NDArray[Any]:
     return np.stack(arrays)
 
 
-def _named_rows(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[str]) -> _Arrays:
+def _named_rows(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[str]) -> _InputArrays:
     names = rows[0].keys()
     if dtypes.keys() - optional <= names <= dtypes.keys() and all(
         type(row) is dict and row.keys() == names for row in rows
@@ -163,7 +163,7 @@ def _named_rows(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[
     return _rows_one_by_one(rows, dtypes, optional)
 
 
-def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[str]) -> _Arrays:
+def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[str]) -> _InputArrays:
     arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in rows[0]}
     for at, row in enumerate(rows):
         if not _is_object(row):

@@ -27,10 +27,10 @@ _STEP: Final = b"    "
 _OPTIONS: Final = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2
 _BETWEEN: Final = b",\n  "
 
-_Arrays = Mapping[str, NDArray[Any]]
+_OutputArrays = Mapping[str, NDArray[Any]]
 
 
-def write_rows(results: _Arrays) -> bytes:
+def write_rows(results: _OutputArrays) -> bytes:
     """Writes {"predictions": ...}: a value a row, or with several outputs an object of them.
 
     Raises:
@@ -47,7 +47,7 @@ def write_rows(results: _Arrays) -> bytes:
     return b'{\n    "predictions": [' + (b"\n" + rows + b"\n    " if rows else b"") + b"]\n}"
 
 
-def write_columns(results: _Arrays) -> bytes:
+def write_columns(results: _OutputArrays) -> bytes:
     """Writes {"outputs": ...}: the value of the only output, or an object of them.
 
     Raises:
@@ -79,7 +79,7 @@ def write_error(message: str) -> bytes:
     return f'{{\n    "error": {json.dumps(message, ensure_ascii=False)}\n}}'.encode("utf-8", "replace")
 
 
-def _check_rows(results: _Arrays) -> None:
+def _check_rows(results: _OutputArrays) -> None:
     rows: int | None = None
     for name, array in sorted(results.items()):
         if array.ndim == 0:

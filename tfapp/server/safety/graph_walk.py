@@ -38,7 +38,7 @@ class GraphWalk:
             with_assets: Whether the run gets the assets' paths; otherwise it would take what the graph has there.
         """
         assets = self._assets if with_assets else frozenset[str]()
-        pending_names, visits, functions = [node_name(name) for name in names], set[str](), _Calls()
+        pending_names, visits, functions = [node_name(name) for name in names], set[str](), _FunctionCalls()
         while pending_names:
             node = self._nodes.get(name := pending_names.pop())
             if node is None or name in visits:
@@ -55,7 +55,7 @@ class GraphWalk:
 
         `assets` says which of its arguments are paths of own assets.
         """
-        functions = _Calls()
+        functions = _FunctionCalls()
         functions.add([(name, frozenset(assets))])
         yield from self._inside(functions)
 
@@ -64,7 +64,7 @@ class GraphWalk:
         function = self._functions.get(name)
         return 0 if function is None else len(function.signature.input_arg)
 
-    def _inside(self, functions: _Calls) -> Iterator[Any]:
+    def _inside(self, functions: _FunctionCalls) -> Iterator[Any]:
         for name, arguments in functions:
             function = self._functions.get(name)
             if function is None:
@@ -119,7 +119,7 @@ class GraphWalk:
         return reads
 
 
-class _Calls:
+class _FunctionCalls:
     """A list of functions to look into, once for each set of arguments that are assets; it may grow meanwhile."""
 
     def __init__(self) -> None:

@@ -228,8 +228,8 @@ def _write_regressions(values: NDArray[Any], result: Any) -> None:
 
 
 # Where a task's result goes, what runs it and what writes it.
-_Task = tuple[str, Callable[[Servable, str, Any, RequestContext | None], Any], Callable[[Any, Any], None]]
-_TASKS: Final[dict[str, _Task]] = {
+_TaskCall = tuple[str, Callable[[Servable, str, Any, RequestContext | None], Any], Callable[[Any, Any], None]]
+_TASKS: Final[dict[str, _TaskCall]] = {
     contract.CLASSIFY_METHOD: ("classification_result", run_classify, _write_classes),
     contract.REGRESS_METHOD: ("regression_result", run_regress, _write_regressions),
 }

@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from tfapp.models.word_dropout import ordinary_pieces
 
-__all__ = ["Ids", "Masker", "Splits", "make_blocks", "to_dense"]
+__all__ = ["Ids", "Masker", "RowSplits", "make_blocks", "to_dense"]
 
 # Of what is guessed: most is masked, some replaced, the rest stays, since no [MASK] is met later (Devlin et al. 2019).
 _MASKED: Final = 0.8
 _REPLACED: Final = 0.1
 
 Ids = NDArray[np.int32]
-Splits = NDArray[np.int64]
+RowSplits = NDArray[np.int64]
 
 
-def make_blocks(pieces: Ids, splits: Splits, *, max_length: int, cls: int, sep: int, pack: bool) -> tuple[Ids, Splits]:
+def make_blocks(
+    pieces: Ids, splits: RowSplits, *, max_length: int, cls: int, sep: int, pack: bool
+) -> tuple[Ids, RowSplits]:
     """Makes blocks of at most `max_length` tokens, [CLS] ... [SEP], of texts of any length.
 
     Args:
@@ -52,7 +54,7 @@ def make_blocks(pieces: Ids, splits: Splits, *, max_length: int, cls: int, sep: 
     return ids.astype(np.int32), np.concatenate([[0], ends + 2 * np.arange(1, len(ends) + 1)]).astype(np.int64)
 
 
-def to_dense(values: Ids, splits: Splits, fill: int) -> Ids:
+def to_dense(values: Ids, splits: RowSplits, fill: int) -> Ids:
     """Returns ragged values as int32[N, T], T the longest row's length."""
     lengths = np.diff(splits)
     dense = np.full((len(lengths), int(lengths.max(initial=1))), fill, np.int32)
@@ -75,7 +77,7 @@ class Masker:
         self._continues = np.array([whole_words and piece.startswith("##") for piece in vocabulary])
         self._share = share
 
-    def hide(self, ids: Ids, splits: Splits, random: np.random.Generator) -> tuple[Ids, Ids]:
+    def hide(self, ids: Ids, splits: RowSplits, random: np.random.Generator) -> tuple[Ids, Ids]:
         """Draws the tokens of N blocks that are hidden and have to be guessed.
 
         Returns:
@@ -88,7 +90,7 @@ class Masker:
         replacements = np.where(draws < _MASKED, self._mask, np.where(draws < _MASKED + _REPLACED, others, ids))
         return np.where(mask, replacements, ids).astype(np.int32), np.where(mask, ids, -1).astype(np.int32)
 
-    def _choose(self, ids: Ids, splits: Splits, random: np.random.Generator) -> NDArray[np.bool_]:
+    def _choose(self, ids: Ids, splits: RowSplits, random: np.random.Generator) -> NDArray[np.bool_]:
         """Chooses words in random order, as long as a block's share lets in at least half of the next one."""
         ordinary = self._ordinary[ids]
         inside = np.concatenate([[False], ordinary[:-1]])[: len(ids)]

@@ -31,7 +31,7 @@ from tfapp.models.base import EncodedRows
 from tfapp.models.heads import MaskedPooling
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.word_dropout import ordinary_pieces
-from tfapp.tasks.pretraining.masking import Ids, Splits, to_dense
+from tfapp.tasks.pretraining.masking import Ids, RowSplits, to_dense
 from tfapp.tasks.pretraining.model import TokenPredictor, compare_guesses, prediction_head
 from tfapp.tasks.pretraining.settings import PretrainingModelSettings
 
@@ -103,13 +103,13 @@ class Tsdae(TokenPredictor):
         next_ids = tf.where(text["padding_mask"] > 0, text["token_ids"], -1)[:, 1:]
         return compare_guesses(next_ids, logits[:, :-1])[: ids.nrows(tf.int32)]
 
-    def _delete(self, ids: Ids, splits: Splits, random: np.random.Generator) -> Ids:
+    def _delete(self, ids: Ids, splits: RowSplits, random: np.random.Generator) -> Ids:
         mask = delete_words(ids, splits, self.preprocessor.vocabulary, self.deletion, random)
         return to_dense(mask.astype(np.int32), splits, 0)
 
 
 def delete_words(
-    ids: Ids, splits: Splits, vocabulary: Sequence[str], share: float, random: np.random.Generator
+    ids: Ids, splits: RowSplits, vocabulary: Sequence[str], share: float, random: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Draws which tokens of texts stay, bool[sum of T]; words are deleted with all their pieces, each with one chance.
 

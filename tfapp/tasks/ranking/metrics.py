@@ -11,20 +11,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.core.array_types import Bools, Floats, Indices
 from tfapp.evaluation.metrics import percentiles
 
 __all__ = ["auc", "auc_interval", "auc_shares", "by_query"]
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 _RESAMPLES: Final = 1000
 # Draws times pairs that an interval may cost.
 _MOST_WORK: Final = 10**8
 
 
-def by_query(codes: Ints) -> Iterator[Ints]:
+def by_query(codes: Indices) -> Iterator[Indices]:
     """Yields the row numbers of each query; `codes`, int[N], are the same for the rows of one."""
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order])) + 1
@@ -39,7 +36,7 @@ def auc(relevant: Bools, scores: Floats) -> float:
     return _auc(relevant, np.unique(scores, return_inverse=True)[1], np.ones(len(scores)))
 
 
-def auc_interval(relevant: Bools, scores: Floats, codes: Ints, *, seed: int = 0) -> tuple[float, float]:
+def auc_interval(relevant: Bools, scores: Floats, codes: Indices, *, seed: int = 0) -> tuple[float, float]:
     """Returns the percentile bootstrap interval of the AUC of N pairs; (0, 1) where N is 0.
 
     Whole queries are drawn, 0..Q-1 by `codes`, for their pairs are no independent draws.
@@ -74,7 +71,7 @@ def auc_shares(relevant: Bools, scores: Floats) -> Floats:
     return shares
 
 
-def _auc(relevant: Bools, levels: Ints, weights: NDArray[Any]) -> float:
+def _auc(relevant: Bools, levels: Indices, weights: NDArray[Any]) -> float:
     """Returns the AUC with weights of the rows; `levels` numbers the scores in rising order, equal ones alike."""
     if not len(levels):
         return 0.5

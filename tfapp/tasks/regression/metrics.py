@@ -10,11 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.core.array_types import Floats
 from tfapp.evaluation.metrics import Measure, percentiles
 
 __all__ = ["NAMES", "measure_numbers", "scores"]
-
-Floats = NDArray[np.float64]
 
 NAMES: Final = ("RMSE", "MAE", "R²", "Pearson", "Spearman")
 """The measures, in the order of `scores`; the first one is what models are compared by."""

@@ -22,13 +22,13 @@ from tfapp.tasks.tagging.settings import TaggingDataSettings
 
 __all__ = ["SPANS", "SpanTarget", "as_spans"]
 
-Span = dict[str, Any]
+LabelledSpan = dict[str, Any]
 """`start` and `end`, positions in the text in code points, and `label`."""
 
 SPANS: Final = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
 
 
-def as_spans(value: Any, text: str) -> list[Span] | None:
+def as_spans(value: Any, text: str) -> list[LabelledSpan] | None:
     """Turns a value of a column of spans into spans.
 
     Args:
@@ -54,7 +54,7 @@ def as_spans(value: Any, text: str) -> list[Span] | None:
     return spans
 
 
-def _as_span(item: Any, text: str) -> Span:
+def _as_span(item: Any, text: str) -> LabelledSpan:
     fields = list(item) if isinstance(item, list | tuple) else _fields(item)
     positions = fields[:2]
     if len(fields) != 3 or not all(
@@ -78,7 +78,7 @@ def _fields(item: Any) -> list[Any]:
     return [item.get(name) for name in ("start", "end", "label")] if isinstance(item, Mapping) else []
 
 
-def _span_text(span: Span) -> str:
+def _span_text(span: LabelledSpan) -> str:
     return f"{span['start']} to {span['end']} ({span['label']})"
 
 

@@ -23,7 +23,7 @@ from tfapp.training.evaluator import Evaluator
 
 __all__ = ["SpanEvaluator", "evaluate_entities"]
 
-Words = tuple[NDArray[np.int32], NDArray[np.int32]]
+WordBorders = tuple[NDArray[np.int32], NDArray[np.int32]]
 """The positions where the words of a text start and end, in code points."""
 
 _CONTEXT: Final = 60
@@ -54,7 +54,7 @@ def evaluate_entities(
     truth: Sequence[Sequence[Span]],
     predictions: Sequence[Sequence[Span]],
     *,
-    words: Sequence[Words],
+    words: Sequence[WordBorders],
     losses: tuple[float, int],
     texts: Sequence[str],
     rows: Sequence[int],
@@ -110,7 +110,7 @@ def evaluate_entities(
     )
 
 
-def _word_labels(spans_of_texts: Sequence[Sequence[Span]], words: Sequence[Words]) -> list[str]:
+def _word_labels(spans_of_texts: Sequence[Sequence[Span]], words: Sequence[WordBorders]) -> list[str]:
     """Returns the types of the words of all texts, one after another."""
     return [
         label

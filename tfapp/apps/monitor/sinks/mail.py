@@ -18,7 +18,7 @@ from tfapp.apps.monitor.sinks.sink import Payload, SinkError
 
 __all__ = ["MailSink", "compose"]
 
-Connect: TypeAlias = Callable[[SmtpSettings, SendDeadline], smtplib.SMTP]
+SmtpConnector: TypeAlias = Callable[[SmtpSettings, SendDeadline], smtplib.SMTP]
 
 
 class MailSink:
@@ -26,7 +26,7 @@ class MailSink:
 
     name = "smtp"
 
-    def __init__(self, settings: SmtpSettings, connect: Connect | None = None) -> None:
+    def __init__(self, settings: SmtpSettings, connect: SmtpConnector | None = None) -> None:
         self._settings = settings
         self._connect = connect or _connect
 
