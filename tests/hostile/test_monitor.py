@@ -1,4 +1,4 @@
-"""A monitor under attack: whatever its sources hold, each row is stored, known or set aside, and windows are judged."""
+"""A monitor under attack: whatever its sources hold, each row is stored, known or rejected, and windows are judged."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_any_stream(store: Store, tmp_path: Path, plan: AttackPlan) -> None:
             file.write_bytes(any_stream(source, form))
             with suppress(DataError):
                 count, outcome = _read(stream, file)
-                assert outcome.stored + outcome.repeated + outcome.set_aside == count
+                assert outcome.stored + outcome.repeated + outcome.rejected == count
                 assert _read(stream, file)[1].stored == 0
         _look(stream)
         _clear(store)

@@ -26,12 +26,17 @@ from tfapp.web.access import Access
 from tfapp.web.error_messages import error_message, http_status
 from tfapp.web.forms import Form, read_form
 
-__all__ = ["Action", "Views"]
+__all__ = ["Action", "Views", "moved_page"]
 
 Action = Callable[[Request, Form], Response]
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _TINTS: Final = 8
 _log = logging.getLogger(__name__)
+
+
+def moved_page(old_path: str, path: str) -> Route:
+    """Returns the route of a page's old address, which redirects to the new one for good."""
+    return Route(old_path, lambda _request: RedirectResponse(path, 301))
 
 
 class Views:

@@ -48,7 +48,7 @@ def texts(feedback: Feedback, pool: PoolRow, **options: object) -> list[str]:
 
 
 def test_the_least_certain_texts_come_first_and_labelled_ones_not_again(feedback: Feedback, pool: PoolRow) -> None:
-    assert (pool.name, pool.set_aside, feedback.pools.progress(pool).texts) == ("messages.csv", 1, 4)
+    assert (pool.name, pool.rejected, feedback.pools.progress(pool).texts) == ("messages.csv", 1, 4)
     assert feedback.score(pool, Client(transport=server())) == 4
     assert texts(feedback, pool) == ["A match about money", "Stars and shares", "England win", "Shares rose"]
     first, second = feedback.pools.least_certain(pool, limit=2)

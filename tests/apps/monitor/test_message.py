@@ -73,7 +73,7 @@ def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
         ({"text": "a", "time": "2099-01-01"}, "its time, 2099-01-01T00:00:00+00:00, lies in the future: after"),
     ],
 )
-def test_what_cannot_be_used_is_set_aside_with_its_reason(values: dict[str, Any], reason: str) -> None:
+def test_what_cannot_be_used_is_rejected_with_its_reason(values: dict[str, Any], reason: str) -> None:
     result = make(**values)
     assert isinstance(result, RejectedRow)
     assert reason in result.reason
@@ -110,7 +110,7 @@ anywhen = (
 
 
 @given(anywhen)
-def test_a_time_is_of_the_last_hundred_years_or_so_or_the_row_is_set_aside(time: str | float) -> None:
+def test_a_time_is_of_the_last_hundred_years_or_so_or_the_row_is_rejected(time: str | float) -> None:
     result = make(text="a", time=time)
     if isinstance(result, Message):
         assert datetime(1900, 1, 1, tzinfo=UTC) <= result.time <= NOW

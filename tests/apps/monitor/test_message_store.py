@@ -99,25 +99,25 @@ def test_a_checkpoint_is_kept_with_its_texts_or_not_at_all(store: Store) -> None
     assert stream.message_store.checkpoints("f") == {"f": {"offset": 30}}
 
 
-def test_rows_that_are_set_aside_are_kept_once_with_their_reasons(store: Store) -> None:
+def test_rows_that_are_rejected_are_kept_once_with_their_reasons(store: Store) -> None:
     stream = Stream(store)
     row = RejectedMessage("shop", "line 3", RejectedRow(3, "not valid JSON", "{\0\ud800"))
-    assert stream.message_store.keep([], [row], [], 0).outcome.set_aside == 1
-    assert stream.message_store.keep([], [row], [], 2).outcome.set_aside == 0
+    assert stream.message_store.keep([], [row], [], 0).outcome.rejected == 1
+    assert stream.message_store.keep([], [row], [], 2).outcome.rejected == 0
     (stored_row,) = stream.queries.rejected_rows()
     assert (stored_row["place"], stored_row["reason"]) == ("line 3", "not valid JSON")
     assert stream.queries.counts()["repeated"] == 2
 
 
-def test_of_the_rows_that_are_set_aside_the_newest_are_kept_and_all_are_counted(store: Store) -> None:
+def test_of_the_rows_that_are_rejected_the_newest_are_kept_and_all_are_counted(store: Store) -> None:
     stream = Stream(store, set_aside_rows=7)
     for begin in range(0, 20, 5):
         rows = [
             RejectedMessage("http", f"item {n}", RejectedRow(n, "no text", str(n))) for n in range(begin, begin + 5)
         ]
-        assert stream.message_store.keep([], rows, [], 0).outcome.set_aside == 5
+        assert stream.message_store.keep([], rows, [], 0).outcome.rejected == 5
     counts = stream.queries.counts()
-    assert (counts["set_aside"], counts["set_aside_kept"]) == (20, 7)
+    assert (counts["rejected"], counts["rejected_kept"]) == (20, 7)
     assert [row["place"] for row in stream.queries.rejected_rows()] == [f"item {n}" for n in range(19, 12, -1)]
 
 

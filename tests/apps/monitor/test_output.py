@@ -32,7 +32,7 @@ def test_where_there_is_no_room_windows_are_taken_together() -> None:
     assert sparkline(trend((9, 9), (1, 0), (0, 0), (0, 0), (4, 1)), 3) == "█ ▃"
 
 
-COUNTS = {"texts": 1, "set_aside": 12, "set_aside_kept": 1, "repeated": 0, "alerts": 1, "undelivered": 0}
+COUNTS = {"texts": 1, "rejected": 12, "rejected_kept": 1, "repeated": 0, "alerts": 1, "undelivered": 0}
 
 
 def test_what_no_sink_took_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

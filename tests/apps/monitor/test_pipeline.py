@@ -65,7 +65,7 @@ def texts(stream: Stream) -> list[tuple[str, str, str]]:
     return sorted((t.topic, t.sentiment, t.text) for t in stream.queries.texts())
 
 
-def test_texts_are_judged_and_stored_and_broken_rows_set_aside(store: Store) -> None:
+def test_texts_are_judged_and_stored_and_broken_rows_rejected(store: Store) -> None:
     stream = Stream(store, tagger="brands")
     batch = rows("phone is bad", "parcel came", "phone of acme")
     bad_batch = Batch(
@@ -142,7 +142,7 @@ def test_a_stop_in_an_outage_stores_nothing_and_the_next_run_takes_it(sqlite: St
     assert Stream(sqlite).pipeline().run([BatchReader(batch)]) == IngestCounts(1, 0, 0)
 
 
-def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
+def test_a_text_that_a_model_refuses_is_rejected_and_the_others_are_stored(sqlite: Store) -> None:
     stream = Stream(sqlite, FailingModels(grpc.StatusCode.INVALID_ARGUMENT, "poison"))
     assert stream.pipeline().run([BatchReader(rows("phone a", "poison", "parcel b", "phone c"))]) == IngestCounts(
         3, 0, 1
@@ -152,7 +152,7 @@ def test_a_text_that_a_model_refuses_is_set_aside_and_the_others_are_stored(sqli
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
-def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store, code: grpc.StatusCode) -> None:
+def test_a_text_that_ends_the_model_server_each_time_is_rejected(sqlite: Store, code: grpc.StatusCode) -> None:
     stream = Stream(sqlite, FailingModels(code, "poison"))
     counts: list[IngestCounts] = []
     batch = Batch("http", rows("phone a", "phone poison", "parcel b").rows, stored=counts.append)
@@ -162,7 +162,7 @@ def test_a_text_that_ends_the_model_server_each_time_is_set_aside(sqlite: Store,
     assert counts == [IngestCounts(2, 0, 1)]
 
 
-def test_a_score_that_is_no_number_sets_its_text_aside(sqlite: Store) -> None:
+def test_a_text_with_a_score_that_is_no_number_is_rejected(sqlite: Store) -> None:
     server = fake_server().classifier("strange", lambda text: {"phone": float("nan") if "odd" in text else 1.0})
     stream = Stream(sqlite, server, topic_model="strange")
     assert stream.pipeline().run([BatchReader(rows("phone a", "phone odd", "parcel b"))]) == IngestCounts(2, 0, 1)
@@ -180,7 +180,7 @@ class Choosy(MessageStore):
         return super().keep(texts, rejections, checkpoints, duplicates)
 
 
-def test_a_text_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(sqlite: Store) -> None:
+def test_a_text_that_cannot_be_stored_is_rejected_and_the_others_are_stored(sqlite: Store) -> None:
     stream, counts = Stream(sqlite), []
     stream.message_store = Choosy(sqlite, stream.settings, stream.clock)
     names = ("phone a", "poison", "parcel b", "phone c", "poison too", "phone d", "phone e")
@@ -202,7 +202,7 @@ def test_a_database_that_takes_nothing_is_no_fault_of_the_texts(sqlite: Store) -
     stream.message_store = Closed(sqlite, stream.settings, stream.clock)
     with pytest.raises(ValueError, match="no such table"):
         stream.pipeline().run([BatchReader(rows("phone a", "phone b"))])
-    assert stream.queries.counts()["set_aside"] == 0
+    assert stream.queries.counts()["rejected"] == 0
 
 
 times = st.one_of(
@@ -220,7 +220,7 @@ def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, times: list
     stream = Stream(sqlite, window=window, lateness_minutes=1e12, future_minutes=1e12, least_history=2)
     places = [SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(times)]
     outcome = stream.pipeline().run([BatchReader(Batch("shop", places))])
-    assert outcome.stored + outcome.repeated + outcome.set_aside <= len(times)
+    assert outcome.stored + outcome.repeated + outcome.rejected <= len(times)
     assert not [row for row in stream.queries.rejected_rows() if "its time, " not in str(row["reason"])]
     stream.queries.trends(window=window, last=10_000, limit=1)  # type: ignore[arg-type]
     newest = stream.queries.newest()
@@ -230,7 +230,7 @@ def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, times: list
 def test_models_that_refuse_everything_are_no_fault_of_the_texts(sqlite: Store) -> None:
     stream = Stream(sqlite, FailingModels(grpc.StatusCode.INTERNAL))
     assert stream.pipeline().run([BatchReader(rows("phone a"))]) == IngestCounts()
-    assert stream.queries.counts()["set_aside"] == 0
+    assert stream.queries.counts()["rejected"] == 0
 
 
 def test_a_model_of_another_kind_is_refused_before_anything_is_taken(sqlite: Store) -> None:
@@ -332,6 +332,6 @@ def test_a_clock_that_jumps_loses_no_text_and_repeats_no_alert(sqlite: Store, ju
     # What is not told of within an hour is judged by the clock.
     stream = Stream(sqlite, clock=reader.clock, ticks=lambda: reader.ticks, idle_seconds=3000)
     assert stream.pipeline().run([reader]) == IngestCounts(stored=280)
-    assert stream.queries.counts()["set_aside"] == 0
+    assert stream.queries.counts()["rejected"] == 0
     assert stream.headlines() == [("phone", 12, "over: normal")]
     assert deliveries(sqlite) == [("ended", 1), ("opened", 1)]

@@ -47,7 +47,7 @@ def push_reader() -> Iterator[tuple[str, list[Batch]]]:
 def test_it_answers_when_the_texts_are_stored(push_reader: tuple[str, list[Batch]]) -> None:
     address, batches = push_reader
     answer = httpx2.post(f"{address}/messages", json=[{"text": "a"}, {"text": "b"}, 5])
-    assert (answer.status_code, answer.json()) == (200, {"stored": 3, "repeated": 0, "set_aside": 0})
+    assert (answer.status_code, answer.json()) == (200, {"stored": 3, "repeated": 0, "rejected": 0})
     rows = [place.row for place in batches[-1].rows]
     assert [row.values if isinstance(row, Record) else row.reason for row in rows] == [
         {"text": "a"},
@@ -206,7 +206,7 @@ def test_a_request_holds_so_many_texts_and_no_more(kind: str) -> None:
             body = "\n\n".join(rows) if "nd" in kind else f"[{','.join(rows)}]"
             return httpx2.post(f"{address}/messages", content=body, headers={"content-type": kind})
 
-        assert post(10).json() == {"stored": 10, "repeated": 0, "set_aside": 0}
+        assert post(10).json() == {"stored": 10, "repeated": 0, "rejected": 0}
         assert [len(batch.rows) for batch in batches] == [4, 4, 2]
         answer = post(11)
     assert answer.status_code == 413

@@ -173,7 +173,7 @@ def test_whatever_happens_to_a_file_each_line_is_read_once(
     assert len(numbers) == content.count(b"\n")
 
 
-def test_lines_that_cannot_be_used_are_set_aside() -> None:
+def test_lines_that_cannot_be_used_are_rejected() -> None:
     cases = {
         b"{": "not valid JSON",
         b"[1]": "expected a JSON object, got list",
@@ -248,7 +248,7 @@ def test_a_pipe_is_read_as_lines_come() -> None:
         assert ids(reader) == [5]
 
 
-def test_a_file_of_a_folder_that_cannot_be_read_is_set_aside_until_it_changes(tmp_path: Path) -> None:
+def test_a_file_of_a_folder_that_cannot_be_read_is_rejected_until_it_changes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     (tmp_path / "b.jsonl").write_text(line(1))
     first = list(FolderReader(tmp_path, {}, follow=False).batches(threading.Event()))

@@ -110,7 +110,7 @@ def test_a_file_becomes_trends_and_alerts_with_their_texts(home: Path, tmp_path:
     with file.open("a") as out:
         out.write(json.dumps(line(12, 0, "positive")) + "\n")
     second_run = json.loads(call("monitor", "run", file, "--once", "--home", home, "--json").out.splitlines()[-1])
-    assert second_run == {"stored": 1, "repeated": 0, "set_aside": 0, "alerts": len(log) // 2, "undelivered": 0}
+    assert second_run == {"stored": 1, "repeated": 0, "rejected": 0, "alerts": len(log) // 2, "undelivered": 0}
 
 
 def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(home: Path, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
     try:
         _until(lambda: monitor.queries.counts()["texts"] == 20)
         answer = httpx2.post(f"http://127.0.0.1:{port}/messages", json=[line(1, 1, "negative")] * 2, timeout=30)
-        assert answer.json() == {"stored": 1, "repeated": 1, "set_aside": 0}
+        assert answer.json() == {"stored": 1, "repeated": 1, "rejected": 0}
         with file.open("a") as out:
             out.write(json.dumps(line(1, 2, "positive")) + "\n")
         _until(lambda: monitor.queries.counts()["texts"] == 22)

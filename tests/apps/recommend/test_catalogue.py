@@ -19,16 +19,16 @@ def test_items_and_events_are_kept_once_and_what_is_new_is_added(store: Store, t
     library = Library(store, tmp_path)
     catalogue = library.catalogue
     first = catalogue.add_items("a.csv", [*item_entries(3), RejectedRow(9, "no title", "?\0")])
-    assert (first.rows, first.added, first.repeated, first.set_aside) == (4, 3, 0, 1)
+    assert (first.rows, first.added, first.repeated, first.rejected) == (4, 3, 0, 1)
     addition = catalogue.add_items("a.csv", item_entries(4))
     assert (addition.added, addition.repeated) == (1, 3)
     later = replace(EVENT, time=START + timedelta(days=1))
     result = catalogue.add_events("e.csv", [EVENT, EVENT, later, replace(EVENT, line=5, item="gone")])
-    assert (result.rows, result.added, result.repeated, result.set_aside) == (4, 2, 1, 1)
+    assert (result.rows, result.added, result.repeated, result.rejected) == (4, 2, 1, 1)
     assert dict(result.reasons) == {"there is no such item; add items first": 1}
     assert catalogue.rejected_rows()[0]["line"] == 5
     assert catalogue.add_events("e.csv", [EVENT, later]).added == 0
-    assert catalogue.counts() == {"items": 4, "new_items": 3, "users": 1, "events": 2, "set_aside": 2}
+    assert catalogue.counts() == {"items": 4, "new_items": 3, "users": 1, "events": 2, "rejected": 2}
     assert catalogue.users() == [{"user": "ada", "events": 2, "last": "2026-01-02T00:00:00+00:00"}]
 
 

@@ -57,7 +57,7 @@ def test_tags_come_as_a_list_or_as_a_text(value: object, tags: tuple[str, ...]) 
         ({"date": "soon"}, "its time, 'soon', is neither ISO 8601 nor seconds since 1970"),
     ],
 )
-def test_an_item_that_is_none_is_set_aside_with_its_reason(values: dict[str, Any], why: str) -> None:
+def test_an_item_that_is_none_is_rejected_with_its_reason(values: dict[str, Any], why: str) -> None:
     assert reason(item(**values)) == why
 
 
@@ -72,7 +72,7 @@ def test_an_item_that_is_none_is_set_aside_with_its_reason(values: dict[str, Any
         ({"rating": "nan"}, "the value 'nan' is no number"),
     ],
 )
-def test_an_event_that_is_none_is_set_aside_with_its_reason(values: dict[str, Any], why: str) -> None:
+def test_an_event_that_is_none_is_rejected_with_its_reason(values: dict[str, Any], why: str) -> None:
     assert reason(event(**values)) == why
 
 
@@ -115,12 +115,12 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 
 
 @given(st.dictionaries(st.sampled_from(["id", "title", "text", "tags", "time"]), VALUES))
-def test_any_item_row_comes_out_as_an_item_or_set_aside(values: dict[str, Any]) -> None:
+def test_any_item_row_comes_out_as_an_item_or_rejected(values: dict[str, Any]) -> None:
     rows = [Record(2, {"id": "a", "title": "A"}), Record(3, values)]
     assert [row.line for row in read_items(rows, source="items")] == [2, 3]
 
 
 @given(st.dictionaries(st.sampled_from(["user", "item", "kind", "value", "time"]), VALUES))
-def test_any_event_row_comes_out_as_an_event_or_set_aside(values: dict[str, Any]) -> None:
+def test_any_event_row_comes_out_as_an_event_or_rejected(values: dict[str, Any]) -> None:
     rows = [Record(2, {"user": "u", "item": "a", "time": 0}), Record(3, values)]
     assert [row.line for row in read_events(rows, source="events")] == [2, 3]

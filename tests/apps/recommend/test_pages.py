@@ -32,11 +32,12 @@ def test_items_like_an_item(site: Site) -> None:
     assert "no such item" in text_of(site.get("/recommend/like?item=none").text)
 
 
-def test_what_is_known_and_what_was_set_aside(site: Site) -> None:
+def test_what_is_known_and_what_was_rejected(site: Site) -> None:
     assert "Items 16" in text_of(site.get("/recommend").text)
     page = site.get("/recommend/rejected").text
     assert "items.csv 99 needs a title <b>x</b>" in text_of(page)
     assert "&lt;b&gt;x&lt;/b&gt;" in page
+    assert text_of(site.get("/recommend/set-aside", follow_redirects=True).text) == text_of(page)
 
 
 def test_what_is_asked_is_shown_as_text(site: Site) -> None:

@@ -69,14 +69,14 @@ def service(folder: Path, items: Path, events: Path, options: list[str]) -> Reco
     """A service with items and events, trained."""
     application = Recommend.open(folder / "home", overrides=options)
     item_result = application.add_items(items, quiet=True)
-    assert (item_result.addition.added, item_result.addition.set_aside, item_result.embedded, item_result.items) == (
+    assert (item_result.addition.added, item_result.addition.rejected, item_result.embedded, item_result.items) == (
         COUNT,
         1,
         COUNT,
         COUNT,
     )
     result = application.add_events(events, quiet=True)
-    assert (result.added, result.set_aside) == (240, 1)
+    assert (result.added, result.rejected) == (240, 1)
     training = application.train(quiet=True)
     assert (training.events, training.embedder) == (240, "minilm-l6/1")
     return application

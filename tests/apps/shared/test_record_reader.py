@@ -43,7 +43,7 @@ def test_whatever_stands_in_a_csv_file_no_line_is_lost(
     lines = content.split("\n")
     numbers = set()
     for row in records:
-        # A row that is used may go over lines, of which none is used again; one that is set aside is one line.
+        # A row that is used may go over lines, of which none is used again; one that is rejected is one line.
         assert row.line not in numbers
         text = "".join(row.values.values()) if isinstance(row, Record) else ""
         numbers |= set(range(row.line, row.line + 1 + text.count("\n")))
@@ -80,7 +80,7 @@ def test_a_byte_of_another_encoding_costs_its_row_alone(tmp_path: Path) -> None:
     assert latin[1] == Record(3, {"question": "café", "answer": "a2"})
 
 
-def test_jsonl_sets_aside_what_is_no_object(tmp_path: Path) -> None:
+def test_jsonl_rejects_what_is_no_object(tmp_path: Path) -> None:
     row = {"question": "q", "answer": "a"}
     content = f"\ufeff{json.dumps(row)}\n{{bad\n\n[1]\n{json.dumps(row)}"
     records = read(tmp_path, "a.jsonl", content)

@@ -21,14 +21,14 @@ def knowledge(store: Store) -> Knowledge:
     return Knowledge(store, ticking_clock())
 
 
-def test_rows_are_counted_as_new_known_or_set_aside(knowledge: Knowledge) -> None:
+def test_rows_are_counted_as_new_known_or_rejected(knowledge: Knowledge) -> None:
     bad_rows = [RejectedRow(9, "no text", "?\0"), RejectedRow(9, "no text", "!"), RejectedRow(11, "other \ud800", "")]
     first = knowledge.add("a.csv", [*ROWS, *bad_rows, QAPair(12, "CANCEL  it all", None, "cancel")])
-    assert (first.rows, first.added, first.repeated, first.set_aside) == (11, 7, 1, 3)
+    assert (first.rows, first.added, first.repeated, first.rejected) == (11, 7, 1, 3)
     assert dict(first.reasons) == {"no text": 2, "other ?": 1}
     repeat = knowledge.add("a.csv", ROWS)
-    assert (repeat.rows, repeat.added, repeat.repeated, repeat.set_aside) == (7, 0, 7, 0)
-    assert knowledge.counts() == {"texts": 10, "pairs": 7, "intents": 2, "set_aside": 3}
+    assert (repeat.rows, repeat.added, repeat.repeated, repeat.rejected) == (7, 0, 7, 0)
+    assert knowledge.counts() == {"texts": 10, "pairs": 7, "intents": 2, "rejected": 3}
     rejected_rows = knowledge.rejected_rows()
     assert [(row["line"], row["reason"]) for row in rejected_rows] == [(9, "no text"), (9, "no text"), (11, "other ?")]
     assert rejected_rows[0]["content"] == "?\N{REPLACEMENT CHARACTER}"

@@ -42,7 +42,7 @@ def test_questions_come_with_an_answer_or_an_intent(row: dict[str, Any], expecte
         ({"question": "q", "answer": "a" * 20_001}, 'column "answer" has 20001 characters; at most 20000 are kept'),
     ],
 )
-def test_a_row_that_is_no_exchange_is_set_aside_with_its_reason(row: dict[str, Any], reason: str) -> None:
+def test_a_row_that_is_no_exchange_is_rejected_with_its_reason(row: dict[str, Any], reason: str) -> None:
     good_row = {"question": "q", "answer": "a", "intent": ""}
     items = read(good_row, row, good_row)
     assert [item.line for item in items] == [2, 3, 4]

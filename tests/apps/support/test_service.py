@@ -59,7 +59,7 @@ def service(folder: Path, faq: Path, options: list[str]) -> Support:
     """A service that was built from the questions with answers."""
     support = Support.open(folder / "home", overrides=options)
     result = support.build(str(faq), quiet=True)
-    assert (result.addition.rows, result.addition.added, result.addition.set_aside) == (21, 20, 1)
+    assert (result.addition.rows, result.addition.added, result.addition.rejected) == (21, 20, 1)
     assert (result.embedded, result.indexed, result.texts) == (40, 40, 40)
     return support
 

@@ -40,10 +40,10 @@ def add(
     pool = feedback.add(file, model=model, column=column)
     progress = feedback.pools.progress(pool)
     if json:
-        print_json({"pool": pool.id, "texts": progress.texts, "set_aside": pool.set_aside})
+        print_json({"pool": pool.id, "texts": progress.texts, "rejected": pool.rejected})
         return
-    aside = f"; {pluralize(pool.set_aside, 'row')} of the file had no text" if pool.set_aside else ""
-    line = f"{pool.name}: {pluralize(progress.texts, 'text')} in the pool{aside}"
+    remark = f"; {pluralize(pool.rejected, 'row')} of the file had no text" if pool.rejected else ""
+    line = f"{pool.name}: {pluralize(progress.texts, 'text')} in the pool{remark}"
     console().print(line, markup=False, soft_wrap=True)
     console().print("Next: tfapp console, page Labelling")
 

@@ -49,28 +49,30 @@ class Pools:
         self._store = store
         self._clock = clock
 
-    def add(self, name: str, model: str, texts: Iterable[str], *, set_aside: Callable[[], int] = lambda: 0) -> PoolRow:
+    def add(
+        self, name: str, model: str, texts: Iterable[str], *, count_rejected: Callable[[], int] = lambda: 0
+    ) -> PoolRow:
         """Adds texts to the pool of this name and model; those that it has are left as they are.
 
         Args:
             name: What the texts are called.
             model: The model that is to be asked about them.
             texts: The texts.
-            set_aside: Told after the last text: how many rows held none.
+            count_rejected: Is called after the last text, and returns how many rows held none.
 
         Raises:
             DataError: There is no text.
         """
         pool_name, now = checked_name("the pool's name", name), self._clock()
         key = digest(model, pool_name)
-        values = {"id": key, "name": pool_name, "model": model, "labels": [], "set_aside": 0, "added_at": now}
+        values = {"id": key, "name": pool_name, "model": model, "labels": [], "rejected": 0, "added_at": now}
         count = 0
         for batch in chunks(texts):
             self._store.run(partial(_take, pool=values, texts=batch))
             count += len(batch)
         if not count:
             raise DataError(f"{pool_name}: no text in it; give a file with one text per row")
-        self._store.run(lambda session: setattr(session.get_one(PoolRow, key), "set_aside", set_aside()))
+        self._store.run(lambda session: setattr(session.get_one(PoolRow, key), "rejected", count_rejected()))
         return self.get(key)
 
     def get(self, pool: str) -> PoolRow:

@@ -74,7 +74,7 @@ class Feedback:
         """
         check_name(model)
         texts = TextFile(file, column, name=name)
-        return self.pools.add(name or file.name, model, texts, set_aside=lambda: texts.set_aside)
+        return self.pools.add(name or file.name, model, texts, count_rejected=lambda: texts.rejected)
 
     def score(self, pool: PoolRow, client: Client, *, go_on: Callable[[int], bool] = lambda _: True) -> int:
         """Scores a pool by the released version, as `tfapp.apps.feedback.pool_scoring.score_pool` does."""

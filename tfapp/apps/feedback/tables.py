@@ -25,7 +25,7 @@ class PoolRow(Base):
     model: Mapped[str] = mapped_column(_NAME)
     labels: Mapped[list[str]] = mapped_column(JSON)
     multi_label: Mapped[bool] = mapped_column(default=False)
-    set_aside: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column("set_aside", default=0)
     added_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -28,14 +28,14 @@ class TextFile:
         name: What errors call the file; None: its path.
 
     Attributes:
-        set_aside: How many rows held no text, once all were read.
+        rejected: How many rows held no text, once all were read.
     """
 
     def __init__(self, path: Path, column: str | None = None, *, name: str | None = None) -> None:
         self._path = path
         self._column = column
         self._name = name or str(path)
-        self.set_aside = 0
+        self.rejected = 0
 
     def __iter__(self) -> Iterator[str]:
         """Yields the texts, one per row.
@@ -43,7 +43,7 @@ class TextFile:
         Raises:
             DataError: The file cannot be read, or has no such column.
         """
-        self.set_aside = 0
+        self.rejected = 0
         rows = read_records(self._path)
         head = list(islice(rows, _LOOKED_AT))
         column = self._column or self._guess(head)
@@ -52,7 +52,7 @@ class TextFile:
             if isinstance(value, str) and is_visible(value) and len(value) <= _LONGEST:
                 yield storable(value)
             else:
-                self.set_aside += 1
+                self.rejected += 1
 
     def _guess(self, head: list[Record | RejectedRow]) -> str:
         columns: dict[str, list[Any]] = {}

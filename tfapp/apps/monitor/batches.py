@@ -33,12 +33,10 @@ class IngestCounts:
 
     stored: int = 0
     repeated: int = 0
-    set_aside: int = 0
+    rejected: int = 0
 
     def __add__(self, other: IngestCounts) -> IngestCounts:
-        return IngestCounts(
-            self.stored + other.stored, self.repeated + other.repeated, self.set_aside + other.set_aside
-        )
+        return IngestCounts(self.stored + other.stored, self.repeated + other.repeated, self.rejected + other.rejected)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def run(
             follow=not once,
             sinks=sinks,
             stop=stop,
-            on_progress=lambda total: advance(total.stored + total.repeated + total.set_aside),
+            on_progress=lambda total: advance(total.stored + total.repeated + total.rejected),
             on_trained=lambda line: output.show_model(line, as_json=json),
             quiet=json,
         )

@@ -126,7 +126,7 @@ class MessageStore:
 
 def _touch_progress(session: Session, newest: datetime | None, duplicates: int) -> None:
     """Moves the stream's progress on; the row is locked until the transaction ends."""
-    _upsert(session, ProgressRow, [{"id": 1, "newest": None, "repeated": 0, "set_aside": 0}], ())
+    _upsert(session, ProgressRow, [{"id": 1, "newest": None}], ())
     row = session.scalars(select(ProgressRow).with_for_update()).one()
     row.repeated += duplicates
     if newest is not None and (row.newest is None or newest > row.newest):
@@ -180,7 +180,7 @@ def add_rejected(session: Session, rejections: Sequence[RejectedMessage], now: d
         for item in rejections
     ]
     count = _upsert(session, RejectedMessageRow, rows, ())
-    session.get_one(ProgressRow, 1).set_aside += count
+    session.get_one(ProgressRow, 1).rejected += count
     number = RejectedMessageRow.id
     newest = select(number).order_by(number.desc()).offset(limit).limit(1).scalar_subquery()
     session.execute(delete(RejectedMessageRow).where(number <= newest))

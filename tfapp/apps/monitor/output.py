@@ -71,12 +71,12 @@ def show_outcome(outcome: IngestCounts, counts: Mapping[str, int], *, as_json: b
     if as_json:
         print_json({**asdict(outcome), "alerts": counts["alerts"], "undelivered": counts["undelivered"]})
         return
-    print_line("Read", f"{outcome.stored} new texts, {outcome.repeated} duplicates, {outcome.set_aside} rejected")
+    print_line("Read", f"{outcome.stored} new texts, {outcome.repeated} duplicates, {outcome.rejected} rejected")
     note = f"; {counts['undelivered']} messages to sinks wait to be sent" if counts["undelivered"] else ""
     print_line("Alerts", f"{counts['alerts']} in all{note}")
     if counts["undeliverable"]:
         print_line("Not sent", f"{counts['undeliverable']} messages that no sink took; tfapp monitor show says why")
-    if outcome.set_aside:
+    if outcome.rejected:
         print_line("", "tfapp monitor rejected says why")
 
 
@@ -107,7 +107,7 @@ def show_trends(
         shares = (f"{part / total.texts:.0%}" for part in (total.negatives, total.positives))
         table.add_row(Text(trend.name), str(total.texts), *shares, sparkline(trend, room))
     screen.print(table)
-    print_line("Texts", f"{counts['texts']} stored, {counts['repeated']} duplicates, {counts['set_aside']} rejected")
+    print_line("Texts", f"{counts['texts']} stored, {counts['repeated']} duplicates, {counts['rejected']} rejected")
     print_line("Alerts", f"{counts['alerts']}; tfapp monitor alerts")
     _show_undeliverable(undeliverable, counts["undeliverable"])
 
@@ -151,11 +151,11 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
         return
     for row in rows:
         print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
-    surplus = counts["set_aside"] - counts["set_aside_kept"]
+    surplus = counts["rejected"] - counts["rejected_kept"]
     if surplus > 0:
-        newest = f"the newest {counts['set_aside_kept']} are kept (set_aside_rows)"
-        print_line("", f"{counts['set_aside']} in all; {newest}, {surplus} older ones are not")
-    if not counts["set_aside"]:
+        newest = f"the newest {counts['rejected_kept']} are kept (set_aside_rows)"
+        print_line("", f"{counts['rejected']} in all; {newest}, {surplus} older ones are not")
+    if not counts["rejected"]:
         print_line("None", "every row was used")
 
 

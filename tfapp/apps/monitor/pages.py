@@ -22,6 +22,7 @@ from tfapp.errors import DataError, SettingsError
 from tfapp.web.app_state import AppState, OverviewTile, StatePages, UnlabelledTexts, WebApplication
 from tfapp.web.charts import Chart, Series, Window, column_chart, line_chart, spark
 from tfapp.web.forms import LARGEST_KEY, whole_number
+from tfapp.web.views import moved_page
 
 __all__ = ["MONITOR", "MonitorPages"]
 
@@ -48,6 +49,7 @@ class MonitorPages(StatePages[AppState]):
             Route("/monitor/alerts/{alert}", self._alert),
             Route("/monitor/texts", self._texts),
             Route("/monitor/rejected", self._rejected_rows),
+            moved_page("/monitor/set-aside", "/monitor/rejected"),
         ]
 
     def _dashboard(self, request: Request) -> Response:

@@ -193,7 +193,7 @@ class Pipeline:
         reason = " ".join(f"it cannot be stored: {type(problem).__name__}: {problem}".split())[:_SHOWN]
         if isinstance(row, RejectedMessage):
             _log.warning("%s, %s: a rejected row is not kept: %s", row.source, row.location, reason)
-            return StoredBatch(outcome=IngestCounts(set_aside=1))
+            return StoredBatch(outcome=IngestCounts(rejected=1))
         rejected_row = RejectedRow(1, reason, row.message.text[:_SHOWN])
         return self._store([RejectedMessage(row.message.source, row.message.key, rejected_row)])
 

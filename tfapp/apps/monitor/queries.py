@@ -193,10 +193,10 @@ class MonitorQueries:
     def counts(self) -> dict[str, int]:
         """Returns the numbers of texts, alerts, repeated and rejected rows, and notifications to deliver.
 
-        `set_aside_kept` of the rejected rows are stored; `undelivered` waits to be sent, `undeliverable` was
+        `rejected_kept` of the rejected rows are stored; `undelivered` waits to be sent, `undeliverable` was
         tried too often.
         """
-        tables = {"texts": MessageRow, "set_aside_kept": RejectedMessageRow, "alerts": AlertRow}
+        tables = {"texts": MessageRow, "rejected_kept": RejectedMessageRow, "alerts": AlertRow}
         delivery_count = select(func.count()).select_from(DeliveryRow).where(DeliveryRow.delivered_at.is_(None))
         deliveries = {
             "undelivered": DeliveryRow.failed_at.is_(None),
@@ -207,8 +207,8 @@ class MonitorQueries:
             counts = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
             counts |= {name: session.scalar(delivery_count.where(which)) or 0 for name, which in deliveries.items()}
             progress = session.get(ProgressRow, 1)
-            duplicates, set_aside = (progress.repeated, progress.set_aside) if progress else (0, 0)
-            return {**counts, "set_aside": set_aside, "repeated": duplicates}
+            duplicates, rejected = (progress.repeated, progress.rejected) if progress else (0, 0)
+            return {**counts, "rejected": rejected, "repeated": duplicates}
 
         return self._store.read(work)
 

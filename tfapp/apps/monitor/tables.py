@@ -119,7 +119,7 @@ class ProgressRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     newest: Mapped[datetime | None] = mapped_column(UtcTime)
     repeated: Mapped[int] = mapped_column(default=0)
-    set_aside: Mapped[int] = mapped_column(default=0, server_default="0")
+    rejected: Mapped[int] = mapped_column("set_aside", default=0, server_default="0")
 
 
 class DetectorStateRow(Base):

@@ -123,7 +123,7 @@ class Catalogue:
             "users": select(func.count(func.distinct(EventRow.user))),
             "events": select(func.count(EventRow.id)),
             "met": select(func.count(func.distinct(EventRow.item_id))),
-            "set_aside": select(func.count(RejectedEntryRow.id)),
+            "rejected": select(func.count(RejectedEntryRow.id)),
         }
         numbers = self._store.read(
             lambda session: {name: session.scalar(query) or 0 for name, query in queries.items()}

@@ -83,23 +83,23 @@ def show_counts(
     counts: Mapping[str, int],
     users: Sequence[Mapping[str, Any]],
     training: TrainedRanking | None,
-    set_aside: Sequence[Mapping[str, object]],
+    rejected_rows: Sequence[Mapping[str, object]],
     *,
     as_json: bool,
 ) -> None:
     """Prints the numbers of items, users and events, the last users, and the rejected rows."""
     time = training.at.isoformat() if training else None
     if as_json:
-        rows = [dict(row) for row in set_aside]
-        print_json({**counts, "trained": time, "last_users": [dict(user) for user in users], "rows_set_aside": rows})
+        rows = [dict(row) for row in rejected_rows]
+        print_json({**counts, "trained": time, "last_users": [dict(user) for user in users], "rejected_rows": rows})
         return
     for name in ("items", "new_items", "users", "events"):
         print_line(name.replace("_", " ").capitalize(), str(counts[name]))
-    print_line("Rejected", str(counts["set_aside"]))
+    print_line("Rejected", str(counts["rejected"]))
     print_line("Trained", time or "no; tfapp recommend train")
     for user in users:
         print_line("User", f"{user['user']}, {user['events']} events, the last at {user['last']}")
-    print_rejected(set_aside)
+    print_rejected(rejected_rows)
 
 
 def show_evaluation(result: ListEvaluation, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from tfapp.apps.recommend.session import RecommendSession
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import DataError, SettingsError
 from tfapp.web.app_state import AppState, OverviewTile, StatePages, WebApplication
+from tfapp.web.views import moved_page
 
 __all__ = ["RECOMMEND", "RecommendPages"]
 
@@ -32,6 +33,7 @@ class RecommendPages(StatePages[AppState]):
             Route("/recommend", self._list),
             Route("/recommend/like", self._like),
             Route("/recommend/rejected", self._rejected_rows),
+            moved_page("/recommend/set-aside", "/recommend/rejected"),
         ]
 
     def _list(self, request: Request) -> Response:

@@ -30,14 +30,14 @@ class IngestResult:
         rows: Rows read.
         added: Rows that came with something new.
         repeated: Rows that said what was known.
-        set_aside: Rows that were rejected; the database has them, with their reasons.
+        rejected: Rows that were rejected; the database has them, with their reasons.
         reasons: How many of them by reason.
     """
 
     rows: int
     added: int
     repeated: int
-    set_aside: int
+    rejected: int
     reasons: Mapping[str, int]
 
 
@@ -51,7 +51,7 @@ class IngestColumns:
     rows: Mapped[int] = mapped_column(default=0)
     added: Mapped[int] = mapped_column(default=0)
     repeated: Mapped[int] = mapped_column(default=0)
-    set_aside: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column("set_aside", default=0)
 
 
 class RejectedRowColumns:
@@ -95,7 +95,7 @@ class FileIngest(Generic[R]):
         Returns:
             The outcome; after an ingest that was killed, the next one reads the rest.
         """
-        counts = dict.fromkeys(("rows", "added", "repeated", "set_aside"), 0)
+        counts = dict.fromkeys(("rows", "added", "repeated", "rejected"), 0)
         ingest = self.ingests(id=uuid4().hex, source=source, started_at=self.clock(), **counts)
         self.store.run(lambda session: session.merge(ingest))
         offset = 0
@@ -129,7 +129,7 @@ class FileIngest(Generic[R]):
         ingest.rows += len(batch)
         ingest.added += result.added
         ingest.repeated += len(batch) - len(rejections) - result.added
-        ingest.set_aside += len(rejections)
+        ingest.rejected += len(rejections)
 
     def _finish(self, session: Session, key: str) -> IngestResult:
         ingest, table = session.get_one(self.ingests, key), self.rejected
@@ -137,4 +137,4 @@ class FileIngest(Generic[R]):
         count = func.count()
         query = select(table.reason, count).where(table.build_id == key).group_by(table.reason)
         reasons = {row.reason: int(row[1]) for row in session.execute(query.order_by(count.desc()))}
-        return IngestResult(ingest.rows, ingest.added, ingest.repeated, ingest.set_aside, reasons)
+        return IngestResult(ingest.rows, ingest.added, ingest.repeated, ingest.rejected, reasons)

@@ -20,7 +20,7 @@ def print_line(name: str, text: str) -> None:
 
 def print_ingest(result: IngestResult) -> None:
     """Prints the counts of an ingest, and the reasons of rejected rows."""
-    counts = f"{result.added} new, {result.repeated} duplicates, {result.set_aside} rejected"
+    counts = f"{result.added} new, {result.repeated} duplicates, {result.rejected} rejected"
     print_line("Read", f"{result.rows} rows: {counts}")
     for reason, count in result.reasons.items():
         print_line("", f"{count} x {reason}")

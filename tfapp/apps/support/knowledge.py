@@ -64,7 +64,7 @@ class Knowledge:
 
     def counts(self) -> dict[str, int]:
         """Returns the numbers of texts, pairs, intents and rejected rows of all builds."""
-        tables = {"texts": TextRow, "pairs": PairRow, "intents": IntentRow, "set_aside": RejectedPairRow}
+        tables = {"texts": TextRow, "pairs": PairRow, "intents": IntentRow, "rejected": RejectedPairRow}
         return self._store.read(
             lambda session: {
                 name: session.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()

@@ -59,12 +59,12 @@ def show_reply(reply: Reply, *, as_json: bool) -> None:
     print_line("", f"turn {reply.turn}")
 
 
-def show_counts(counts: Mapping[str, int], set_aside: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+def show_counts(counts: Mapping[str, int], rejected_rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     """Prints the numbers of texts, pairs and intents, and the rejected rows."""
     if as_json:
-        print_json({**counts, "rows_set_aside": [dict(row) for row in set_aside]})
+        print_json({**counts, "rejected_rows": [dict(row) for row in rejected_rows]})
         return
     for name in ("texts", "pairs", "intents"):
         print_line(name.capitalize(), str(counts[name]))
-    print_line("Rejected", str(counts["set_aside"]))
-    print_rejected(set_aside)
+    print_line("Rejected", str(counts["rejected"]))
+    print_rejected(rejected_rows)
