@@ -177,6 +177,7 @@ def test_any_other_name_of_the_client_is_an_attribute_error_and_no_module() -> N
     [
         ("tfapp.models.TaskModel", "respond", "predict_text"),
         ("tfapp.registry.LabelStore", "served", "served_versions"),
+        ("tfapp.training.run_folder.RunFolder", "contrast", "first_phase"),
         ("tfapp.training.run_folder.RunFolder", "finished", "is_finished"),
         ("tfapp.training.train_state.TrainState", "after_epoch", "tfapp.training.early_stopping.after_epoch"),
     ],

@@ -103,7 +103,7 @@ def test_calibration_by_hand():
     confidence = np.array([0.5, 0.45, 0.95, 1.0, 0.0])
     correct = np.array([True, False, True, True, False])
 
-    bins = metrics.calibrate(confidence, correct, bins=10)
+    bins = metrics.calibration_curve(confidence, correct, bins=10)
 
     assert bins.counts == (1, 0, 0, 0, 2, 0, 0, 0, 0, 2)
     assert bins.confidence[4] == pytest.approx(0.475)
@@ -112,7 +112,7 @@ def test_calibration_by_hand():
 
 
 def test_calibration_of_nothing_is_empty():
-    assert metrics.calibrate(np.array([]), np.array([], bool)) == metrics.Calibration(
+    assert metrics.calibration_curve(np.array([]), np.array([], bool)) == metrics.CalibrationCurve(
         0.0, (0,) * 15, (0.0,) * 15, (0.0,) * 15
     )
 

@@ -88,8 +88,10 @@ def test_empty_cells_are_not_painted():
     "figure",
     [
         lambda: plots.draw_confusion(["<script>", "$x_1$"], [[1, 2], [3, 4]]),
-        lambda: plots.draw_calibration(metrics.calibrate(np.array([0.2, 0.9, 0.95]), np.array([False, True, True]))),
-        lambda: plots.draw_calibration(metrics.calibrate(np.array([]), np.array([], bool))),
+        lambda: plots.draw_calibration(
+            metrics.calibration_curve(np.array([0.2, 0.9, 0.95]), np.array([False, True, True]))
+        ),
+        lambda: plots.draw_calibration(metrics.calibration_curve(np.array([]), np.array([], bool))),
         lambda: plots.draw_curves(_curves(4)),
         lambda: plots.draw_curves(_curves(30)),
         lambda: plots.draw_curves([]),

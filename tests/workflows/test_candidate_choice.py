@@ -9,7 +9,7 @@ import pytest
 
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.training import RunFolder
-from tfapp.workflows.candidate_choice import best_candidate, chance_note
+from tfapp.workflows.candidate_choice import best_candidate, candidate_tie_note
 from tfapp.workflows.candidate_run import CandidateResult
 from tfapp.workflows.plan import PlannedCandidate
 
@@ -37,7 +37,7 @@ def error(score: float, low: float, high: float) -> dict[str, Any]:
 def test_few_rows_that_differ_are_chance() -> None:
     ones = results("classification", right(60, 1, 2, 3, 4), right(60, 9), right(60, 1, 2, 3))
     assert best_candidate(ones).candidate.name == "all weights"
-    assert chance_note(ones) == (
+    assert candidate_tie_note(ones) == (
         "comparison: all weights and output layer alone differ by 3 of 60 texts of dev, which chance explains; the one "
         "with the higher score was kept"
     )
@@ -45,32 +45,36 @@ def test_few_rows_that_differ_are_chance() -> None:
 
 def test_the_first_is_compared_with_the_next_best() -> None:
     ones = results("classification", right(60, 1), right(60, 1, 2, 3, 4, 5, 6, 7, 8), right(60, 1, 2))
-    assert chance_note(ones).startswith("comparison: output layer alone and all weights at twice the rate differ by 1 ")
+    assert candidate_tie_note(ones).startswith(
+        "comparison: output layer alone and all weights at twice the rate differ by 1 "
+    )
     equal = results("classification", right(60, 1), right(60, 7))
     assert best_candidate(equal) is equal[0]
-    assert "are equally good on the 60 texts of dev" in chance_note(equal)
+    assert "are equally good on the 60 texts of dev" in candidate_tie_note(equal)
 
 
 def test_what_dev_tells_apart_is_not_chance() -> None:
     # Six rows, all on one side, are the fewest that the exact test takes for more than chance.
-    assert chance_note(results("classification", right(60, *range(6)), right(60))) == ""
-    assert chance_note(results("classification", right(60, *range(5)), right(60))) != ""
-    assert chance_note(results("classification", right(60))) == ""
-    assert chance_note(results("classification", {}, {})) == ""
+    assert candidate_tie_note(results("classification", right(60, *range(6)), right(60))) == ""
+    assert candidate_tie_note(results("classification", right(60, *range(5)), right(60))) != ""
+    assert candidate_tie_note(results("classification", right(60))) == ""
+    assert candidate_tie_note(results("classification", {}, {})) == ""
 
 
 @pytest.mark.parametrize(("low", "high", "expected"), [(1.8, 2.6, True), (1.0, 1.9, False)])
 def test_intervals_tell_where_rows_are_not_right_or_wrong(low: float, high: float, expected: bool) -> None:
     ones = results("regression", error(2.5, 2.0, 3.0), error((low + high) / 2, low, high))
     assert best_candidate(ones).candidate.name == "all weights"
-    assert ("RMSE 2.200 and 2.500 on the 50 texts of dev, which chance may explain" in chance_note(ones)) == expected
-    assert bool(chance_note(ones)) == expected
+    assert (
+        "RMSE 2.200 and 2.500 on the 50 texts of dev, which chance may explain" in candidate_tie_note(ones)
+    ) == expected
+    assert bool(candidate_tie_note(ones)) == expected
 
 
 def test_runs_of_before_and_what_is_chosen_by_the_loss_say_nothing() -> None:
     old = {name: value for name, value in right(60, 1).items() if name not in ("unit", "wrong")}
-    assert chance_note(results("classification", old, old)) == ""
-    assert chance_note(results("pretraining", error(2.5, 2.0, 3.0), error(2.4, 2.0, 3.0))) == ""
+    assert candidate_tie_note(results("classification", old, old)) == ""
+    assert candidate_tie_note(results("pretraining", error(2.5, 2.0, 3.0), error(2.4, 2.0, 3.0))) == ""
 
 
 def test_the_rows_that_are_wrong_are_not_told_with_the_scores() -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "has_label",
     "is_multi_label",
     "iter_column",
+    "known_numbers",
     "label_codes",
     "label_counts",
     "rating_label",
@@ -129,6 +130,11 @@ def as_number(value: Any) -> float | None:
     if isinstance(value, bool) or (number is not None and not abs(number) <= _LARGEST):
         raise ValueError(_NO_NUMBER)
     return number
+
+
+def known_numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Returns the numbers of a column without those that are missing, float64."""
+    return np.asarray(pc.drop_null(column).to_numpy(), np.float64)
 
 
 def is_multi_label(column: pa.ChunkedArray) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
 from tfapp.evaluation.calibration import CalibrationReport
-from tfapp.evaluation.metrics import Calibration, Scores, macro_note
+from tfapp.evaluation.metrics import CalibrationCurve, Scores, macro_note
 from tfapp.evaluation.precision_recall import PrecisionRecall
 from tfapp.evaluation.tables import markdown_table, score_table
 
@@ -98,7 +98,7 @@ class ClassEvaluation(Evaluation):
     micro: Scores
     macro: Scores
     weighted: Scores
-    calibration: Calibration
+    calibration: CalibrationCurve
     curves: tuple[PrecisionRecall, ...]
     confusion: tuple[tuple[int, ...], ...] | None
     thresholds: tuple[float, ...] | None

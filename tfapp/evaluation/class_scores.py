@@ -14,7 +14,7 @@ from tfapp.evaluation.class_evaluation import ClassEvaluation, ConfusedPair, Mis
 from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.precision_recall import precision_recall
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
-from tfapp.evaluation.tables import shorten
+from tfapp.evaluation.tables import truncate_text
 
 __all__ = ["UnknownScores", "evaluate_classes", "evaluate_multi_label", "with_unknown"]
 
@@ -82,7 +82,7 @@ def evaluate_classes(
         accuracy=metrics.accuracy(correct),
         accuracy_interval=interval,
         main_interval=interval,
-        calibration=metrics.calibrate(top, correct),
+        calibration=metrics.calibration_curve(top, correct),
         confusion=tuple(map(tuple, metrics.confusion_matrix(index, predictions, len(labels)).tolist())),
         thresholds=None,
         mistake_count=len(mistakes),
@@ -119,7 +119,7 @@ def _confused_pairs(
     for pair in np.argsort(-counts, kind="stable")[:_CONFUSIONS].tolist():
         rows = mistakes[owners.ravel() == pair][:_EXAMPLES].tolist()
         names = [labels[number] for number in pairs[pair].tolist()]
-        yield ConfusedPair(names[0], names[1], int(counts[pair]), tuple(shorten(texts[row]) for row in rows))
+        yield ConfusedPair(names[0], names[1], int(counts[pair]), tuple(truncate_text(texts[row]) for row in rows))
 
 
 def evaluate_multi_label(
@@ -159,7 +159,7 @@ def evaluate_multi_label(
         accuracy=metrics.accuracy(correct),
         accuracy_interval=metrics.accuracy_interval(correct),
         main_interval=metrics.f1_interval(row_counts),
-        calibration=metrics.calibrate(scores.ravel(), truth.ravel()),
+        calibration=metrics.calibration_curve(scores.ravel(), truth.ravel()),
         confusion=None,
         thresholds=tuple(limits.tolist()),
         mistake_count=len(mistakes),
@@ -192,7 +192,7 @@ class _Answers:
     ) -> tuple[Mistake, ...]:
         return tuple(
             Mistake(
-                text=shorten(texts[at]),
+                text=truncate_text(texts[at]),
                 truth=self._names(self.truth[at]),
                 predicted=self._names(self.chosen[at]),
                 label=self.labels[int(columns[at])],

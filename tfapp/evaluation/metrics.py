@@ -19,13 +19,13 @@ from tfapp.core.array_types import Bools, Floats, Ints
 from tfapp.errors import TrainingError
 
 __all__ = [
-    "Calibration",
+    "CalibrationCurve",
     "Measure",
     "Scores",
     "accuracy",
     "accuracy_interval",
     "binary_cross_entropy",
-    "calibrate",
+    "calibration_curve",
     "check_finite",
     "class_means",
     "class_scores",
@@ -87,7 +87,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationCurve:
     """Shows how far probabilities can be believed (Guo et al., "On Calibration of Modern Neural Networks", 2017).
 
     The bins divide 0..1 evenly; a bin holds its upper edge. An empty bin has confidence and accuracy 0.
@@ -159,7 +159,7 @@ def fit_thresholds(targets: Bools, probabilities: NDArray[Any]) -> Floats:
     return np.array([_fit_threshold(targets[:, k], probabilities[:, k]) for k in range(targets.shape[1])], float)
 
 
-def calibrate(confidence: Floats, correct: Bools, bins: int = 15) -> Calibration:
+def calibration_curve(confidence: Floats, correct: Bools, bins: int = 15) -> CalibrationCurve:
     """Compares the probabilities given to decisions, float[N], with the share of them that was right, by even bins.
 
     There are 15 bins as in the paper; the expected calibration error is 0 where N is 0.
@@ -169,7 +169,7 @@ def calibrate(confidence: Floats, correct: Bools, bins: int = 15) -> Calibration
     mean = divide(np.bincount(which, confidence, bins), counts)
     right = divide(np.bincount(which, correct.astype(float), bins), counts)
     error = float(np.sum(counts * np.abs(right - mean)) / max(len(confidence), 1))
-    return Calibration(error, tuple(counts.tolist()), tuple(mean.tolist()), tuple(right.tolist()))
+    return CalibrationCurve(error, tuple(counts.tolist()), tuple(mean.tolist()), tuple(right.tolist()))
 
 
 def confusion_matrix(targets: Ints, predictions: Ints, size: int) -> Ints:

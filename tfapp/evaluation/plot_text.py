@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import unicodedata
 
-__all__ = ["ems_of", "font_families", "shorten"]
+__all__ = ["ems_of", "font_families", "truncate_label"]
 
 
-def shorten(name: str, ems: float = 20) -> str:
+def truncate_label(name: str, ems: float = 20) -> str:
     """Returns a label in one line, cut where it gets too long to stand beside a drawing."""
     line = " ".join("".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name).split()) or "(blank)"
     if ems_of(line) <= ems:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfapp.evaluation.metrics import Calibration
-from tfapp.evaluation.plot_text import ems_of, font_families, shorten
+from tfapp.evaluation.metrics import CalibrationCurve
+from tfapp.evaluation.plot_text import ems_of, font_families, truncate_label
 from tfapp.evaluation.precision_recall import PrecisionRecall
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Fi
     table = np.asarray(counts, dtype=np.int64).reshape(len(labels), len(labels))
     cell = float(np.clip(560 / len(labels), 12, 76))
     font = float(np.clip(cell * 0.72, 8.5, 12))
-    names = [shorten(label) for label in labels]
+    names = [truncate_label(label) for label in labels]
     longest = max(ems_of(name) for name in names) * font
     angle = 0 if longest <= cell - 6 else 45 if cell > 22 else 90
     rise = {0: font, 45: longest * 0.71 + font * 0.7, 90: longest}[angle]
@@ -77,7 +77,7 @@ def draw_confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Fi
     return figure
 
 
-def draw_calibration(calibration: Calibration) -> Figure:
+def draw_calibration(calibration: CalibrationCurve) -> Figure:
     """Draws a reliability diagram: the share that was right by the probability given, and counts beneath."""
     figure = blank_figure(440, 440)
     upper = add_axes(figure, (60, 36, 364, 260), "share that was right", 440)
@@ -120,7 +120,7 @@ def draw_curves(curves: Sequence[PrecisionRecall]) -> Figure:
         axes.plot(*_steps(curve), color=color, linewidth=1.5, drawstyle="steps-post", clip_on=False)
         y = 398 + 20 * line
         page.plot([60, 80], [y - 4, y - 4], color=color, linewidth=2.5)
-        _write(page, 88, y, shorten(curve.label, 26), 12)
+        _write(page, 88, y, truncate_label(curve.label, 26), 12)
         _write(page, 424, y, f"{curve.average_precision:.3f}", 12, ha="right")
     return figure
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tfapp.evaluation.plot_text import ems_of, font_families, shorten
+from tfapp.evaluation.plot_text import ems_of, font_families, truncate_label
 from tfapp.evaluation.plots import LINE_COLORS, add_axes, blank_figure
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def draw_history(points: Sequence[SearchPoint], score_name: str, *, lower_is_bet
 
 def draw_importances(names: Sequence[str], shares: Sequence[float]) -> Figure:
     """Draws a bar a setting, the most important first, with its share beside it."""
-    labels = [shorten(name, 26) for name in names]
+    labels = [truncate_label(name, 26) for name in names]
     left = min(16 + 11 * max(ems_of(label) for label in labels), 300)
     height = 40 + _BAR * len(names)
     figure = blank_figure(440, height)
@@ -96,7 +96,7 @@ def draw_slice(name: str, points: Sequence[SearchPoint], score_name: str, *, log
         names = sorted({str(point.value) for point in points})
         _scatter(axes, [names.index(str(point.value)) for point in points], points)
         axes.set(xlim=(-0.5, len(names) - 0.5), xticks=range(len(names)))
-        axes.set_xticklabels([shorten(name, 60 / len(names)) for name in names])
+        axes.set_xticklabels([truncate_label(name, 60 / len(names)) for name in names])
     axes.set_xlabel(name)
     return figure
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tfapp.evaluation.metrics import Measure, Scores
 
-__all__ = ["markdown_table", "measure_table", "score_table", "shorten"]
+__all__ = ["markdown_table", "measure_table", "score_table", "truncate_text"]
 
 _TEXT_LENGTH = 300
 
@@ -47,7 +47,7 @@ def measure_table(measures: Iterable[Measure], digits: str = ".3f") -> Table:
     return table
 
 
-def shorten(text: str) -> str:
+def truncate_text(text: str) -> str:
     """Returns a text in one line, white space folded, cut to 300 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _TEXT_LENGTH else line[: _TEXT_LENGTH - 1].rstrip() + "…"

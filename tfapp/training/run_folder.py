@@ -39,6 +39,7 @@ class RunFolder(FormerNames):
     """
 
     former_names: ClassVar[Mapping[str, str]] = {
+        "contrast": "first_phase",
         "experiment": "tfapp.tasks.experiments.load_experiment",
         "finished": "is_finished",
         "streams": "shards",
@@ -81,8 +82,8 @@ class RunFolder(FormerNames):
         return self.path / "held_out.npy"
 
     @property
-    def contrast(self) -> Path:
-        """Returns the folder of a few-shot training's first phase, a run of its own while it lasts."""
+    def first_phase(self) -> Path:
+        """Returns the folder of the first of two training phases, a run of its own while it lasts."""
         return self.path / "contrast"
 
     @property
@@ -170,7 +171,7 @@ class RunFolder(FormerNames):
         """Removes the files that only a resumed run would need."""
         for file in (self.checkpoint, self.held_out, self.lock):
             file.unlink(missing_ok=True)
-        for folder in (self.features, self.contrast):
+        for folder in (self.features, self.first_phase):
             shutil.rmtree(folder, ignore_errors=True)
 
     def read_if_there(self, name: str, otherwise: Any) -> Any:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tfapp.core.files import replacing
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
-from tfapp.evaluation.tables import shorten
+from tfapp.evaluation.tables import truncate_text
 
 __all__ = ["count_shared_rows", "with_answers", "write_answers"]
 
@@ -40,7 +40,7 @@ def write_answers(file: Path, evaluation: Evaluation) -> None:
     columns = {
         "row": pa.array(answers.rows.tolist(), pa.int64()),
         "key": pa.array([_key(row) for row in descriptions], pa.binary(_KEY_BYTES)),
-        **{name: pa.array([shorten(getattr(row, name)) for row in descriptions], pa.string()) for name in _TEXTS},
+        **{name: pa.array([truncate_text(getattr(row, name)) for row in descriptions], pa.string()) for name in _TEXTS},
         "right": pa.array([None] * len(answers) if answers.right is None else answers.right.tolist(), pa.bool_()),
         "numerator": pa.array(answers.terms[:, 0], pa.float64()),
         "denominator": pa.array(answers.terms[:, 1], pa.float64()),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tfapp.evaluation.comparison import ScoreRecord, is_chance
 from tfapp.workflows.candidate_run import CandidateResult
 
-__all__ = ["best_candidate", "chance_note"]
+__all__ = ["best_candidate", "candidate_tie_note"]
 
 
 def best_candidate(results: Sequence[CandidateResult]) -> CandidateResult:
@@ -15,7 +15,7 @@ def best_candidate(results: Sequence[CandidateResult]) -> CandidateResult:
     return max(results, key=lambda result: result.rank)
 
 
-def chance_note(results: Sequence[CandidateResult]) -> str:
+def candidate_tie_note(results: Sequence[CandidateResult]) -> str:
     """Returns in a sentence that dev does not tell the best candidate from the first, or the first from the next.
 
     The test is that of `is_chance`: exact, and paired on the rows of dev. Where rows are not right or wrong, the 95 %

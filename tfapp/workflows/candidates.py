@@ -20,7 +20,7 @@ from tfapp.errors import SettingsError
 from tfapp.evaluation import check_evaluation
 from tfapp.tasks.registry import find_task
 from tfapp.training import Observer, RunFolder, TimeBudget, make_run_folder, make_strategy
-from tfapp.workflows.candidate_choice import best_candidate, chance_note
+from tfapp.workflows.candidate_choice import best_candidate, candidate_tie_note
 from tfapp.workflows.candidate_run import CandidateResult, UsedTime, train_candidate
 from tfapp.workflows.plan import Plan, PlannedCandidate
 from tfapp.workflows.plan_record import find_resumable_plan, plan_event, plan_request, read_plan
@@ -96,7 +96,7 @@ def train_candidates(
         }
         comparison = _Comparison(plan=full_plan, folder=folder, budget=budget, on_event=on_event, arguments=arguments)
         left_out = comparison.train_all()
-        note = chance_note(comparison.results)
+        note = candidate_tie_note(comparison.results)
         if note:
             on_event({"event": "comparison", "note": note})
         notes = [*full_plan.notes, *([note] if note else [])]

@@ -8,7 +8,7 @@ from tfapp.errors import RegistryError
 from tfapp.registry import VersionMetadata
 from tfapp.workflows.version_scores import compare_version_scores, differ_by_chance
 
-__all__ = ["chance_note", "check_loads", "compare_metrics"]
+__all__ = ["chance_difference_note", "check_loads", "compare_metrics"]
 
 
 def check_loads(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool = False) -> int:
@@ -37,7 +37,7 @@ def check_loads(name: str, version: int, folder: Path, *, allow_unsafe_ops: bool
     return requests
 
 
-def chance_note(candidate: VersionMetadata, current: VersionMetadata) -> str:
+def chance_difference_note(candidate: VersionMetadata, current: VersionMetadata) -> str:
     """Returns in a sentence that a candidate of a worse score may be as good; empty where it is worse, or not told.
 
     Both must be of one task and have been tried on the same rows, by a score that is the share of right ones: then the

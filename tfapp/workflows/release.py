@@ -22,7 +22,7 @@ from tfapp.errors import RegistryError, ReleaseRefusedError, did_you_mean
 from tfapp.registry import Change, LabelStore
 from tfapp.workflows.deploy import Servers
 from tfapp.workflows.label_moves import move_label, settle_labels, unload_unlabelled_versions
-from tfapp.workflows.promotion_checks import chance_note, check_loads, compare_metrics
+from tfapp.workflows.promotion_checks import chance_difference_note, check_loads, compare_metrics
 
 __all__ = ["PruneResult", "promote", "prune", "rollback", "unlabel"]
 
@@ -228,7 +228,7 @@ def _why_not_better(store: LabelStore, name: str, version: int, current: int | N
         return "", ""
     new, old = (registry.read_version_metadata(store.models, name, number) for number in (version, current))
     reason = compare_metrics(new, old)
-    return reason, chance_note(new, old) if reason else ""
+    return reason, chance_difference_note(new, old) if reason else ""
 
 
 def _version_of_label(store: LabelStore, name: str, label: str) -> int:

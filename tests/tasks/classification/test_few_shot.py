@@ -137,7 +137,7 @@ def test_a_run_learns_from_a_few_texts_a_label(shallow_preset: Path, toy_data: P
     assert run.folder.read("data")["report"]["rows"]["train"] == 24
     assert run.evaluation.main_score > 0.8
     assert run.folder.read("finished")["dev_score"] is None
-    assert not run.folder.contrast.exists()
+    assert not run.folder.first_phase.exists()
     # The adapter of the first phase, and the output layer of the second.
     backbone = tfapp.AdaptedBackbone(str(shallow_preset))
     backbone.load("toy", run.save_adapter(tmp_path / "toy.safetensors"))

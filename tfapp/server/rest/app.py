@@ -79,7 +79,7 @@ class RestApp:
         if scope["type"] != "http":
             raise NotImplementedError(f"there is no {scope['type']} here")
         with ExitStack() as cleanup:
-            response = await self._respond(Request(scope, receive), cleanup)
+            response = await self._make_response(Request(scope, receive), cleanup)
             await _send_in_pieces(response, send)
 
     def refuse(self) -> None:
@@ -96,7 +96,7 @@ class RestApp:
         """Waits until no thread works for a request any more; False: one goes on after that time."""
         return not concurrent.futures.wait(list(self._jobs), seconds).not_done
 
-    async def _respond(self, request: Request, cleanup: ExitStack) -> Response:
+    async def _make_response(self, request: Request, cleanup: ExitStack) -> Response:
         path = request.scope["raw_path"].decode("latin-1")
         if path == self._page and request.method == "GET":
             return Response(self._context.metrics.page(), headers={"content-type": "text/plain"})

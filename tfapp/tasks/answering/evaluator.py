@@ -18,7 +18,7 @@ from tfapp.evaluation.calibration import CalibrationReport, Reliability, expecte
 from tfapp.evaluation.metrics import Measure, binary_cross_entropy
 from tfapp.evaluation.ranking_metrics import mean_interval
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
-from tfapp.evaluation.tables import shorten
+from tfapp.evaluation.tables import truncate_text
 from tfapp.models import TaskModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.answering.answer_spans import mask_logits
@@ -169,10 +169,10 @@ def evaluate_answers(
         wrong_count=len(mistakes),
         wrong=tuple(
             WrongAnswer(
-                question=shorten(questions[row]),
+                question=truncate_text(questions[row]),
                 context=_excerpt(contexts[row], *(gold_spans[row] or [(int(starts[row]), int(ends[row]))])[0]),
-                wanted=shorten(golds[row][0]) if golds[row] else "",
-                given=shorten(answers[row]),
+                wanted=truncate_text(golds[row][0]) if golds[row] else "",
+                given=truncate_text(answers[row]),
                 f1=float(f1[row]),
                 score=float(scores[row]),
                 row=int(rows[row]),
@@ -221,4 +221,4 @@ def _word_of(question: str) -> str:
 def _excerpt(context: str, start: int, end: int) -> str:
     """Returns the part of a context around an answer."""
     first, last = max(start - _AROUND, 0), end + _AROUND
-    return shorten(f"{'…' if first else ''}{context[first:last]}{'…' if last < len(context) else ''}")
+    return truncate_text(f"{'…' if first else ''}{context[first:last]}{'…' if last < len(context) else ''}")

@@ -55,7 +55,7 @@ def train_few_shot(
     """
     embedder, first = ClassEmbedder.on(model), TrainState()
     split = _pairs(embedder, train_split, settings)
-    phase = RunFolder(folder.contrast)
+    phase = RunFolder(folder.first_phase)
     if embedder.is_saved(phase.model):
         embedder.load_weights(phase.model)
     elif settings.epochs:

@@ -16,7 +16,7 @@ from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.query_evaluation import MissedQuery
 from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, query_measures, relevant_ranks
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
-from tfapp.evaluation.tables import shorten
+from tfapp.evaluation.tables import truncate_text
 from tfapp.models import Embedder, TaskModel
 from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
 from tfapp.tasks.embedding.model import TEXT_COLUMNS
@@ -170,11 +170,11 @@ class _Pool:
 
     def missed_query(self, result: _QueryResult, rows: Sequence[int]) -> MissedQuery:
         return MissedQuery(
-            query=shorten(self._texts[result.query]),
-            wanted=shorten(self.texts[result.best]),
+            query=truncate_text(self._texts[result.query]),
+            wanted=truncate_text(self.texts[result.best]),
             place=int(result.ranks[0]),
             candidates=len(self.texts),
-            first=shorten(self.texts[result.first]),
+            first=truncate_text(self.texts[result.first]),
             row=int(rows[self.relevant[result.query][result.best]]),
         )
 

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.labels import as_float, as_label
+from tfapp.data.labels import as_float, as_label, known_numbers
 from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
@@ -46,7 +45,7 @@ class GradeTarget(Target):
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Counts rows by grade, lowest first; none where there are more than twenty grades."""
-        grades, counts = np.unique(_numbers(column), return_counts=True)
+        grades, counts = np.unique(known_numbers(column), return_counts=True)
         if len(grades) > _MOST_COUNTED:
             return {}
         return {_name(grade): count for grade, count in zip(grades.tolist(), counts.tolist(), strict=True)}
@@ -54,7 +53,7 @@ class GradeTarget(Target):
     def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
         """Returns the lowest and the highest grade; nothing without rows."""
         del settings
-        grades = _numbers(column)
+        grades = known_numbers(column)
         return (_name(float(grades.min())), _name(float(grades.max()))) if len(grades) else ()
 
     def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
@@ -69,7 +68,11 @@ class GradeTarget(Target):
             )
         shares = {"dev": settings.dev_share, "test": settings.test_share}
         for split in ("dev", "test"):
-            if split not in from_files and shares[split] and not (_numbers(splits[split].table["label"]) > 0).any():
+            if (
+                split not in from_files
+                and shares[split]
+                and not (known_numbers(splits[split].table["label"]) > 0).any()
+            ):
                 raise DataError(
                     f"{settings.train}: {split} has no row with a grade over 0; set another data.split_seed than "
                     f"{settings.split_seed}, add queries, or give files with data.dev and data.test"
@@ -78,12 +81,8 @@ class GradeTarget(Target):
 
 
 def _suffices(split: str, rows: Rows) -> bool:
-    grades = _numbers(rows.table["label"])
+    grades = known_numbers(rows.table["label"])
     return len(np.unique(grades)) > 1 if split == "train" else bool((grades > 0).any())
-
-
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(pc.drop_null(column).to_numpy(), np.float64)
 
 
 def _name(grade: float) -> str:

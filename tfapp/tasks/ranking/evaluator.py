@@ -18,7 +18,7 @@ from tfapp.evaluation.metrics import Measure, binary_cross_entropy, check_finite
 from tfapp.evaluation.query_evaluation import MissedQuery
 from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, query_measures, relevant_ranks
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
-from tfapp.evaluation.tables import shorten
+from tfapp.evaluation.tables import truncate_text
 from tfapp.models import TaskModel
 from tfapp.tasks.ranking.evaluation_result import RankingEvaluation
 from tfapp.tasks.ranking.metrics import auc, auc_interval, auc_shares, by_query
@@ -171,10 +171,10 @@ def _missed_query(
     right, first = query.pairs[fits][0], query.pairs[~fits][0]
     queries, candidates = texts
     return MissedQuery(
-        query=shorten(queries[right]),
-        wanted=shorten(candidates[right]),
+        query=truncate_text(queries[right]),
+        wanted=truncate_text(candidates[right]),
         place=int(query.ranks[0]),
         candidates=len(query.pairs),
-        first=shorten(candidates[first]),
+        first=truncate_text(candidates[first]),
         row=int(rows[right]),
     )

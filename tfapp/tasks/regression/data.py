@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
-from tfapp.data.labels import as_label, as_number
+from tfapp.data.labels import as_label, as_number, known_numbers
 from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError
@@ -32,7 +31,7 @@ class NumberTarget(Target):
 
     def counts(self, column: pa.ChunkedArray) -> dict[str, int]:
         """Returns the rows of each number, lowest first; none where most are met once, or there are over twenty."""
-        numbers, counts = np.unique(_numbers(column), return_counts=True)
+        numbers, counts = np.unique(known_numbers(column), return_counts=True)
         if len(numbers) > min(_MOST_COUNTED, len(column) // 2):
             return {}
         return {as_label(number) or "": count for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)}
@@ -40,13 +39,13 @@ class NumberTarget(Target):
     def names(self, column: pa.ChunkedArray, settings: DataSettings) -> tuple[str, ...]:
         """Returns the mean and the standard deviation; nothing without rows."""
         del settings
-        numbers = _numbers(column)
+        numbers = known_numbers(column)
         return (repr(float(numbers.mean())), repr(float(numbers.std()))) if len(numbers) else ()
 
     def settle(self, splits: dict[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
         """Gives train two different numbers, and each split that was cut from it a row; checks that they have them."""
         findings = fill_splits(splits, from_files, settings, _suffices)
-        numbers = _numbers(splits["train"].table["label"])
+        numbers = known_numbers(splits["train"].table["label"])
         if not len(numbers) or not numbers.std():
             content = f"only the number {as_label(float(numbers[0]))}" if len(numbers) else "no row"
             raise DataError(
@@ -63,8 +62,4 @@ class NumberTarget(Target):
 
 
 def _suffices(split: str, rows: Rows) -> bool:
-    return len(np.unique(_numbers(rows.table["label"]))) > (1 if split == "train" else 0)
-
-
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(pc.drop_null(column).to_numpy(), np.float64)
+    return len(np.unique(known_numbers(rows.table["label"]))) > (1 if split == "train" else 0)

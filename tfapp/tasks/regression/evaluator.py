@@ -13,7 +13,7 @@ from tfapp.data import normalize_text
 from tfapp.evaluation import Evaluation
 from tfapp.evaluation.metrics import check_finite
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
-from tfapp.evaluation.tables import shorten
+from tfapp.evaluation.tables import truncate_text
 from tfapp.models import TaskModel
 from tfapp.tasks.regression.evaluation_result import RegressionEvaluation, ResidualRange, WorstRow
 from tfapp.tasks.regression.metrics import measure_numbers
@@ -87,7 +87,9 @@ def evaluate_numbers(
         measures=measures,
         ranges=_ranges(targets, scores - targets),
         points=tuple(zip(targets[sample].tolist(), scores[sample].tolist(), strict=True)),
-        worst=tuple(WorstRow(shorten(texts[n]), float(targets[n]), float(scores[n]), int(rows[n])) for n in worst_rows),
+        worst=tuple(
+            WorstRow(truncate_text(texts[n]), float(targets[n]), float(scores[n]), int(rows[n])) for n in worst_rows
+        ),
         answers=RowAnswers(
             np.stack([(scores - targets) ** 2, np.ones(len(targets))], axis=1),
             lambda at: AnsweredRow(texts[at], f"{targets[at]:.6g}", f"{scores[at]:.6g}"),
