@@ -44,10 +44,8 @@ from tfapp.models import TaskModel
 from tfapp.models.unknown import Unknown
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training.features import feature_scale
-from tfapp.training.head_fit import DEFAULT_PENALTY
-from tfapp.training.unknown_calibration import choose_references
-from tfapp.training.unknown_limit import share_limit
-from tfapp.training.unknown_method import UnknownMethod, refer
+from tfapp.training.head_solver import DEFAULT_PENALTY
+from tfapp.training.unknown_fit import UnknownMethod, choose_references, refer, share_limit
 from tfapp.workflows.inference import packed_model
 
 SplitLogits: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]

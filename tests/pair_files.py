@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.data import Proposal
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 PAIR_ROWS = 40
 PAIR_LABELS = ["same", "other"] * (PAIR_ROWS // 2)
@@ -41,4 +41,4 @@ def pair_texts(seed: int, words: int = 7) -> list[str]:
 def propose_for_pairs(folder: Path, columns: dict[str, list[Any]], **options: Any) -> Proposal:
     with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([list(columns), *zip(*columns.values(), strict=True)])
-    return sniff(str(folder / "rows.csv"), **options)
+    return propose_settings(str(folder / "rows.csv"), **options)

@@ -43,7 +43,7 @@ READERS_OF_THE_DEFAULT_TASK = {
     "config/__init__.py": "hands it on",
     "config/parse.py": "settings that name no task",
     "console/data_file.py": "a file that cannot be read",
-    "tasks/sniff.py": "a file that no task takes for its own",
+    "tasks/settings_proposal.py": "a file that no task takes for its own",
 }
 # Says where the public names of before are now, some of them in the folders of tasks.
 PLACES_OF_OLD_NAMES = "_old_names.py"

@@ -129,7 +129,8 @@ def test_an_import_of_an_old_module_is_refused_with_its_new_one() -> None:
         from tfapp.session import run_experiment  # noqa: F401
     with pytest.raises(ModuleNotFoundError, match=r"^tfapp\.commands is tfapp\.cli now$"):
         importlib.import_module("tfapp.commands.train")
-    with pytest.raises(ModuleNotFoundError, match=r"^tfapp\.data\.sniff is tfapp\.tasks\.sniff\.sniff now$"):
+    message = r"^tfapp\.data\.sniff is tfapp\.tasks\.settings_proposal\.propose_settings now$"
+    with pytest.raises(ModuleNotFoundError, match=message):
         import tfapp.data.sniff  # noqa: F401
     with pytest.raises(ModuleNotFoundError, match=r"^tfapp\.session is "):
         pickle.loads(b"ctfapp.session\nRun\n.")

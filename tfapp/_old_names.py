@@ -43,7 +43,11 @@ NEW_PLACES: Final = {
         "MaskingSettings": "tfapp.tasks.pretraining.settings.MaskingSettings",
         "load_experiment": "tfapp.tasks.experiments.load_experiment",
     },
-    "tfapp.data": {"Catalogue": "tfapp.data.AssetCatalogue", "sniff": "tfapp.tasks.sniff.sniff"},
+    "tfapp.data": {
+        "Catalogue": "tfapp.data.AssetCatalogue",
+        "sniff": "tfapp.tasks.settings_proposal.propose_settings",
+        "splitting": "tfapp.data.split_assignment",
+    },
     "tfapp.models": {
         "Answerer": "tfapp.tasks.answering.model.Answerer",
         "ClassEmbedder": "tfapp.tasks.classification.class_embedder.ClassEmbedder",
@@ -87,11 +91,13 @@ NEW_PLACES: Final = {
         "RetrievalEvaluation": "tfapp.tasks.embedding.evaluation_result.RetrievalEvaluation",
         "Side": "tfapp.training.TokenizedSplit",
         "find_resumable": "tfapp.workflows.resume.find_resumable",
+        "head": "tfapp.training.head_trainer",
         "judge": "tfapp.training.evaluator.Evaluator",
         "judge_dev": "tfapp.training.evaluator.Evaluator",
         "load_teacher": "tfapp.workflows.build.build",
         "make_side": "tfapp.training.tokenize_split",
         "settle_unknown": "tfapp.training.calibrate_unknown",
+        "unknown": "tfapp.training.unknown_fit",
         "write_report": "tfapp.evaluation.write_report",
     },
 }

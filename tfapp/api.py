@@ -69,9 +69,9 @@ def load_data(
         DataError: The data cannot be used; names file and row.
         SettingsError: A setting has an unknown name or breaks its rule.
     """
-    from tfapp.tasks.sniff import sniff
+    from tfapp.tasks.settings_proposal import propose_settings
 
-    proposal = sniff(str(train), task=task, hints=settings)
+    proposal = propose_settings(str(train), task=task, hints=settings)
     several = proposal.model.get("multi_label", False) if multi_label is None else multi_label
     sections = {"data": dict(proposal.data), "model": {"multi_label": several}}
     return load_splits(parse_experiment({"name": "data", "task": proposal.task, **sections}), quiet=False)

@@ -25,7 +25,7 @@ from tfapp.registry.model_config import configured_model, configured_names, read
 from tfapp.server.settings_files import read_batching, read_channel_arguments, read_monitoring, read_tls
 from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.registry import all_tasks
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 
 def read_or_refused(reader: Callable[[], object]) -> None:
@@ -44,8 +44,8 @@ def test_any_data_file(form: str, tmp_path: Path, plan: AttackPlan) -> None:
         task = source.choice(list(all_tasks().values()))
         settings = task.settings.data(train=str(path))
         with suppress(TfappError, ValidationError):
-            settings = task.settings.data(**{**sniff(str(path)).data, "train": str(path)})
-        read_or_refused(lambda: sniff(str(path)))
+            settings = task.settings.data(**{**propose_settings(str(path)).data, "train": str(path)})
+        read_or_refused(lambda: propose_settings(str(path)))
         read_or_refused(lambda: load(settings, schema=task.schema))
         _remove(path)
 

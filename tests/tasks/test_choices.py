@@ -10,7 +10,7 @@ import pytest
 
 from tfapp.data import QUALITIES, Proposal
 from tfapp.tasks.experiments import parse_experiment
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 from tfapp.workflows.plan import make_plan
 
 NAMES = {
@@ -37,12 +37,16 @@ def names(proposal: Proposal) -> list[list[str]]:
 @pytest.mark.parametrize("task", ["ranking", "pair-classification", "embedding"])
 def test_few_pairs_are_read_apart(tmp_path: Path, task: str) -> None:
     first, second, third = NAMES[task]
-    assert names(sniff(write_pairs(tmp_path, 200), task=task)) == [[first], [first, second], [first, second, third]]
+    assert names(propose_settings(write_pairs(tmp_path, 200), task=task)) == [
+        [first],
+        [first, second],
+        [first, second, third],
+    ]
 
 
 def test_many_pairs_are_read_as_one_too(tmp_path: Path) -> None:
     first, second, third = NAMES["ranking"]
-    proposal = sniff(write_pairs(tmp_path, 6000), task="ranking")
+    proposal = propose_settings(write_pairs(tmp_path, 6000), task="ranking")
     assert names(proposal) == [[first], [first, second, third], [first, second, third]]
 
 
@@ -51,7 +55,7 @@ def test_each_way_is_an_experiment_and_has_its_reason(tmp_path: Path, task: str)
     file, hints = write_pairs(tmp_path, 300), {}
     if task == "regression":
         hints = {"text": "query"}
-    proposal = sniff(file, task=task, hints=hints)
+    proposal = propose_settings(file, task=task, hints=hints)
     assert tuple(candidate.name for candidate in proposal.candidates) == NAMES[task]
     for candidate in proposal.candidates:
         single = proposal.with_candidate(candidate)
@@ -63,13 +67,13 @@ def test_each_way_is_an_experiment_and_has_its_reason(tmp_path: Path, task: str)
 
 def test_another_preset_has_other_ways(tmp_path: Path) -> None:
     file = write_pairs(tmp_path, 200)
-    plain_proposal = sniff(file, task="ranking", preset="bert_base_en_uncased")
+    plain_proposal = propose_settings(file, task="ranking", preset="bert_base_en_uncased")
     assert plain_proposal.candidates == ()
     assert "pooling" not in plain_proposal.model
     plan = make_plan(file, task="ranking", overrides=["model.preset=bert_base_en_uncased"])
     assert [candidate.experiment.model.pair_encoder for candidate in plan.candidates] == ["cross"]
     later = ["model.preset=bert_base_en_uncased", "model.preset='minilm-l6'"]
     assert make_plan(file, task="ranking", overrides=later).candidates[0].experiment.model.pair_encoder == "bi"
-    unknown = sniff(file, task="ranking", preset="some/folder")
+    unknown = propose_settings(file, task="ranking", preset="some/folder")
     assert unknown.model["pooling"] == "mean"
     assert any("nothing is known of some/folder" in note for note in unknown.notes)

@@ -17,7 +17,7 @@ from tfapp.data import load, write_starter
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.registry import find_task
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 FileRows = list[dict[str, Any]]
 
@@ -146,7 +146,7 @@ def test_no_proposal_is_refused(
     folder = tmp_path_factory.mktemp("proposed")
     file = write(folder / name, make(numbers, messy))
     try:
-        proposal = sniff(str(file), task=task)
+        proposal = propose_settings(str(file), task=task)
     except DataError as error:
         # What is found out may be too little: then nothing is proposed, and a way out is named.
         assert messy

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.test_head import build, made_features
+from tests.training.test_head_trainer import build, made_features
 from tests.training.test_loop import table
 from tfapp.tasks.classification.settings import ClassificationTrainingSettings
 from tfapp.training import count_row_evaluations, measure_row_evaluation, tokenize_split
-from tfapp.training.head_fit import PENALTIES, HeadFit, cross_validate
+from tfapp.training.head_solver import PENALTIES, HeadSolver, cross_validate
 
 HEAD = {"adapt": "head"}
 FOLDS = HEAD | {"head_penalty": "cross-validation"}
@@ -33,7 +33,7 @@ def test_only_trainings_that_fit_an_output_layer_count() -> None:
     assert count(train=1000, dev=200, **FOLDS) == pytest.approx(10 * count(**FOLDS))
 
 
-class Counted(HeadFit):
+class Counted(HeadSolver):
     """A fit that counts the rows that it evaluates."""
 
     rows = 0
@@ -50,7 +50,7 @@ def test_the_count_is_about_what_fits_evaluate(
     features, scores = made_features(3)
     targets = scores.argmax(axis=1).astype(np.int32)
     model = build(shallow_preset)
-    monkeypatch.setattr("tfapp.training.head_fit.HeadFit", Counted)
+    monkeypatch.setattr("tfapp.training.head_solver.HeadSolver", Counted)
     Counted.rows = 0
     if folds:
         penalty, _ = cross_validate(model, features, targets, seed=0)

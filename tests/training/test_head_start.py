@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.test_head import Watcher
+from tests.training.test_head_trainer import Watcher
 from tests.training.test_loop import table
 from tfapp.config import ModelSettings, TrainingSettings
 from tfapp.errors import SettingsError
@@ -19,7 +19,7 @@ from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.models import build_model
 from tfapp.training import RunFolder, make_strategy, tokenize_split, train
 from tfapp.training.class_evaluator import ClassEvaluator
-from tfapp.training.head_fit import DEFAULT_PENALTY, HeadFit
+from tfapp.training.head_solver import DEFAULT_PENALTY, HeadSolver
 
 TOPICS = ["money", "sport", "tech"]
 
@@ -52,7 +52,7 @@ def test_the_first_evaluation_is_that_of_a_fitted_head(shallow_preset: Path, tmp
         model.features(tf.RaggedTensor.from_row_splits(split.texts.ids, split.texts.splits)).numpy()
         for split in (train_split, dev_split)
     ]
-    fit = HeadFit(model, features[0], train_split.targets)
+    fit = HeadSolver(model, features[0], train_split.targets)
     fit.fit(DEFAULT_PENALTY)
     expected = ClassEvaluator().evaluate(model, fit.logits(features[1]), dev_split)
     events = run(build(shallow_preset), tmp_path, epochs=1, learning_rate=1e-6).fits

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.test_head import build
+from tests.training.test_head_trainer import build
 from tests.training.test_loop import table
 from tfapp.config import TrainingSettings
 from tfapp.core.shared_arrays import SharedArrays

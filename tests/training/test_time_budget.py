@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.test_head import build
+from tests.training.test_head_trainer import build
 from tests.training.test_loop import (
     Silent,
     Whole,
@@ -32,7 +32,7 @@ from tfapp.tasks.classification.few_shot import train_few_shot
 from tfapp.tasks.models import load_model
 from tfapp.training import EpochEvent, StepEvent, StepPrecision, TimeBudget, make_strategy, tokenize_split
 from tfapp.training.features import FeatureReader
-from tfapp.training.head_fit import DEFAULT_PENALTY, HeadFit
+from tfapp.training.head_solver import DEFAULT_PENALTY, HeadSolver
 from tfapp.training.head_start import fit_start
 from tfapp.training.optimizer import MovableWarmupDecay, make_schedule
 from tfapp.training.run_folder import RunFolder
@@ -245,5 +245,5 @@ def test_a_fitted_start_reads_for_half_of_the_time_at_most(shallow_preset: Path,
     features = reader.read(split, earlier=[], around=nullcontext, on_step=lambda _: None)
     rows = reader.read_rows(split, steps)
     assert len(rows) == min(8 * steps, 93)
-    HeadFit(other, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
+    HeadSolver(other, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
     np.testing.assert_allclose(model.head.kernel, other.head.kernel, atol=1e-3)

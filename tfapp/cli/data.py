@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from tfapp.cli._sniff_options import FILE_HELP, TaskOption, with_hints
+from tfapp.cli._data_file_options import FILE_HELP, TaskOption, with_hints
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def describe(
     from tfapp.data import describe as describe_data
     from tfapp.tasks.experiments import parse_experiment
     from tfapp.tasks.registry import find_task
-    from tfapp.tasks.sniff import sniff
+    from tfapp.tasks.settings_proposal import propose_settings
 
     with progress(f"looking at {file}", "bytes", quiet=json) as advance:
-        proposal = sniff(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
+        proposal = propose_settings(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
     sections = {"task": proposal.task, "data": proposal.data}
     experiment = parse_experiment({"name": "describe", **sections}, source="options")
     count_tokens = _token_counter(preset) if preset != "none" else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tfapp.cli._sniff_options import FILE_HELP, TaskOption, with_hints
+from tfapp.cli._data_file_options import FILE_HELP, TaskOption, with_hints
 
 __all__ = ["init"]
 
@@ -32,10 +32,10 @@ def init(
     from tfapp.core.terminal import console
     from tfapp.data import write_starter
     from tfapp.tasks.experiments import load_experiment, task_settings
-    from tfapp.tasks.sniff import sniff
+    from tfapp.tasks.settings_proposal import propose_settings
 
     with progress(f"looking at {file}", "bytes") as advance:
-        proposal = sniff(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
+        proposal = propose_settings(file, task=task, hints=hints, pull=partial(assets.pull, on_progress=advance))
     target = write_starter(proposal, output, tasks=task_settings(), name=name, force=force)
     load_experiment(target)
     screen = console()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from tfapp.cli._sniff_options import FILE_HELP, TaskOption, with_hints
+from tfapp.cli._data_file_options import FILE_HELP, TaskOption, with_hints
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tfapp.data import Description, Proposal, describe, take_sample
 from tfapp.errors import TfappError
 from tfapp.tasks.experiments import parse_experiment
 from tfapp.tasks.registry import all_tasks, find_task
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 from tfapp.web.error_messages import error_message
 
 __all__ = ["DataFileView", "FileCorrections", "column_settings", "look_at", "servable_tasks"]
@@ -83,7 +83,7 @@ def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections
     proposal, task = None, corrections.task or DEFAULT_TASK
     columns: tuple[str, ...] = ()
     try:
-        proposal = sniff(str(path), task=corrections.task or None, hints=corrections.named_columns)
+        proposal = propose_settings(str(path), task=corrections.task or None, hints=corrections.named_columns)
         task, columns = proposal.task, proposal.columns
         experiment = _experiment(proposal)
         schema = find_task(task).schema

@@ -1,4 +1,4 @@
-"""Moves rows from other splits to a split that has too few."""
+"""Fills a split that has too few rows with rows of the other splits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, found_rows
 from tfapp.data.findings import Finding
-from tfapp.data.splitting import split_numbers
+from tfapp.data.split_assignment import split_numbers
 
 __all__ = ["Suffices", "fill_splits"]
 

@@ -1,4 +1,4 @@
-"""Loads labelled texts: reads, cleans and splits them."""
+"""Loads the splits of labelled texts: reads the files, cleans the rows, and splits them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import drop_overlap
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import AssetCatalogue, Pull, resolve
+from tfapp.data.split_assignment import SPLITS, assign_splits, split_numbers
 from tfapp.data.splits import Splits, fingerprint_rows
-from tfapp.data.splitting import SPLITS, assign_splits, split_numbers
 from tfapp.data.table_reader import read_table
 from tfapp.errors import DataError
 

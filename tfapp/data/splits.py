@@ -1,4 +1,4 @@
-"""The splits of labelled texts: train, dev and test."""
+"""The record of loaded data: the rows of train, dev and test, their labels, and what was found in them."""
 
 from __future__ import annotations
 

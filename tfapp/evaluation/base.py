@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from tfapp.evaluation.calibration import CalibrationReport
+    from tfapp.evaluation.calibration_report import CalibrationReport
     from tfapp.evaluation.precision_recall import PrecisionRecall
 
 __all__ = ["Board", "Evaluation"]

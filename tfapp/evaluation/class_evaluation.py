@@ -10,7 +10,7 @@ import numpy as np
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
-from tfapp.evaluation.calibration import CalibrationReport
+from tfapp.evaluation.calibration_report import CalibrationReport
 from tfapp.evaluation.metrics import CalibrationCurve, Scores, macro_note
 from tfapp.evaluation.precision_recall import PrecisionRecall
 from tfapp.evaluation.tables import markdown_table, score_table

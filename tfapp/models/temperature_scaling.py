@@ -1,4 +1,4 @@
-"""Temperature scaling: divides logits by a number, so that the probabilities made of them can be believed."""
+"""Temperature scaling as a part of a model: divides logits by the temperatures that calibrate its probabilities."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from tfapp.training.run_folder import RunFolder, create_run, latest_run, make_run_folder, start_run
     from tfapp.training.steps import make_predictor, predict_logits
     from tfapp.training.strategy import is_chief, make_strategy, total_over_workers, uses_xla
-    from tfapp.training.temperature import held_out_logits
+    from tfapp.training.temperature_fit import held_out_logits
     from tfapp.training.tensorboard import TensorBoardLog
     from tfapp.training.time_budget import STEP_PASSES, TimeBudget
     from tfapp.training.tokenized_split import TokenizedSplit, tokenize_split
     from tfapp.training.train_state import TrainState
-    from tfapp.training.unknown_calibration import calibrate_unknown
+    from tfapp.training.unknown_fit import calibrate_unknown
 
 __all__ = [
     "STEP_PASSES",
@@ -77,13 +77,13 @@ _MODULES = {
     "TimeBudget": "time_budget",
     "TokenizedSplit": "tokenized_split",
     "TrainState": "train_state",
-    "calibrate_unknown": "unknown_calibration",
+    "calibrate_unknown": "unknown_fit",
     "choose_precision": "precision",
     "count_row_evaluations": "fit_time",
     "count_trained": "adaptation",
     "create_run": "run_folder",
     "cut_teacher": "distillation",
-    "held_out_logits": "temperature",
+    "held_out_logits": "temperature_fit",
     "is_chief": "strategy",
     "latest_run": "run_folder",
     "make_predictor": "steps",

@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy.stats import binomtest
 
 from tfapp.evaluation import Evaluation, metrics
-from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
+from tfapp.evaluation.calibration_report import CalibrationReport, Reliability, expected_calibration_error
 from tfapp.evaluation.class_scores import UnknownScores, evaluate_classes, evaluate_multi_label, with_unknown
 from tfapp.evaluation.metrics import fit_thresholds
 from tfapp.models import TaskModel
@@ -17,9 +17,9 @@ from tfapp.models.classes import ClassificationModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
 from tfapp.training.evaluator import Evaluator
-from tfapp.training.temperature import fit_class_temperature, fit_label_temperatures, fit_scaling
+from tfapp.training.temperature_fit import fit_class_temperature, fit_label_temperatures, fit_scaling
 from tfapp.training.tokenized_split import TokenizedSplit
-from tfapp.training.unknown_limit import fit_unknown
+from tfapp.training.unknown_fit import fit_unknown
 
 __all__ = ["ClassEvaluator"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapp.config import TrainingSettings
 from tfapp.models import TaskModel
-from tfapp.training.head_fit import DEFAULT_PENALTY, FOLDS, HeadFit
+from tfapp.training.head_solver import DEFAULT_PENALTY, FOLDS, HeadSolver
 from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["count_row_evaluations", "measure_row_evaluation"]
@@ -51,7 +51,7 @@ def measure_row_evaluation(model: TaskModel, split: TokenizedSplit) -> float:
     """
     width, outputs = model.head.kernel.shape
     features = np.random.default_rng(0).normal(size=(len(split.texts), width)).astype(np.float32)
-    fit, weights = HeadFit(model, features, split.targets), np.zeros((width + 1) * outputs)
+    fit, weights = HeadSolver(model, features, split.targets), np.zeros((width + 1) * outputs)
     # Traced by the first call.
     fit.evaluate(weights, DEFAULT_PENALTY)
     start = time.perf_counter()

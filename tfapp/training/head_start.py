@@ -1,4 +1,4 @@
-"""Fits the output layer that a training by steps begins with."""
+"""Fits the head that a training by steps begins with (`training.head_start = "fitted"`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.models import TaskModel
 from tfapp.training.features import FeatureReader, share_features
-from tfapp.training.head_fit import DEFAULT_PENALTY, HeadFit
+from tfapp.training.head_solver import DEFAULT_PENALTY, HeadSolver
 from tfapp.training.precision import StepPrecision
 from tfapp.training.time_budget import TimeBudget
 from tfapp.training.tokenized_split import TokenizedSplit
@@ -51,4 +51,4 @@ def fit_start(
     else:
         features = read()
         rows = reader.read_rows(split, len(steps))
-    HeadFit(model, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)
+    HeadSolver(model, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)

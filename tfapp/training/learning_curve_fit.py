@@ -13,7 +13,7 @@ from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.models import BertModel, TaskModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.training.features import FeatureReader, feature_scale
-from tfapp.training.head_fit import DEFAULT_PENALTY
+from tfapp.training.head_solver import DEFAULT_PENALTY
 from tfapp.training.tokenized_split import TokenizedSplit
 
 __all__ = ["fit_curve", "measure_learning_curve"]

@@ -15,7 +15,7 @@ from tfapp.errors import TrainingError
 from tfapp.evaluation.base import Evaluation
 from tfapp.models import TaskModel
 from tfapp.training.adversarial_embeddings import AdversarialEmbeddings
-from tfapp.training.head import HeadTrainer
+from tfapp.training.head_trainer import HeadTrainer
 from tfapp.training.loop import FineTuner
 from tfapp.training.observers import Observer
 from tfapp.training.precision import StepPrecision

@@ -11,7 +11,7 @@ from tfapp.config.overrides import merge_overrides
 from tfapp.data import QUALITIES, Candidate, Pull, Quality, experiment_name
 from tfapp.errors import SettingsError, did_you_mean
 from tfapp.tasks.experiments import parse_experiment
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 __all__ = ["Plan", "PlannedCandidate", "make_plan"]
 
@@ -96,7 +96,7 @@ def make_plan(
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"minutes must be over 0, got {minutes:g}")
     preset = merge_overrides(Experiment, {"model": model or {}}, overrides, source=file)["model"].get("preset")
-    proposal = sniff(file, task=task, hints=hints, preset=preset, pull=pull)
+    proposal = propose_settings(file, task=task, hints=hints, preset=preset, pull=pull)
     values = {"name": name or experiment_name(file), "task": proposal.task, "data": dict(proposal.data)}
     candidates: list[PlannedCandidate] = []
     notes, problems = list(proposal.notes), []

@@ -31,7 +31,7 @@ from tfapp.training import (
     tokenize_split,
 )
 from tfapp.training.model_soup import ModelSoup, SoupMethod, Weights, make_soup
-from tfapp.workflows.calibrate import calibrate
+from tfapp.workflows.calibrate_run import calibrate
 from tfapp.workflows.run import Run, open_run
 from tfapp.workflows.run_data import load_run_splits
 from tfapp.workflows.run_records import flat_settings

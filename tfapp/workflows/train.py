@@ -33,7 +33,7 @@ from tfapp.training import (
     train,
 )
 from tfapp.workflows.build import Learner, build
-from tfapp.workflows.calibrate import calibrate
+from tfapp.workflows.calibrate_run import calibrate
 from tfapp.workflows.evaluate import evaluate_test_split
 from tfapp.workflows.inference import packed_model
 from tfapp.workflows.resume import find_resumable

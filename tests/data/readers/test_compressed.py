@@ -18,7 +18,7 @@ from tfapp.data.readers.textfile import find_bad_byte
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
 from tfapp.tasks.registry import find_task
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 Pack = Callable[[bytes], bytes]
 
@@ -43,7 +43,7 @@ def test_a_packed_file_is_read_like_the_plain_one(tmp_path: Path, suffix: str, p
     (tmp_path / "a.csv").write_text(TABLE, encoding="cp1252")
     packed_file = tmp_path / f"a.csv{suffix}"
     packed_file.write_bytes(pack(TABLE.encode("cp1252")))
-    plain_starter, packed_starter = (sniff(str(tmp_path / name)) for name in ("a.csv", packed_file.name))
+    plain_starter, packed_starter = (propose_settings(str(tmp_path / name)) for name in ("a.csv", packed_file.name))
     assert {**packed_starter.data, "train": ""} == {**plain_starter.data, "train": ""}
     assert packed_starter.data["encoding"] == "cp1252"
     starter = load_experiment(write_starter(packed_starter, tmp_path / "e.toml", tasks=task_settings()))

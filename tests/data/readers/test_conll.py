@@ -18,7 +18,7 @@ from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import task_settings
 from tfapp.tasks.registry import find_task
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 from tfapp.tasks.tagging.settings import TaggingDataSettings
 
 ReadRow = tuple[str, list[tuple[int, int, str]]]
@@ -138,7 +138,7 @@ def test_tags_that_break_their_scheme_are_repaired_and_told(tmp_path: Path) -> N
         f"{file}: 2 words have tags that break the scheme (lines 2, 6): the tag I-place follows O; in IOB2 an entity "
         "begins with B-place; read as conlleval reads them (data.on_bad_tags)"
     )
-    assert finding.message in sniff(str(file)).notes
+    assert finding.message in propose_settings(str(file)).notes
 
 
 def test_sentences_with_bad_tags_are_dropped_or_refused_by_setting(tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ def test_other_tasks_refuse_words_with_tags_and_tagging_refuses_tables(tmp_path:
 
 
 def test_init_proposes_tagging(tmp_path: Path) -> None:
-    proposal = sniff(str(save(tmp_path, SAMPLE)))
+    proposal = propose_settings(str(save(tmp_path, SAMPLE)))
     assert (proposal.task, proposal.rows, "window" in proposal.model) == ("tagging", 3, False)
     assert "types: org, person, place" in proposal.notes[0]
     text = write_starter(proposal, tmp_path / "a.toml", tasks=task_settings()).read_text()
     assert '\ntask = "tagging"\n' in text
     with pytest.raises(DataError, match="no word has a tag other than O"):
-        sniff(str(save(tmp_path, "a O\n")))
+        propose_settings(str(save(tmp_path, "a O\n")))

@@ -21,7 +21,7 @@ from tfapp.data.readers.excel import count_rows, iter_blocks
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 
 def save(path: Path, **sheets: list[list[Any]]) -> Path:
@@ -65,7 +65,7 @@ def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, pair
 def test_a_sheet_is_proposed_and_can_be_learnt_from(tmp_path: Path) -> None:
     messages = [[index, f"a message of the number {index}", "ab"[index % 2]] for index in range(60)]
     file = save(tmp_path / "a.xlsx", Notes=[["id", "message", "team"], *messages], Other=[["x"]])
-    proposal = sniff(str(file))
+    proposal = propose_settings(str(file))
     assert (proposal.data["text"], proposal.data["label"], proposal.rows) == ("message", "team", 60)
     assert 'sheet: "Notes", the first one; data.sheet would name another: "Other"' in proposal.notes
     experiment = load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings()))

@@ -23,7 +23,7 @@ from tfapp.data.readers.delimited import iter_csv_blocks
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.textfile import find_bad_byte
 from tfapp.errors import DataError
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
@@ -304,6 +304,6 @@ def test_a_folder_with_utf16_and_what_lacks_its_mark_is_refused(tmp_path: Path) 
             _write(tmp_path / label / name, "plain".encode("utf-16"))
     _write(tmp_path / "x" / "1.txt", "café".encode("utf-16"))
     _write(tmp_path / "x" / "2.txt", "café".encode("utf-16-le"))
-    assert sniff(str(tmp_path)).data["encoding"] == "latin-1"
+    assert propose_settings(str(tmp_path)).data["encoding"] == "latin-1"
     with pytest.raises(DataError, match=r"2\.txt, line 1: byte 0x63 at offset 0.*utf-16"):
         _read(tmp_path, encoding="utf-16")

@@ -15,7 +15,7 @@ from tfapp.data import read_batches
 from tfapp.data.readers.separators import find_separator
 from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.experiments import parse_experiment
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 SEPARATORS = [",", ";", "\t", "|"]
 FIELDS = st.text(st.sampled_from("ab ,;|\t\"'\n"), max_size=12)
@@ -112,6 +112,6 @@ def test_a_setting_names_any_other_separator(tmp_path: Path) -> None:
 
 def test_a_proposal_names_the_separator(tmp_path: Path) -> None:
     rows = [f"good film, number {index}\tgood\nbad film; number {index}\tbad\n" for index in range(30)]
-    proposal = sniff(str(save(tmp_path / "a.csv", "text\tlabel\n" + "".join(rows))))
+    proposal = propose_settings(str(save(tmp_path / "a.csv", "text\tlabel\n" + "".join(rows))))
     assert (proposal.data["text"], proposal.data["label"]) == ("text", "label")
     assert [note for note in proposal.notes if note.startswith("separator: the fields are apart by a tab")]

@@ -17,7 +17,7 @@ from tfapp.data import detect_format, read_batches, resolve, write_starter
 from tfapp.data.file_formats import FORMATS
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 FEATURES = {
     "text": {"dtype": "string", "_type": "Value"},
@@ -74,7 +74,7 @@ def rows(path: Path, **values: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("save", [save_dict, save_hub])
 def test_the_splits_of_a_folder_become_train_dev_and_test(tmp_path: Path, save: Any) -> None:
     folder = save(tmp_path / "reviews")
-    proposal = sniff(str(folder))
+    proposal = propose_settings(str(folder))
     sides = {"train": "train", "dev": "validation", "test": "test"}
     assert {side: proposal.data[side] for side in sides} == {s: str(folder / name) for s, name in sides.items()}
     assert any(note.startswith("splits: train is ") for note in proposal.notes)
@@ -99,7 +99,7 @@ def test_a_test_split_without_labels_is_told_and_not_used(
     test_table = test_table.append_column("idx", pa.array([-1] * 19 + [3]))
     shutil.rmtree(folder / "test")
     save_dataset(folder / "test", [test_table.replace_schema_metadata(METADATA if has_names else None)])
-    proposal = sniff(str(folder))
+    proposal = propose_settings(str(folder))
     test = str(folder / "test")
     note = f"test: {test} is not used, since its labels are hidden (-1); test is cut from train"
     assert note in proposal.notes
@@ -110,7 +110,7 @@ def test_a_test_split_without_labels_is_told_and_not_used(
     assert sum(splits.report.rows.values()) == 70
     assert splits.report.rows["test"] > 0
     # Whoever names it has it read.
-    assert sniff(str(folder), hints={"test": test}).data["test"] == test
+    assert propose_settings(str(folder), hints={"test": test}).data["test"] == test
 
 
 def test_files_and_folders_without_splits_are_read_whole(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import pytest
 from tfapp.data import Proposal, write_starter
 from tfapp.errors import DataError
 from tfapp.tasks.experiments import load_experiment, task_settings
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 
 def propose(folder: Path, columns: dict[str, list[object]]) -> Proposal:
     lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     (folder / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return sniff(str(folder / "rows.csv"))
+    return propose_settings(str(folder / "rows.csv"))
 
 
 TEXTS: list[object] = [f"a message with the number {n} in it" for n in range(40)]
@@ -75,7 +75,7 @@ def test_a_file_with_lists_is_no_regression(tmp_path: Path) -> None:
         for text, minutes in zip(TEXTS, MINUTES, strict=True)
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    assert sniff(str(tmp_path / "rows.jsonl")).task == "tagging"
+    assert propose_settings(str(tmp_path / "rows.jsonl")).task == "tagging"
 
 
 SIMILARITIES: list[object] = [round((n * 37 % 51) / 10, 1) for n in range(40)]

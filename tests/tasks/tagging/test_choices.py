@@ -7,7 +7,7 @@ from typing import Any
 
 from tfapp.data import Proposal, write_starter
 from tfapp.tasks.experiments import load_experiment, task_settings
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 
 def propose(path: Path, texts: list[str]) -> Proposal:
@@ -18,7 +18,7 @@ def propose(path: Path, texts: list[str]) -> Proposal:
     ]
     file = path / "a.conll"
     file.write_text("\n\n".join(lines) + "\n")
-    proposal = sniff(str(file))
+    proposal = propose_settings(str(file))
     load_experiment(write_starter(proposal, path / "a.toml", tasks=task_settings(), force=True))
     return proposal
 

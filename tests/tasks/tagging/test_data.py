@@ -14,7 +14,7 @@ from tfapp.config import DataSettings
 from tfapp.data import describe, load, load_table
 from tfapp.errors import DataError
 from tfapp.tasks.registry import find_task
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 from tfapp.tasks.tagging.data import as_spans
 
 
@@ -135,7 +135,7 @@ def test_a_side_without_a_span_is_named(tmp_path: Path) -> None:
 
 def test_it_is_described_and_proposed_as_tagging(tmp_path: Path) -> None:
     name = save(tmp_path / "a.jsonl", [{"text": row["text"], "spans": row["label"]} for row in many()])
-    proposal = sniff(name)
+    proposal = propose_settings(name)
     assert (proposal.task, proposal.data["label"], proposal.data["text"]) == ("tagging", "spans", "text")
     description = describe(name, DataSettings.model_validate(dict(proposal.data)), schema=find_task("tagging").schema)
     assert (description.rows, dict(description.labels)) == (60, {"place": 60})

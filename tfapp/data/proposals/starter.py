@@ -37,7 +37,7 @@ def write_starter(
     """Writes the settings file of a proposal.
 
     Args:
-        proposal: As `tfapp.tasks.sniff` makes it.
+        proposal: As `tfapp.tasks.settings_proposal.propose_settings` makes it.
         target: The file to write.
         tasks: The settings of all tasks, by name.
         name: The experiment's name; by default after the data file.
@@ -62,7 +62,7 @@ def starter_text(proposal: Proposal, tasks: Mapping[str, TaskSettings], name: st
     """Returns the settings file of a proposal: the settings that its task reads, chosen ones set, defaults as comments.
 
     Args:
-        proposal: As `tfapp.tasks.sniff` makes it.
+        proposal: As `tfapp.tasks.settings_proposal.propose_settings` makes it.
         tasks: The settings of all tasks, by name.
         name: The experiment's name; by default after the data file.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.evaluation import plots
 from tfapp.evaluation.base import Board, Evaluation
-from tfapp.evaluation.calibration import CalibrationReport
+from tfapp.evaluation.calibration_report import CalibrationReport
 from tfapp.evaluation.metrics import Measure
 from tfapp.evaluation.tables import markdown_table, measure_table
 

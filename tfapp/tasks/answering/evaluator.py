@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tfapp.core.rows import row_line
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
+from tfapp.evaluation.calibration_report import CalibrationReport, Reliability, expected_calibration_error
 from tfapp.evaluation.metrics import Measure, binary_cross_entropy
 from tfapp.evaluation.ranking_metrics import mean_interval
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
@@ -27,7 +27,7 @@ from tfapp.tasks.answering.metrics import cut_texts, exact_match, f1_score, fit_
 from tfapp.tasks.answering.model import Answerer
 from tfapp.training import TokenizedSplit
 from tfapp.training.evaluator import Evaluator
-from tfapp.training.temperature import fit_scaling, fit_temperature
+from tfapp.training.temperature_fit import fit_scaling, fit_temperature
 
 __all__ = ["AnswerEvaluator", "evaluate_answers"]
 

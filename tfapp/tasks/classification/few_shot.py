@@ -19,7 +19,7 @@ from tfapp.config import TrainingSettings
 from tfapp.data.batches import TokenizedTexts
 from tfapp.tasks.classification.class_embedder import ClassEmbedder
 from tfapp.tasks.classification.model import WindowClassifier
-from tfapp.training.head import HeadTrainer
+from tfapp.training.head_trainer import HeadTrainer
 from tfapp.training.loop import FineTuner
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
 from tfapp.training.run_folder import RunFolder

@@ -13,8 +13,8 @@ from tfapp.models import TaskModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.models import build_model
 from tfapp.training import RunFolder, TokenizedSplit, tokenize_split
-from tfapp.training.temperature import fit_class_temperature
-from tfapp.workflows.calibrate import calibrate
+from tfapp.training.temperature_fit import fit_class_temperature
+from tfapp.workflows.calibrate_run import calibrate
 
 
 def split_of(model: TaskModel, labels: list[Any]) -> TokenizedSplit:

@@ -1,4 +1,4 @@
-"""Decides which split a text falls on."""
+"""Assigns each text to train, dev or test, by a hash of its key."""
 
 from __future__ import annotations
 

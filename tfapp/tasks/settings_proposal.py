@@ -1,4 +1,4 @@
-"""Looks at a data file and proposes the settings of an experiment on it."""
+"""Proposes the settings of an experiment on a data file: asks each task whether the file is its own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tfapp.errors import DataError, SettingsError, did_you_mean
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.spec import TaskSpec
 
-__all__ = ["sniff"]
+__all__ = ["propose_settings"]
 
 
-def sniff(
+def propose_settings(
     name: str,
     *,
     task: str | None = None,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapp.evaluation.calibration import CalibrationReport, Reliability, expected_calibration_error
+from tfapp.evaluation.calibration_report import CalibrationReport, Reliability, expected_calibration_error
 from tfapp.evaluation.metrics import Measure
 
 

@@ -28,7 +28,7 @@ from tfapp.errors import DataError
 from tfapp.tasks.classification.choices import count_labels
 from tfapp.tasks.experiments import load_experiment, parse_experiment, task_settings
 from tfapp.tasks.registry import all_tasks, find_task
-from tfapp.tasks.sniff import sniff
+from tfapp.tasks.settings_proposal import propose_settings
 
 NAMES = st.text(st.characters(codec="utf-8", categories=("L", "P", "Zs")), min_size=1, max_size=8)
 WORDS = ["good", "bad", "film", "plot", "actor", "scene", "dull", "bright", "slow", "wild"]
@@ -54,14 +54,14 @@ def test_text_and_label_are_found_among_others(tmp_path: Path) -> None:
         "body": _texts(100),
         "topic": ["a", "b", "c", "d"] * 25,
     }
-    proposal = sniff(_csv(tmp_path / "a.csv", columns))
+    proposal = propose_settings(_csv(tmp_path / "a.csv", columns))
     assert (proposal.data["text"], proposal.data["label"]) == ("body", "topic")
     assert proposal.columns == tuple(columns)
     assert any("'lang'" in note for note in proposal.notes)
 
 
 def test_a_file_without_header(tmp_path: Path) -> None:
-    proposal = sniff(_csv(tmp_path / "a.tsv", {"x": _texts(50), "y": ["0", "1"] * 25}, header=False))
+    proposal = propose_settings(_csv(tmp_path / "a.tsv", {"x": _texts(50), "y": ["0", "1"] * 25}, header=False))
     assert dict(proposal.data) == {"train": str(tmp_path / "a.tsv"), "header": False, "text": "0", "label": "1"}
 
 
@@ -73,23 +73,25 @@ def test_a_file_without_header(tmp_path: Path) -> None:
     ],
 )
 def test_a_rating_is_proposed(tmp_path: Path, ratings: list[float], rating: dict[str, Any]) -> None:
-    proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(50), "rating": ratings * 10}))
+    proposal = propose_settings(_csv(tmp_path / "a.csv", {"text": _texts(50), "rating": ratings * 10}))
     assert proposal.data["rating"] == rating
     assert "label" not in proposal.data
 
 
 def test_a_label_wins_over_a_rating(tmp_path: Path) -> None:
     columns = {"text": _texts(50), "stars": [1, 2, 3, 4, 5] * 10, "label": ["x", "y"] * 25}
-    assert sniff(_csv(tmp_path / "a.csv", columns)).data["label"] == "label"
+    assert propose_settings(_csv(tmp_path / "a.csv", columns)).data["label"] == "label"
 
 
 def test_several_labels_by_separator_and_by_list(tmp_path: Path) -> None:
     sets = [["a"], ["a", "b"], ["b", "c"], ["a", "c"], ["a", "b", "c"]] * 10
-    proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(50), "tags": ["|".join(labels) for labels in sets]}))
+    proposal = propose_settings(
+        _csv(tmp_path / "a.csv", {"text": _texts(50), "tags": ["|".join(labels) for labels in sets]})
+    )
     assert (proposal.data["label_separator"], proposal.model["multi_label"]) == ("|", True)
     lines = [json.dumps({"text": text, "tags": labels}) + "\n" for text, labels in zip(_texts(50), sets, strict=True)]
     (tmp_path / "a.jsonl").write_text("".join(lines))
-    proposal = sniff(str(tmp_path / "a.jsonl"))
+    proposal = propose_settings(str(tmp_path / "a.jsonl"))
     assert (proposal.data["label"], proposal.model["multi_label"]) == ("tags", True)
     assert "label_separator" not in proposal.data
 
@@ -97,14 +99,14 @@ def test_several_labels_by_separator_and_by_list(tmp_path: Path) -> None:
 def test_encoding_is_guessed(tmp_path: Path) -> None:
     columns = {"text": [f"café {text}" for text in _texts(50)], "label": ["x", "y"] * 25}
     for encoding, guess in (("latin-1", "cp1252"), ("utf-16", "utf-16")):
-        proposal = sniff(_csv(tmp_path / "a.csv", columns, encoding=encoding))
+        proposal = propose_settings(_csv(tmp_path / "a.csv", columns, encoding=encoding))
         assert proposal.data["encoding"] == guess
         assert any("not UTF-8" in note for note in proposal.notes)
 
 
 def test_lengths_follow_the_texts(tmp_path: Path) -> None:
     def length(texts: list[str]) -> int:
-        return sniff(_csv(tmp_path / "a.csv", {"text": texts, "label": ["x", "y"] * 25})).model["max_length"]
+        return propose_settings(_csv(tmp_path / "a.csv", {"text": texts, "label": ["x", "y"] * 25})).model["max_length"]
 
     assert length(_texts(50, 5)) == 32
     assert length(_texts(50, 60)) == 128
@@ -114,7 +116,7 @@ def test_lengths_follow_the_texts(tmp_path: Path) -> None:
 
 def test_the_index_that_pandas_writes_is_no_lack_of_a_header(tmp_path: Path) -> None:
     columns = {"": [str(index) for index in range(50)], "body": _texts(50), "topic": ["x", "y"] * 25}
-    proposal = sniff(_csv(tmp_path / "a.csv", columns))
+    proposal = propose_settings(_csv(tmp_path / "a.csv", columns))
     assert (proposal.data["text"], proposal.data["label"]) == ("body", "topic")
     settings = DataSettings.model_validate({**proposal.data, "dev_share": 0.3})
     assert load(settings).train["text"].to_pylist()[0] in columns["body"]
@@ -123,7 +125,7 @@ def test_the_index_that_pandas_writes_is_no_lack_of_a_header(tmp_path: Path) -> 
 def test_long_texts_get_windows(tmp_path: Path) -> None:
     def window(words: int) -> int | None:
         file = _csv(tmp_path / "a.csv", {"text": _texts(50, words), "label": ["x", "y"] * 25})
-        starter = write_starter(sniff(file), tmp_path / f"{words}.toml", tasks=task_settings())
+        starter = write_starter(propose_settings(file), tmp_path / f"{words}.toml", tasks=task_settings())
         return load_experiment(starter).model.window
 
     assert window(2000) == 128
@@ -132,7 +134,9 @@ def test_long_texts_get_windows(tmp_path: Path) -> None:
 
 def test_fewer_rows_get_more_epochs_where_all_weights_are_trained(tmp_path: Path) -> None:
     def epochs(rows: int) -> int:
-        proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows), "label": ["x", "y"] * (rows // 2)})).as_one()
+        proposal = propose_settings(
+            _csv(tmp_path / "a.csv", {"text": _texts(rows), "label": ["x", "y"] * (rows // 2)})
+        ).as_one()
         assert any(f"train has about {rows * 7 // 20} texts for each of the 2 labels seen" in n for n in proposal.notes)
         assert not proposal.training.keys() & {"adapt", "word_dropout"}
         assert proposal.training["epoch_tolerance"] == 1
@@ -148,19 +152,19 @@ def test_a_sentence_encoder_is_read_by_the_mean_and_no_other_preset_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = _csv(tmp_path / "a.csv", {"text": _texts(200), "label": ["x", "y"] * 100})
-    assert sniff(file).model["pooling"] == "mean"
-    assert any("minilm-l6 is a sentence encoder" in note for note in sniff(file).notes)
+    assert propose_settings(file).model["pooling"] == "mean"
+    assert any("minilm-l6 is a sentence encoder" in note for note in propose_settings(file).notes)
     plain_preset = replace(assets.require("minilm-l6"), sentence_encoder=False)
     monkeypatch.setattr("tfapp.assets.sentence_encoder.find", lambda *_: plain_preset)
-    assert "pooling" not in sniff(file).model
+    assert "pooling" not in propose_settings(file).model
     small_file = _csv(tmp_path / "few.csv", {"text": _texts(60), "label": ["x", "y"] * 30})
-    assert "adapt" not in sniff(small_file).as_one().training
+    assert "adapt" not in propose_settings(small_file).as_one().training
 
 
 def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_path: Path) -> None:
     def training(rows: int, labels: int, words: int = 8) -> Mapping[str, Any]:
         columns = {"text": _texts(rows, words), "label": [f"label {index % labels}" for index in range(rows)]}
-        proposal = sniff(_csv(tmp_path / "a.csv", columns))
+        proposal = propose_settings(_csv(tmp_path / "a.csv", columns))
         for quality in QUALITIES:
             for candidate in proposal.candidates_of(quality):
                 way = proposal.with_candidate(candidate)
@@ -176,7 +180,7 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
     assert training(1100, 40) == {"adapt": "head"}
     # A limit for "none of these" is taken from dev, which the output layer then must not learn.
     columns = {"text": _texts(60), "label": ["x", "y", "other"] * 20}
-    assert sniff(_csv(tmp_path / "a.csv", columns)).as_one().training == {"adapt": "head"}
+    assert propose_settings(_csv(tmp_path / "a.csv", columns)).as_one().training == {"adapt": "head"}
     expected = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "layer_decay": 0.9, "word_dropout": 0.1}
     assert training(2200, 30) == expected | {"epoch_tolerance": 1.0}
 
@@ -184,7 +188,7 @@ def test_few_texts_of_many_labels_and_long_texts_get_a_fitted_output_layer(tmp_p
 def test_a_quality_tries_the_output_layer_before_all_weights(tmp_path: Path) -> None:
     def names(rows: int, words: int = 8, labels: tuple[str, ...] = ("x", "y")) -> list[list[str]]:
         column = [labels[index % len(labels)] for index in range(rows)]
-        proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(rows, words), "label": column}))
+        proposal = propose_settings(_csv(tmp_path / "a.csv", {"text": _texts(rows, words), "label": column}))
         return [[candidate.name for candidate in proposal.candidates_of(quality)] for quality in QUALITIES]
 
     head, steps, faster, contrast = (
@@ -208,17 +212,17 @@ def test_columns_of_ids_are_neither_texts_nor_labels(tmp_path: Path) -> None:
         "said": [f"{word} {index}" for index, word in enumerate(WORDS * 12)],
         "group_name": [f"team {index % 10}" for index in range(rows)],
     }
-    proposal = sniff(_csv(tmp_path / "a.csv", columns))
+    proposal = propose_settings(_csv(tmp_path / "a.csv", columns))
     assert (proposal.data["text"], proposal.data["label"]) == ("said", "group_name")
     ids = "ids: 'customerId', 'key', 'link' look like ids or times, and are neither texts nor labels"
     assert ids in proposal.notes
     columns["label_id"] = [index % 2 for index in range(rows)]
-    assert sniff(_csv(tmp_path / "a.csv", columns)).data["label"] == "label_id"
+    assert propose_settings(_csv(tmp_path / "a.csv", columns)).data["label"] == "label_id"
 
 
 def test_spellings_and_a_label_for_none_of_these_are_proposed_and_told(tmp_path: Path) -> None:
     labels = ["billing", "Billing", " billing", "returns", "Out of scope"] * 12
-    proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(60), "label": labels}))
+    proposal = propose_settings(_csv(tmp_path / "a.csv", {"text": _texts(60), "label": labels}))
     assert (proposal.data["merge_labels"], proposal.data["unknown_label"]) == (True, "Out of scope")
     notes = [note for note in proposal.notes if note.startswith(("merge_labels", "unknown_label"))]
     assert notes == ['merge_labels: labels differ in case or white space alone: "Billing" for "billing"', notes[1]]
@@ -245,7 +249,7 @@ def test_what_is_proposed_for_few_and_messy_rows_can_be_learnt_from(
         writer = csv.writer(stream, delimiter=separator)
         writer.writerows([("text", "label"), *zip(_texts(len(labels)), labels, strict=True)])
     try:
-        proposal = sniff(str(folder / "a.csv"))
+        proposal = propose_settings(str(folder / "a.csv"))
     except DataError as error:
         assert "labels" in str(error)  # noqa: PT017
         return
@@ -258,7 +262,7 @@ def test_what_is_proposed_for_few_and_messy_rows_can_be_learnt_from(
 def test_rare_labels_count_more_in_the_output_layer(tmp_path: Path) -> None:
     def balance(rare: int) -> Any:
         columns = {"text": _texts(60), "label": ["x"] * (60 - rare) + ["y"] * rare}
-        proposal = sniff(_csv(tmp_path / "a.csv", columns)).as_one()
+        proposal = propose_settings(_csv(tmp_path / "a.csv", columns)).as_one()
         load_experiment(write_starter(proposal, tmp_path / "e.toml", tasks=task_settings(), force=True))
         return proposal.model.get("class_balance")
 
@@ -270,7 +274,7 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
         (tmp_path / "texts" / label).mkdir(parents=True)
         for index, text in enumerate(_texts(20)):
             (tmp_path / "texts" / label / f"{index}.txt").write_text(f"{label} {text}")
-    proposal = sniff(str(tmp_path / "texts"))
+    proposal = propose_settings(str(tmp_path / "texts"))
     assert dict(proposal.data) == {"train": str(tmp_path / "texts")}
     assert (proposal.rows, proposal.columns) == (40, ())
 
@@ -290,19 +294,19 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
 def test_what_cannot_be_learnt_from_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(DataError, match=message):
-        sniff(str(tmp_path / "a.csv"))
+        propose_settings(str(tmp_path / "a.csv"))
 
 
 def test_lists_in_lists_are_no_labels(tmp_path: Path) -> None:
     rows = ({"text": text, "label": [["x"], ["y"]]} for text in _texts(20))
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(DataError, match='the labels seem to be in "label", but a value is no label but a list'):
-        sniff(str(tmp_path / "a.jsonl"))
+        propose_settings(str(tmp_path / "a.jsonl"))
 
 
 def test_the_starter_file_loads_and_its_data_too(tmp_path: Path) -> None:
     columns = {"review": _texts(300), "stars": [1, 2, 3, 4, 5] * 60}
-    proposal = sniff(_csv(tmp_path / "my reviews!.csv", columns))
+    proposal = propose_settings(_csv(tmp_path / "my reviews!.csv", columns))
     target = write_starter(proposal, tmp_path / "experiment.toml", tasks=task_settings())
     experiment = load_experiment(target)
     assert (experiment.name, experiment.data.text) == ("my-reviews", "review")
@@ -353,7 +357,7 @@ def test_a_settings_file_says_what_shared_settings_mean_for_its_task() -> None:
 
 
 def test_an_existing_settings_file_is_kept(tmp_path: Path) -> None:
-    proposal = sniff(_csv(tmp_path / "a.csv", {"text": _texts(50), "label": ["x", "y"] * 25}))
+    proposal = propose_settings(_csv(tmp_path / "a.csv", {"text": _texts(50), "label": ["x", "y"] * 25}))
     target = tmp_path / "experiment.toml"
     target.write_text("mine")
     with pytest.raises(DataError, match="--force"):
@@ -395,7 +399,7 @@ def test_made_files_give_settings_that_load_them(
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         name = str(folder / "a.jsonl")
         Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    experiment = load_experiment(write_starter(sniff(name), folder / "e.toml", tasks=task_settings()))
+    experiment = load_experiment(write_starter(propose_settings(name), folder / "e.toml", tasks=task_settings()))
     assert experiment.data.text == names[0]
     assert experiment.data.label in names[1:]
 
@@ -407,11 +411,14 @@ def test_another_distribution_is_asked_before_a_file_is_taken_for_a_classificati
         return make_proposal("tone", sample, sample.columns["text"], ["tones"]) if "tone" in sample.columns else None
 
     foreign = replace(find_task("tagging"), contract=contract.Task("tone", (), ()), propose=propose)
-    monkeypatch.setattr("tfapp.tasks.sniff.all_tasks", lambda: {"tone": foreign, **all_tasks()})
-    tones = sniff(_csv(tmp_path / "a.csv", {"text": _texts(50), "tone": ["x", "y"] * 25}, encoding="utf-16"))
+    monkeypatch.setattr("tfapp.tasks.settings_proposal.all_tasks", lambda: {"tone": foreign, **all_tasks()})
+    tones = propose_settings(_csv(tmp_path / "a.csv", {"text": _texts(50), "tone": ["x", "y"] * 25}, encoding="utf-16"))
     assert (tones.task, tones.notes[0], tones.columns) == ("tone", "tones", ("text", "tone"))
     assert tones.data == {"train": str(tmp_path / "a.csv"), "encoding": "utf-16"}
-    assert sniff(_csv(tmp_path / "b.csv", {"text": _texts(50), "mood": ["x", "y"] * 25})).task == "classification"
+    assert (
+        propose_settings(_csv(tmp_path / "b.csv", {"text": _texts(50), "mood": ["x", "y"] * 25})).task
+        == "classification"
+    )
 
 
 def test_candidates_are_tried_by_quality_and_laid_over_the_proposal() -> None:

@@ -1,4 +1,4 @@
-"""Fits a head exactly to the vectors of texts, with one penalty or with that which held-out folds choose."""
+"""Solves for the best head on given vectors by L-BFGS, with one penalty or with that which held-out folds choose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfapp.errors import TrainingError
 from tfapp.models import TaskModel
 from tfapp.training.features import feature_scale
 
-__all__ = ["DEFAULT_PENALTY", "FOLDS", "PATIENCE", "PENALTIES", "HeadFit", "cross_validate"]
+__all__ = ["DEFAULT_PENALTY", "FOLDS", "PATIENCE", "PENALTIES", "HeadSolver", "cross_validate"]
 
 # Of half the squared kernel, against the sum of the losses, features at a root mean square length of 1: 1 / C of a
 # logistic regression. From strong to weak, so that each fit starts near its end.
@@ -26,8 +26,8 @@ PATIENCE: Final = 2
 FOLDS: Final = 5
 
 
-class HeadFit:
-    """Fits a model's head to features.
+class HeadSolver:
+    """Finds the best weights of a model's head for features, by L-BFGS.
 
     Args:
         model: Has a `head` and a loss that is convex in the logits.
@@ -100,7 +100,7 @@ def cross_validate(
     Five heads with their parts of the features are in memory at once: for few rows.
 
     Args:
-        model: As in `HeadFit`, which changes its head.
+        model: As in `HeadSolver`, which changes its head.
         features: float32[N, H], N of 2 or more.
         targets: [N, ...].
         seed: Of the folds.
@@ -114,7 +114,7 @@ def cross_validate(
     strata = targets if targets.ndim == 1 else np.zeros(count)
     numbers = np.empty(count, np.int64)
     numbers[np.lexsort((np.random.default_rng(seed).random(count), strata))] = np.arange(count) % folds
-    fits = [HeadFit(model, features[numbers != fold], targets[numbers != fold]) for fold in range(folds)]
+    fits = [HeadSolver(model, features[numbers != fold], targets[numbers != fold]) for fold in range(folds)]
     losses: list[float] = []
     best = np.zeros((count, int(model.head.kernel.shape[1])), np.float32)
     for penalty in PENALTIES:

@@ -1,4 +1,4 @@
-"""Measures how far a model's probabilities can be believed, before its temperature and after."""
+"""Reports how well probabilities are calibrated: their error and likelihood, before temperature scaling and after."""
 
 from __future__ import annotations
 

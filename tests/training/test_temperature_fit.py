@@ -19,7 +19,7 @@ from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.tasks.models import build_model
 from tfapp.tasks.registry import find_task
 from tfapp.training import TokenizedSplit, tokenize_split
-from tfapp.training.temperature import (
+from tfapp.training.temperature_fit import (
     FEWEST_ROWS,
     fit_class_temperature,
     fit_label_temperatures,

@@ -15,9 +15,7 @@ from scipy.stats import binomtest
 from tfapp.evaluation.base import Evaluation
 from tfapp.evaluation.class_scores import UnknownScores, evaluate_classes
 from tfapp.models.unknown import Unknown, energy, nearest_distance
-from tfapp.training.unknown_calibration import choose_references
-from tfapp.training.unknown_limit import fit_unknown, share_limit
-from tfapp.training.unknown_method import choose_method, refer
+from tfapp.training.unknown_fit import choose_method, choose_references, fit_unknown, refer, share_limit
 
 # Logits of two labels with such an energy, the first label on top.
 heights = st.lists(st.integers(-20, 20), min_size=1, max_size=30).map(lambda values: np.array(values, np.float64) / 4)

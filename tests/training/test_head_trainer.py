@@ -22,7 +22,7 @@ from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model, load_model
 from tfapp.training import EpochEvent, RunFolder, StepPrecision, make_strategy, tokenize_split, train
 from tfapp.training.features import FeatureReader, FeatureStore
-from tfapp.training.head_fit import PENALTIES, HeadFit, cross_validate
+from tfapp.training.head_solver import PENALTIES, HeadSolver, cross_validate
 
 TOPICS = ["money", "sport", "tech"]
 
@@ -52,7 +52,7 @@ def test_one_label_is_a_logistic_regression(shallow_preset: Path, penalty: float
     model = build(shallow_preset)
     features, scores = made_features(3)
     targets = scores.argmax(axis=1).astype(np.int32)
-    HeadFit(model, features, targets).fit(penalty)
+    HeadSolver(model, features, targets).fit(penalty)
     kernel, bias = in_sklearn(features, targets, penalty)
     np.testing.assert_allclose(model.head.kernel.numpy(), kernel, atol=2e-3)
     np.testing.assert_allclose(model.head.bias.numpy(), bias, atol=2e-2)
@@ -63,7 +63,7 @@ def test_several_labels_are_one_logistic_regression_each(shallow_preset: Path) -
     features, scores = made_features(3)
     targets = (scores > scores.mean(axis=0)).astype(np.float32)
     # The loss is the mean over the labels, so a third of the penalty is as strong.
-    HeadFit(model, features, targets).fit(0.1 / 3)
+    HeadSolver(model, features, targets).fit(0.1 / 3)
     for column in range(3):
         kernel, bias = in_sklearn(features, targets[:, column], 0.1)
         np.testing.assert_allclose(model.head.kernel.numpy()[:, column], kernel[:, 0], atol=2e-3)
@@ -74,8 +74,8 @@ def test_a_fit_does_not_depend_on_where_it_starts(shallow_preset: Path) -> None:
     features, scores = made_features(3)
     targets = scores.argmax(axis=1).astype(np.int32)
     first_model, second_model = build(shallow_preset), build(shallow_preset)
-    HeadFit(first_model, features, targets).fit(0.1)
-    fit = HeadFit(second_model, features, targets)
+    HeadSolver(first_model, features, targets).fit(0.1)
+    fit = HeadSolver(second_model, features, targets)
     for penalty in (10.0, 0.001, 0.1):
         fit.fit(penalty)
     np.testing.assert_allclose(first_model.head.kernel.numpy(), second_model.head.kernel.numpy(), atol=2e-3)
@@ -83,7 +83,7 @@ def test_a_fit_does_not_depend_on_where_it_starts(shallow_preset: Path) -> None:
 
 def test_features_that_are_no_numbers_are_named(shallow_preset: Path) -> None:
     with pytest.raises(TrainingError, match=r"use training\.precision float32"):
-        HeadFit(build(shallow_preset), np.full((3, 32), np.nan, np.float32), np.zeros(3, np.int32))
+        HeadSolver(build(shallow_preset), np.full((3, 32), np.nan, np.float32), np.zeros(3, np.int32))
 
 
 @pytest.mark.parametrize(
@@ -261,9 +261,9 @@ def test_after_cross_validation_dev_is_evaluated_and_then_learnt(shallow_preset:
         name: model.features(model.preprocessor(tf.constant(split.raw_texts))).numpy()
         for name, split in (("train", train_split), ("dev", dev_split))
     }
-    HeadFit(model, features["train"], train_split.targets).fit(fit.penalty)
+    HeadSolver(model, features["train"], train_split.targets).fit(fit.penalty)
     [logits] = batches
     np.testing.assert_allclose(model.head(features["dev"]), logits, atol=2e-3)
     targets = np.concatenate([train_split.targets, dev_split.targets])
-    HeadFit(model, np.concatenate([features["train"], features["dev"]]), targets).fit(fit.penalty)
+    HeadSolver(model, np.concatenate([features["train"], features["dev"]]), targets).fit(fit.penalty)
     np.testing.assert_allclose(load_model(folder.model).head.kernel.numpy(), model.head.kernel.numpy(), atol=1e-2)

@@ -1,4 +1,4 @@
-"""Fits the temperatures that a trained model's probabilities are calibrated by, on rows that it did not learn from."""
+"""Fits the temperatures of a trained model's probabilities, on rows that it did not learn from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains the head alone: the backbone reads every text once, then the head is fitted exactly to its vectors.
+"""Trains the head alone (`training.adapt = "head"`): the backbone reads every text once, then the head is fitted.
 
 A dense layer under a convex loss has one best kernel for each penalty on its size, so there is nothing to schedule:
 L-BFGS finds it, and the dev split or cross-validation chooses the penalty.
@@ -16,7 +16,7 @@ import numpy as np
 from tfapp.core.files import replacing
 from tfapp.training.early_stopping import is_stopped
 from tfapp.training.features import FeatureReader, FeatureStore, share_features
-from tfapp.training.head_fit import DEFAULT_PENALTY, FOLDS, PATIENCE, PENALTIES, HeadFit, cross_validate
+from tfapp.training.head_solver import DEFAULT_PENALTY, FOLDS, PATIENCE, PENALTIES, HeadSolver, cross_validate
 from tfapp.training.precision import StepPrecision
 from tfapp.training.strategy import check_same_step, is_chief
 from tfapp.training.time_budget import CLOSING_SECONDS
@@ -98,7 +98,7 @@ class HeadTrainer(Trainer):
             self._steps = reader.steps(self.train_split) + dev_steps
         self._fitted_at = self.budget.clock() if self.budget else 0.0
         if len(rows) < len(train):
-            self._fit_once(HeadFit(self.model, train[rows], self.train_split.targets[rows]), dev, DEFAULT_PENALTY)
+            self._fit_once(HeadSolver(self.model, train[rows], self.train_split.targets[rows]), dev, DEFAULT_PENALTY)
             self.state = replace(self.state, cut=f"{len(rows)} of {len(train)} texts")
         elif self._is_cross_validated:
             self._fit_cross_validated(train, dev)
@@ -145,7 +145,7 @@ class HeadTrainer(Trainer):
             observer.on_progress(self.steps_done)
 
     def _fit(self, train: np.ndarray, dev: np.ndarray) -> None:
-        head = HeadFit(self.model, train, self.train_split.targets)
+        head = HeadSolver(self.model, train, self.train_split.targets)
         patience = self.settings.patience or PATIENCE
         for penalty in PENALTIES if len(self.dev_split.texts) else (DEFAULT_PENALTY,):
             if is_stopped(self.state, patience):
@@ -177,16 +177,16 @@ class HeadTrainer(Trainer):
         if is_chief(self.strategy):
             with replacing(self.folder.held_out) as draft, draft.open("wb") as file:
                 np.save(file, held_out, allow_pickle=False)
-        self._fit_once(HeadFit(self.model, train, targets), dev, penalty)
+        self._fit_once(HeadSolver(self.model, train, targets), dev, penalty)
         if not len(dev):
             return
         targets = np.concatenate([targets, self.dev_split.targets])
-        HeadFit(self.model, np.concatenate([train, dev]), targets).fit(penalty)
+        HeadSolver(self.model, np.concatenate([train, dev]), targets).fit(penalty)
         self._step()
         if is_chief(self.strategy):
             self.model.save(self.folder.model)
 
-    def _fit_once(self, head: HeadFit, dev: np.ndarray, penalty: float) -> None:
+    def _fit_once(self, head: HeadSolver, dev: np.ndarray, penalty: float) -> None:
         head.fit(penalty)
         self._step()
         kernel, bias = self.model.head.get_weights()

@@ -1,4 +1,4 @@
-"""Calibrates the best weights of a run: the limit of "none of these", and the temperatures of the probabilities."""
+"""Calibrates a run's best weights after training: the limit of "none of these", and the temperatures."""
 
 from __future__ import annotations
 
