@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tfapp.models import Preset, load_preset
-from tfapp.models.backbones import depth_of, kernels_by_layer, rows_of
+from tfapp.models.backbones import depth_of, kernel_rows, kernels_by_layer
 
 ATTENTION = {"query", "key", "value", "attention_output"}
 FEEDFORWARD = {"feedforward_intermediate_dense", "feedforward_output_dense"}
@@ -42,7 +42,7 @@ def test_every_dense_layer_is_found_with_its_matrix(preset: Preset) -> None:
         "transformer_layer_0",
         "transformer_layer_1",
     ]
-    rows = {name: rows_of(backbone, places[0]) for name, places in kernels.items()}
+    rows = {name: kernel_rows(backbone, places[0]) for name, places in kernels.items()}
     # 32 wide, 64 inside the feed-forward layer; attention's kernels have the 2 heads as an axis of their own.
     assert rows == {name: 64 if name == "feedforward_output_dense" else 32 for name in kernels}
     assert tuple(kernels["attention_output"][0].shape) == (2, 16, 32)

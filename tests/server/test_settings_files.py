@@ -14,7 +14,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 import tfapp.server
 from tfapp.errors import SettingsError, TfappError
-from tfapp.server.loading.model_source import read_model_config
+from tfapp.server.loading.model_source import read_served_models
 from tfapp.server.settings import BatchingSettings, MonitoringSettings, TlsSettings
 from tfapp.server.settings_files import (
     MESSAGES,
@@ -27,7 +27,7 @@ from tfapp.server.settings_files import (
 _EXAMPLES = Path(__file__).parents[2] / "serving" / "config"
 _PROTOS = Path(tfapp.server.__file__).parent / "protos"
 _READERS: dict[str, Callable[[Path], Any]] = {
-    "models.config": read_model_config,
+    "models.config": read_served_models,
     "batching.config": read_batching,
     "monitoring.config": read_monitoring,
     "ssl.config.example": read_tls,
@@ -41,7 +41,7 @@ def file(tmp_path: Path) -> Path:
 
 def _models(file: Path, *configs: str) -> list[Any]:
     file.write_text("model_config_list {\n" + "".join(f"config {{ {config} }}\n" for config in configs) + "}\n")
-    return read_model_config(file)
+    return read_served_models(file)
 
 
 @pytest.mark.parametrize("name", _READERS)
@@ -97,7 +97,7 @@ def test_every_policy_and_labels(file: Path) -> None:
 def test_a_wrong_model_config_is_told_in_one_line(file: Path, text: str, rule: str) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError, match=rf"some\.config.*{rule}") as excinfo:
-        read_model_config(file)
+        read_served_models(file)
     assert "\n" not in str(excinfo.value)
 
 
@@ -165,7 +165,7 @@ def test_tls(file: Path) -> None:
     assert "SECRET" not in str(excinfo.value)
 
 
-@pytest.mark.parametrize("reader", [read_model_config, read_batching, read_monitoring, read_tls])
+@pytest.mark.parametrize("reader", [read_served_models, read_batching, read_monitoring, read_tls])
 def test_a_file_that_cannot_be_read(reader: Callable[[Path], Any], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         reader(tmp_path / "none")

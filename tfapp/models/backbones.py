@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-__all__ = ["LayerParts", "depth_of", "kernels_by_layer", "layer_parts", "rows_of"]
+__all__ = ["LayerParts", "depth_of", "kernel_rows", "kernels_by_layer", "layer_parts"]
 
 _LAYER: Final = re.compile(r"(?:^|/)transformer_layer_(\d+)/")
 _EMBEDDINGS: Final = re.compile(r"(?:^|/)(?:token|position|segment)_embedding/|(?:^|/)embeddings_layer_norm/")
@@ -65,7 +65,7 @@ def kernels_by_layer(variables: Iterable[Any]) -> dict[str, list[Any]]:
     return kernels
 
 
-def rows_of(backbone: Any, kernel: Any) -> int:
+def kernel_rows(backbone: Any, kernel: Any) -> int:
     """Returns the rows of one of a backbone's kernels as a matrix from its layer's input to its output.
 
     Attention's kernels have an axis for the heads: [hidden, heads, width] from the hidden vector to the heads, and

@@ -18,7 +18,7 @@ from tfapp.server.grpc.listener import GrpcListener
 from tfapp.server.listener import ConcurrencyLimiter, Listener, ListenerContext
 from tfapp.server.loading.config_file_watcher import ConfigFileWatcher, FolderConfig
 from tfapp.server.loading.model_manager import Loader, ModelManager
-from tfapp.server.loading.model_source import FolderSource, ModelSource, ServedModel, read_model_config
+from tfapp.server.loading.model_source import FolderSource, ModelSource, ServedModel, read_served_models
 from tfapp.server.metrics import Metrics
 from tfapp.server.servables.request_limits import RequestLimits
 from tfapp.server.servables.servable import Servable
@@ -228,7 +228,7 @@ def configured_server(config: Path | str, settings: ServerSettings | None = None
         ServerError: It has labels, which a server may only take at its start where that is allowed.
     """
     settings = settings or ServerSettings()
-    models = read_model_config(config)
+    models = read_served_models(config)
     model = next((model for model in models if model.labels), None)
     if model is not None and not settings.allow_version_labels_for_unavailable_models:
         version = next(iter(model.labels.values()))

@@ -21,7 +21,7 @@ from tfapp.models.adapters import (
     adapter_scale,
     kernels_by_name,
 )
-from tfapp.models.backbones import kernels_by_layer, rows_of
+from tfapp.models.backbones import kernel_rows, kernels_by_layer
 from tfapp.training.layer_decay import layer_factors
 
 __all__ = ["Adaptation", "count_trained"]
@@ -178,7 +178,7 @@ def _targets(
 
 
 def _kernel_shape(model: TaskModel, kernel: Any) -> tuple[int, int]:
-    rows = rows_of(model.backbone, kernel)
+    rows = kernel_rows(model.backbone, kernel)
     return rows, math.prod(kernel.shape) // rows
 
 
@@ -189,7 +189,7 @@ def _make_adapters(model: TaskModel, settings: TrainingSettings, kernels: Sequen
     scale = adapter_scale(settings.lora_alpha, settings.lora_rank, rank_stabilized=settings.lora_rank_stabilized)
     rank = method.first_rank(settings.lora_rank)
     for number, kernel in enumerate(kernels):
-        rows = rows_of(model.backbone, kernel)
+        rows = kernel_rows(model.backbone, kernel)
         yield method(kernel, rows=rows, rank=rank, scale=scale, seed=settings.seed + number)
 
 

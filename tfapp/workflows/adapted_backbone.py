@@ -13,7 +13,7 @@ from tfapp.core.rows import Row, check_rows
 from tfapp.errors import ModelError, did_you_mean
 from tfapp.models import BertModel, load_preset
 from tfapp.models.adapters import AdapterFile, adapter_class, backbone_fingerprint, kernels_by_name
-from tfapp.models.backbones import rows_of
+from tfapp.models.backbones import kernel_rows
 from tfapp.models.heads import backbone_config
 from tfapp.tasks.models import build_on_backbone
 from tfapp.tasks.registry import find_task
@@ -182,7 +182,7 @@ class AdaptedBackbone:
 
     def _merge(self, adapter: AdapterFile, kernel: Any, arrays: Mapping[str, np.ndarray]) -> None:
         method: Any = adapter_class(adapter.method)
-        rows = rows_of(self._backbone, kernel)
+        rows = kernel_rows(self._backbone, kernel)
         method.from_arrays(kernel, rows=rows, scale=adapter.scale, arrays=arrays).merge()
 
     def _restore(self, adapter: AdapterFile) -> None:

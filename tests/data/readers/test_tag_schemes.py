@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from tfapp.data.readers.tag_schemes import TagScheme, WordSpan, bad_tags, detect_scheme, parse_tag, to_entities
+from tfapp.data.readers.tag_schemes import TagScheme, WordSpan, bad_tags, detect_scheme, parse_tag, tags_to_entities
 
 
 @st.composite
@@ -42,7 +42,7 @@ def write(length: int, entities: list[WordSpan], scheme: str) -> list[str]:
 def test_what_was_written_is_read(rows: list[tuple[int, list[WordSpan]]], scheme: str) -> None:
     tag_rows = [[parse_tag(tag) for tag in write(*row, scheme)] for row in rows]
     detection = detect_scheme(tag_rows)
-    assert [to_entities(tags) for tags in tag_rows] == [entities for _, entities in rows]
+    assert [tags_to_entities(tags) for tags in tag_rows] == [entities for _, entities in rows]
     assert [tag for tags in tag_rows for tag in bad_tags(tags, detection)] == []
     entities = [entity for _, row_entities in rows for entity in row_entities]
     if entities:
@@ -68,13 +68,13 @@ TAGS = ["O", "B-a", "I-a", "E-a", "S-a", "B-b", "I-b", "E-b", "S-b"]
 @given(st.lists(st.sampled_from(TAGS), max_size=8))
 def test_any_tags_are_read_as_conlleval_reads_them(tags: list[str]) -> None:
     expected = [(start, end, label) for label, start, end in get_entities(tags)]
-    assert to_entities([parse_tag(tag) for tag in tags]) == expected
+    assert tags_to_entities([parse_tag(tag) for tag in tags]) == expected
 
 
 @given(st.lists(st.sampled_from(TAGS), max_size=8), st.sampled_from(["IOB1", "IOB2", "BIOES"]))
 def test_tags_are_bad_where_what_was_read_would_be_written_in_others(tags: list[str], scheme: TagScheme) -> None:
     pairs = [parse_tag(tag) for tag in tags]
-    result = write(len(tags), to_entities(pairs), scheme)
+    result = write(len(tags), tags_to_entities(pairs), scheme)
     assert bool(list(bad_tags(pairs, scheme))) == (result != tags)
 
 

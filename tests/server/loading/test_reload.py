@@ -19,7 +19,7 @@ from tfapp.server import ModelServer, ServerSettings, configured_server
 from tfapp.server.grpc.reload_permissions import ReloadPermissions
 from tfapp.server.loading.config_file_watcher import ConfigFileWatcher
 from tfapp.server.loading.model_manager import ModelManager
-from tfapp.server.loading.model_source import ServedModel, read_model_config, served_models
+from tfapp.server.loading.model_source import ServedModel, read_served_models, served_models
 from tfapp.server.loading.version_state import State
 from tfapp.server.request_errors import RequestError
 from tfapp.server.settings import TlsSettings
@@ -185,7 +185,7 @@ def test_a_version_is_tried_again_after_its_interval(models: Path) -> None:
 def test_the_config_file_is_read_again(models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "models.config"
     file.write_text(f"model_config_list {{ {_text(models, 'a')} }}")
-    manager = ModelManager(lambda: read_model_config(file), _load)
+    manager = ModelManager(lambda: read_served_models(file), _load)
     manager.poll()
     follower = ConfigFileWatcher(file, manager)
     file.write_text(f"model_config_list {{ {_text(models, 'b')} }}")
@@ -214,7 +214,7 @@ def test_a_file_read_before_a_reload_does_not_undo_it(models: Path, tmp_path: Pa
 
     file = tmp_path / "models.config"
     file.write_text(f"model_config_list {{ {_text(models, 'a')} }}")
-    manager = ModelManager(lambda: read_model_config(file), slow)
+    manager = ModelManager(lambda: read_served_models(file), slow)
     manager.poll()
     config = served_models(_request(_text(models, "a"), _text(models, "b")).config)
     with ThreadPoolExecutor() as pool:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.readers.read_options import ReadOptions
-from tfapp.data.readers.tag_schemes import Tag, bad_tags, detect_scheme, parse_tag, to_entities
+from tfapp.data.readers.tag_schemes import Tag, bad_tags, detect_scheme, parse_tag, tags_to_entities
 from tfapp.data.readers.textfile import open_text
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
@@ -74,7 +74,7 @@ def _to_row(sentence: _ConllSentence) -> tuple[str, list[dict[str, Any]]]:
         ends.append(length)
     spans = [
         {"start": ends[first] - len(sentence.words[first]), "end": ends[last], "label": label}
-        for first, last, label in to_entities(sentence.tags)
+        for first, last, label in tags_to_entities(sentence.tags)
     ]
     return " ".join(sentence.words), spans
 

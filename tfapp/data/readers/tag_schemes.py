@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["BadTag", "Tag", "TagScheme", "WordSpan", "bad_tags", "detect_scheme", "parse_tag", "to_entities"]
+__all__ = ["BadTag", "Tag", "TagScheme", "WordSpan", "bad_tags", "detect_scheme", "parse_tag", "tags_to_entities"]
 
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
 
@@ -79,7 +79,7 @@ def detect_scheme(sentences: Iterable[Sequence[Tag]]) -> TagScheme:
     return min((scheme for scheme in violations if ends or scheme != "BIOES"), key=lambda scheme: violations[scheme])
 
 
-def to_entities(tags: Sequence[Tag]) -> list[WordSpan]:
+def tags_to_entities(tags: Sequence[Tag]) -> list[WordSpan]:
     """Turns a sentence's tags, one a word, into entities, first to last, whether or not they keep to a scheme."""
     entities: list[WordSpan] = []
     start = 0

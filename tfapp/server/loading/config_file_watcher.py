@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfapp.errors import SettingsError
 from tfapp.server.loading.model_manager import ModelManager
-from tfapp.server.loading.model_source import ServedModel, read_model_config
+from tfapp.server.loading.model_source import ServedModel, read_served_models
 from tfapp.server.request_errors import RequestError
 
 __all__ = ["ConfigFileWatcher", "FolderConfig"]
@@ -52,7 +52,7 @@ class ConfigFileWatcher:
         try:
             # What loads only later must not hold up the next reading.
             self._manager.reload(
-                partial(read_model_config, self._path), allow_unavailable=self._allow_unavailable, seconds=0
+                partial(read_served_models, self._path), allow_unavailable=self._allow_unavailable, seconds=0
             )
         except (SettingsError, RequestError) as error:
             if str(error) != self._complaint:
@@ -104,4 +104,4 @@ class FolderConfig:
         mark = (status.st_mtime_ns, status.st_ino, status.st_size)
         if mark != self._read_at:
             self._read_at = mark
-            self._models = read_model_config(self._path)
+            self._models = read_served_models(self._path)

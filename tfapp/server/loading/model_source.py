@@ -15,7 +15,7 @@ from tfapp.errors import SettingsError
 from tfapp.registry.model_config import Policy, latest, read_policy
 from tfapp.server.request_errors import RequestError, invalid_argument
 
-__all__ = ["FolderSource", "ModelSource", "ServedModel", "read_model_config", "served_models"]
+__all__ = ["FolderSource", "ModelSource", "ServedModel", "read_served_models", "served_models"]
 
 _PLATFORM: Final = "tensorflow"
 
@@ -87,7 +87,7 @@ class FolderSource:
         ]
 
 
-def read_model_config(path: Path | str) -> list[ServedModel]:
+def read_served_models(path: Path | str) -> list[ServedModel]:
     """Reads the models to serve from a model config file, a ModelServerConfig in text format.
 
     Raises:
