@@ -57,7 +57,7 @@ def gradients(model: TaskModel, strategy: Any, sub_batch: int | None) -> BatchGr
 
 def compute(model: TaskModel, task: str, sub_batch: int | None, *, graph: bool = False) -> Gradients:
     step = gradients(model, make_strategy("none"), sub_batch)
-    return (tf.function(step) if graph else step)(*batch(model, task))
+    return (tf.function(step, autograph=False) if graph else step)(*batch(model, task))
 
 
 def assert_same(gradients: Gradients, reference: Gradients) -> None:
@@ -157,7 +157,7 @@ def test_compiled_parts_come_to_the_whole(still_preset: Path, task: str) -> None
     compiled_model, plain_model = build(still_preset, task, dropout=0), build(still_preset, task, dropout=0)
     compiled_model.xla = True
     strategy = make_strategy("none")
-    gradients = tf.function(sharpness_aware(compiled_model, strategy, 3))(*batch(compiled_model, task))
+    gradients = tf.function(sharpness_aware(compiled_model, strategy, 3), autograph=False)(*batch(compiled_model, task))
     assert_same(gradients, sharpness_aware(plain_model, strategy)(*batch(plain_model, task)))
 
 
@@ -166,7 +166,7 @@ def test_steps_in_bfloat16_put_the_weights_back_exactly(still_preset: Path) -> N
     model = build(still_preset, "classification")
     old_weights = model.network.get_weights()
     with StepPrecision(rewrite=True).scope():
-        tf.function(sharpness_aware(model, make_strategy("none")))(*batch(model, "classification"))
+        tf.function(sharpness_aware(model, make_strategy("none")), autograph=False)(*batch(model, "classification"))
     for weight, old_weight in zip(model.network.get_weights(), old_weights, strict=True):
         np.testing.assert_array_equal(weight, old_weight)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,9 +53,7 @@ class Preprocessor:
         self.shared: SharedArrays | None = None
         self.cls_id, self.sep_id, self.padding_id = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
         self._id("[UNK]")
-        self.tokenizer = tf_text.FastBertTokenizer(
-            vocab=list(self.vocabulary), token_out_type=tf.int32, lower_case_nfd_strip_accents=lowercase
-        )
+        self.tokenizer = _tokenizer(self.vocabulary, lowercase)
         # Traced functions for callers outside a graph; inside one they are inlined.
         text = tf.TensorSpec([None], tf.string)
         self._tokenize = tf.function(self._trace, input_signature=[text], autograph=False)
@@ -222,6 +221,16 @@ class Preprocessor:
             _cut(pieces, length) for pieces, length in zip((first_pieces, second_pieces), lengths, strict=True)
         )
         return self.frame(first_pieces, second_pieces)
+
+
+@functools.lru_cache(maxsize=4)
+def _tokenizer(vocabulary: tuple[str, ...], lowercase: bool) -> tf_text.FastBertTokenizer:
+    """Builds the tokenizer of a vocabulary; those of all limits share it, since one is costly."""
+    # The tensor in it must belong to no graph.
+    with tf.init_scope():
+        return tf_text.FastBertTokenizer(
+            vocab=list(vocabulary), token_out_type=tf.int32, lower_case_nfd_strip_accents=lowercase
+        )
 
 
 def _shares(first_lengths: tf.Tensor, second_lengths: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -51,7 +51,9 @@ TEXTS = st.lists(st.sampled_from(CHARACTERS), max_size=24).map("".join)
 PREPROCESSOR = Preprocessor(PIECES, lowercase=True, max_length=16)
 SHORT = Preprocessor(VOCABULARY, lowercase=True, max_length=9)
 place = tf.function(
-    lambda texts: tokenize_with_offsets(PREPROCESSOR, texts, 100), input_signature=[tf.TensorSpec([None], tf.string)]
+    lambda texts: tokenize_with_offsets(PREPROCESSOR, texts, 100),
+    input_signature=[tf.TensorSpec([None], tf.string)],
+    autograph=False,
 )
 
 
@@ -200,7 +202,7 @@ def inputs_of(rows: list[tuple[str, str]]) -> dict[str, tf.Tensor]:
 def ask(model: Answerer) -> Any:
     """The answers as a graph gives them."""
     spec = tf.TensorSpec([None], tf.string)
-    return tf.function(model.predict_text, input_signature=[{"question": spec, "context": spec}])
+    return tf.function(model.predict_text, input_signature=[{"question": spec, "context": spec}], autograph=False)
 
 
 @settings(max_examples=15)

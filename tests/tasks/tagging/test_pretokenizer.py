@@ -16,9 +16,13 @@ from tfapp.tasks.tagging.pretokenizer import split_words
 
 UNCASED = Preprocessor(PIECES, lowercase=True, max_length=8)
 WHOLE = UNCASED.with_max_length(100_000)
-SPLIT = tf.function(lambda texts: split_words(texts, UNCASED), input_signature=[tf.TensorSpec([None], tf.string)])
+SPLIT = tf.function(
+    lambda texts: split_words(texts, UNCASED), input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
+)
 SPLIT_BY_SPACES = tf.function(
-    lambda texts: split_words(texts, UNCASED, by_spaces=True), input_signature=[tf.TensorSpec([None], tf.string)]
+    lambda texts: split_words(texts, UNCASED, by_spaces=True),
+    input_signature=[tf.TensorSpec([None], tf.string)],
+    autograph=False,
 )
 
 IDEOGRAPHS = [(0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F)]
