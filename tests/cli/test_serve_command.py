@@ -39,13 +39,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def server_process(models: Path) -> Iterator[subprocess.Popen[str]]:
-    """`tfapp serve MODELS` as its users start it."""
-    with _run_server(str(models)) as process:
-        yield process
-
-
 @contextmanager
 def _run_server(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", _PROGRAM, *arguments, "--port", "0"]
@@ -72,9 +65,27 @@ def _read_until_hint(process: subprocess.Popen[str]) -> str:
     raise AssertionError(f"the server ended: {text}{process.stderr.read() if process.stderr else ''}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serves_until_it_is_told_to_stop(server_process: subprocess.Popen[str], number: signal.Signals) -> None:
-    text = _read_until_hint(server_process)
+def _check_end(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    """Tells a server to stop; returns its complaints."""
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in complaints
+    # What TensorFlow says of its own build is no news for who serves a model.
+    assert "oneDNN" not in complaints
+    assert "cuda" not in complaints
+    return complaints
+
+
+def test_serves_until_it_is_told_to_stop(models: Path) -> None:
+    """By Control-C; the other tests end their servers by SIGTERM."""
+    with _run_server(str(models)) as process:
+        text = _read_until_hint(process)
+        _check_answers(text)
+        _check_end(process, signal.SIGINT)
+
+
+def _check_answers(text: str) -> None:
     assert "model news, version 4\n" in text
     assert "model numbers, version 1\n" in text
     match = re.search(r"serving on (127\.0\.0\.1:\d+) ", text)
@@ -86,26 +97,22 @@ def test_serves_until_it_is_told_to_stop(server_process: subprocess.Popen[str], 
     values: dict[str, Any] = {}
     exec(hint.replace("print(", "answers = (", 1), values)
     assert values["answers"][0].label
-    server_process.send_signal(number)
-    _, complaints = server_process.communicate(timeout=60)
-    assert server_process.returncode == 0
-    assert "Traceback" not in complaints
-    # What TensorFlow says of its own build is no news for who serves a model.
-    assert "oneDNN" not in complaints
-    assert "cuda" not in complaints
 
 
-def test_the_hint_asks_for_stable_where_there_is_one(tmp_path: Path) -> None:
+def test_the_hint_asks_for_stable_and_a_prometheus_page_for_the_rest_port(tmp_path: Path) -> None:
     for version in (1, 2):
         write_numbers(tmp_path, version)
     shutil.copytree(tmp_path / "numbers", tmp_path / "unsettled")
     LabelStore.open(tmp_path).set_label("numbers", STABLE, 1, "promote", expected=None)
     file, entry = tmp_path / CONFIG_FILE, _unsettled_config(tmp_path / "unsettled")
     file.write_text(file.read_text().replace("model_config_list {", f"model_config_list {{ {entry}"))
-    with _run_server(str(tmp_path)) as process:
+    monitoring = tmp_path.with_name("monitoring.config")
+    monitoring.write_text("prometheus_config { enable: true }")
+    with _run_server(str(tmp_path), f"--monitoring_config_file={monitoring}") as process:
         text = _read_until_hint(process)
-        process.send_signal(signal.SIGTERM)
-        _, complaints = process.communicate(timeout=60)
+        complaints = _check_end(process, signal.SIGTERM)
+    assert "(REST)" not in text
+    assert "the Prometheus page is on the REST port; give --rest_api_port" in complaints
     assert "model numbers, version 1\nmodel unsettled, version 2\n" in text
     assert text.endswith('.metadata("numbers", label="stable"))\n')
     warning = "unsettled: callers without a label get version 2 (the newest), though stable names version 1; "
@@ -174,20 +181,8 @@ def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> No
             draft.write_text(f"model_config_list {{ config {{ {news_config} }} }}")
             draft.rename(config)
             client.wait_until_ready("news", 60)
-        process.send_signal(signal.SIGTERM)
-        _, complaints = process.communicate(timeout=60)
-        assert process.returncode == 0
+        complaints = _check_end(process, signal.SIGTERM)
         assert "--rest_api_enable_cors_support: pages of any site may call REST" in complaints
-
-
-def test_a_prometheus_page_needs_the_rest_port(models: Path, tmp_path: Path) -> None:
-    (tmp_path / "monitoring").write_text("prometheus_config { enable: true }")
-    with _run_server(str(models), f"--monitoring_config_file={tmp_path / 'monitoring'}") as process:
-        text = _read_until_hint(process)
-        process.send_signal(signal.SIGTERM)
-        _, complaints = process.communicate(timeout=60)
-    assert "(REST)" not in text
-    assert "the Prometheus page is on the REST port; give --rest_api_port" in complaints
 
 
 @pytest.fixture

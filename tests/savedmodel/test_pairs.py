@@ -67,6 +67,11 @@ def export(
     return model, folder
 
 
+@pytest.fixture(scope="module")
+def loaded_model(export: tuple[TaskModel, Path]) -> Any:
+    return tf.saved_model.load(str(export[1]))
+
+
 def inputs_of(pairs: list[Any]) -> dict[str, tf.Tensor]:
     names = ("query", "candidate")
     return {name: tf.constant([pair[place] for pair in pairs], tf.string) for place, name in enumerate(names)}
@@ -82,9 +87,9 @@ def test_hard_texts_stand_on_both_sides() -> None:
     assert hard_rows(1) == list(HARD_TEXTS)
 
 
-def test_it_answers_as_keras_does(export: tuple[TaskModel, Path]) -> None:
-    model, folder = export
-    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+def test_it_answers_as_keras_does(export: tuple[TaskModel, Path], loaded_model: Any) -> None:
+    model, _ = export
+    signature = loaded_model.signatures["serving_default"]
     answers, expected = signature(**inputs_of(PAIRS)), model.predict_text(inputs_of(PAIRS))
     assert np.ptp(numbers(expected), axis=0).max() > 0.01
     np.testing.assert_allclose(numbers(answers), numbers(expected), atol=TOLERANCE)
@@ -92,9 +97,8 @@ def test_it_answers_as_keras_does(export: tuple[TaskModel, Path]) -> None:
     assert numbers(signature(**inputs_of([]))).shape[0] == 0
 
 
-def test_tf_examples_have_a_feature_an_input(export: tuple[TaskModel, Path]) -> None:
+def test_tf_examples_have_a_feature_an_input(export: tuple[TaskModel, Path], loaded_model: Any) -> None:
     model, folder = export
-    loaded_model = tf.saved_model.load(str(folder))
     features = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
         for name, text in (("query", b"the ball"), ("candidate", b"a goal"))

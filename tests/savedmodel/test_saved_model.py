@@ -73,10 +73,15 @@ def model_and_folder(
     return model, folder
 
 
-def test_it_answers_as_keras_does(model_and_folder: tuple[TaskModel, Path]) -> None:
-    model, folder = model_and_folder
+@pytest.fixture(scope="module")
+def loaded_model(model_and_folder: tuple[TaskModel, Path]) -> Any:
+    return tf.saved_model.load(str(model_and_folder[1]))
+
+
+def test_it_answers_as_keras_does(model_and_folder: tuple[TaskModel, Path], loaded_model: Any) -> None:
+    model, _ = model_and_folder
     assert isinstance(model, ClassificationModel)
-    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    signature = loaded_model.signatures["serving_default"]
     texts = [*HARD_TEXTS, "the ball", "TEAM  match"]
     answers = signature(text=tf.constant(texts))
     expected = model.answers(model.logits(model.preprocessor(tf.constant(texts))))
@@ -93,9 +98,7 @@ def test_it_answers_as_keras_does(model_and_folder: tuple[TaskModel, Path]) -> N
     assert set(answers) == set(expected)
 
 
-def test_tf_example_goes_in_and_classes_come_out(model_and_folder: tuple[TaskModel, Path]) -> None:
-    _, folder = model_and_folder
-    loaded_model = tf.saved_model.load(str(folder))
+def test_tf_example_goes_in_and_classes_come_out(loaded_model: Any) -> None:
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"the ball"]))
     example = tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
     classes = loaded_model.signatures["classify"](inputs=tf.constant([example]))
@@ -180,7 +183,6 @@ def test_outputs_beside_the_contract_are_refused(shallow_preset: Path) -> None:
         signatures(ServedModule(model, max_length=16), model.task)
 
 
-def test_a_batch_of_none_is_answered(model_and_folder: tuple[TaskModel, Path]) -> None:
-    _, folder = model_and_folder
-    answers = tf.saved_model.load(str(folder)).signatures["serving_default"](text=tf.constant([], tf.string))
+def test_a_batch_of_none_is_answered(loaded_model: Any) -> None:
+    answers = loaded_model.signatures["serving_default"](text=tf.constant([], tf.string))
     assert answers["probabilities"].shape == (0, 3)
