@@ -45,6 +45,9 @@ NEW_PLACES: Final = {
     },
     "tfapp.data": {
         "Catalogue": "tfapp.data.AssetCatalogue",
+        "blocks": "tfapp.data.readers.row_blocks",
+        "display": "tfapp.data.notebook_tables",
+        "parts": "tfapp.data.part_store",
         "sniff": "tfapp.tasks.settings_proposal.propose_settings",
         "splitting": "tfapp.data.split_assignment",
     },

@@ -21,7 +21,7 @@ from tfapp.apps.shared.vector_index import VectorIndex
 from tfapp.config import Experiment
 from tfapp.core.files import narrow, private_folder, private_opener, replacing, write_json, write_json_lines, write_text
 from tfapp.data.file_formats import output_writer
-from tfapp.data.parts import PartStore
+from tfapp.data.part_store import PartStore
 from tfapp.tasks.experiments import read_run_settings
 from tfapp.training.checkpoint import save_checkpoint
 from tfapp.training.run_folder import create_run

@@ -15,11 +15,11 @@ from tfapp.config import DataSettings
 from tfapp.core.progress import OnProgress
 from tfapp.data import cleaning
 from tfapp.data.cleaning import Rows
-from tfapp.data.display import html_table
 from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
-from tfapp.data.readers.block import group_rows
+from tfapp.data.notebook_tables import html_table
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import group_rows
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import AssetCatalogue, Pull, Source, resolve
 from tfapp.data.table_reader import read_table

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from tfapp.config import FormatName
 from tfapp.data.readers import arrow, conll, delimited, excel, json_lines, lines, parquet, separators, squad
-from tfapp.data.readers.block import Block
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block
 from tfapp.data.readers.shards import list_shards
 from tfapp.data.readers.textfile import count_lines
 from tfapp.data.scored_rows import CsvWriter, JsonLinesWriter, ParquetWriter, RowWriter, TsvWriter

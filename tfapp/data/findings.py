@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfapp.data.display import html_table
+from tfapp.data.notebook_tables import html_table
 
 __all__ = ["ROWS_SHOWN", "DataReport", "Finding", "name_list", "row_list"]
 

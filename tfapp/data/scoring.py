@@ -12,9 +12,9 @@ from tfapp.core.progress import OnProgress
 from tfapp.core.rows import Row, to_rows
 from tfapp.data.answer_format import AnswerColumn, AnswerFormat
 from tfapp.data.file_formats import FORMATS, detect_format, output_writer
-from tfapp.data.parts import PartStore, file_identity
-from tfapp.data.readers.block import group_rows
+from tfapp.data.part_store import PartStore, file_identity
 from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
+from tfapp.data.readers.row_blocks import group_rows
 from tfapp.data.scored_rows import InputRows, JsonLinesWriter, RowWriter
 from tfapp.data.sources import existing_path
 from tfapp.data.table_reader import as_text, check_column, read_batches

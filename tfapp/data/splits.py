@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from tfapp.config import DataSettings
 from tfapp.data import cleaning
-from tfapp.data.display import html_table
 from tfapp.data.findings import DataReport
 from tfapp.data.labels import is_multi_label, iter_column
+from tfapp.data.notebook_tables import html_table
 from tfapp.data.schemas import Schema
 
 __all__ = ["Splits", "fingerprint_rows"]

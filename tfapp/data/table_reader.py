@@ -14,8 +14,8 @@ from tfapp.data.file_formats import FORMATS, detect_format
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
 from tfapp.data.readers import folders, json_lines
-from tfapp.data.readers.block import Block, ProblemCount
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block, ProblemCount
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import Source

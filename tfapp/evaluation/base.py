@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from tfapp.errors import ModelError
-from tfapp.evaluation.comparison import ScoreRecord, fewest_apart
 from tfapp.evaluation.evaluated_rows import EvaluatedRows
 from tfapp.evaluation.row_answers import sum_by_group
+from tfapp.evaluation.score_comparison import ScoreRecord, fewest_apart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

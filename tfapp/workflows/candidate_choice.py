@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfapp.evaluation.comparison import ScoreRecord, is_chance
+from tfapp.evaluation.score_comparison import ScoreRecord, is_chance
 from tfapp.workflows.candidate_run import CandidateResult
 
 __all__ = ["best_candidate", "candidate_tie_note"]

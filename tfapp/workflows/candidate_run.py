@@ -9,7 +9,7 @@ from typing import Any, Final
 from tfapp.core.files import private_folder
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data import Splits
-from tfapp.evaluation.comparison import ScoreRecord
+from tfapp.evaluation.score_comparison import ScoreRecord
 from tfapp.tasks.registry import find_task
 from tfapp.training import EpochEvent, Observer, RunFolder, StepEvent, TimeBudget, start_run
 from tfapp.workflows.build import build

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfapp.errors import TrainingError
-from tfapp.evaluation.comparison import is_chance
+from tfapp.evaluation.score_comparison import is_chance
 from tfapp.workflows.answer_file import with_answers
 from tfapp.workflows.run_records import FINISHED, RunRecord, list_runs
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapp.data.display import html_table
+from tfapp.data.notebook_tables import html_table
 from tfapp.errors import TrainingError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.comparison import are_same_rows, compare_scores, paired_test
 from tfapp.evaluation.differing_rows import DifferingRow, differing_rows
 from tfapp.evaluation.paired_tests import PairedTest, paired_bootstrap
 from tfapp.evaluation.row_answers import sum_by_group
 from tfapp.evaluation.run_summary import TrainingCurves
+from tfapp.evaluation.score_comparison import are_same_rows, compare_scores, paired_test
 from tfapp.tasks.registry import read_evaluation
 from tfapp.training import RunFolder
 from tfapp.workflows.answer_file import count_shared_rows, with_answers

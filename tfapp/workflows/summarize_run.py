@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 from tfapp.errors import TfappError
 from tfapp.evaluation import Evaluation
-from tfapp.evaluation.comparison import compare_scores
 from tfapp.evaluation.learning_curve import LearningCurve
 from tfapp.evaluation.run_summary import RunSummary, TrainingCurves
+from tfapp.evaluation.score_comparison import compare_scores
 from tfapp.tasks.registry import read_evaluation
 from tfapp.training import RunFolder
 from tfapp.workflows.answer_file import with_answers

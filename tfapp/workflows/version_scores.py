@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfapp.evaluation.comparison import ScoreRecord, compare_scores, is_chance
+from tfapp.evaluation.score_comparison import ScoreRecord, compare_scores, is_chance
 from tfapp.registry import VersionMetadata
 
 __all__ = ["compare_version_scores", "differ_by_chance"]

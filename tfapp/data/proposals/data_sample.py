@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tfapp.config import DataSettings
 from tfapp.config.overrides import validate_settings
 from tfapp.data.proposals.columns import guess_text, looks_headless
+from tfapp.data.proposals.text_encoding import guess_encoding
 from tfapp.data.readers.arrow import hidden_columns
 from tfapp.data.readers.folders import iter_texts, list_files
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.shards import split_settings
-from tfapp.data.readers.textfile import find_bad_byte, open_bytes
 from tfapp.data.sources import Pull, Source, resolve
 from tfapp.errors import DataError, did_you_mean
 
@@ -119,7 +118,7 @@ def take_sample(
     settings = {"train": name, **hints}
     if source.asset is not None:
         return DataSample(source, _first_rows(source, "utf-8", hints)[0], settings, hints=hints)
-    encoding, notes = _guess_encoding(source) if "encoding" not in hints else (hints["encoding"], ())
+    encoding, notes = guess_encoding(source, _SAMPLE_FILES) if "encoding" not in hints else (hints["encoding"], ())
     settings |= {} if encoding == "utf-8" else {"encoding": encoding}
     splits = split_settings(Path(name).expanduser())
     if splits:
@@ -169,21 +168,3 @@ def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tupl
         return dict(zip(first, rows.values(), strict=True)), True
     header = hints.get("header", True)
     return next(file_format.read(source.path, _read_options(source, encoding, header=header))).columns, header
-
-
-def _guess_encoding(source: Source) -> tuple[str, tuple[str, ...]]:
-    if not source.file_format.is_text:
-        return "utf-8", ()
-    paths = [source.path]
-    if source.format == "folder":
-        paths = [source.path / path for _, _, path in islice(list_files(source.path), _SAMPLE_FILES)]
-    undecodable_file = next((path for path in paths if find_bad_byte(path, "utf-8")), None)
-    if undecodable_file is None:
-        return "utf-8", ()
-    with open_bytes(undecodable_file) as file:
-        has_utf16_mark = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    candidates = ("utf-16",) if has_utf16_mark else ("cp1252", "latin-1")
-    encoding = next((name for name in candidates if not any(find_bad_byte(path, name) for path in paths)), "latin-1")
-    return encoding, (
-        f"encoding: {undecodable_file.name} is not UTF-8; {encoding} decodes it, but check accented letters",
-    )

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfapp.data.readers import parquet
-from tfapp.data.readers.block import Block
 from tfapp.data.readers.read_errors import unreadable_file
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block
 from tfapp.data.readers.shards import list_shards
 from tfapp.errors import DataError
 

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.tag_schemes import Tag, bad_tags, detect_scheme, parse_tag, tags_to_entities
 from tfapp.data.readers.textfile import open_text
 from tfapp.data.readers.word_columns import WordColumns

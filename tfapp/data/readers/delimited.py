@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.separators import FIELD_LIMIT, csv_lines, find_separator
 from tfapp.data.readers.textfile import open_text
 from tfapp.errors import DataError

@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.readers.read_errors import unreadable_file
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.errors import DataError, TfappError, did_you_mean
 
 __all__ = ["count_rows", "iter_blocks", "sheet_notes"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.textfile import open_text
 from tfapp.errors import DataError
 

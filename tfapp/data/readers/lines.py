@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfapp.data.readers.block import Block, group_rows
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.textfile import open_text
 
 __all__ = ["COLUMN", "iter_blocks"]

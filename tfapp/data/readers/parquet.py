@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from tfapp.data.readers.block import Block
 from tfapp.data.readers.read_errors import unreadable_file
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block
 
 __all__ = ["count_rows", "iter_batches", "iter_blocks"]
 

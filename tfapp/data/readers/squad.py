@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tfapp.data.readers.block import Block
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import Block
 from tfapp.data.readers.textfile import open_bytes, read_text
 from tfapp.errors import DataError
 

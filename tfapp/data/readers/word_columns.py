@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tfapp.data.findings import Finding
-from tfapp.data.readers.block import ProblemCount
+from tfapp.data.readers.row_blocks import ProblemCount
 from tfapp.data.readers.tag_schemes import TagScheme
 
 __all__ = ["WordColumns"]

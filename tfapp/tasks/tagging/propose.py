@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from tfapp.data.proposals.data_sample import DataSample
 from tfapp.data.proposals.proposal import WINDOW, Proposal, make_proposal
-from tfapp.data.readers.block import ProblemCount
 from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.row_blocks import ProblemCount
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
 from tfapp.tasks.tagging.choices import choose_tagging

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import binomtest
 
-from tfapp.evaluation.comparison import ScoreRecord, compare_scores, fewest_apart
+from tfapp.evaluation.score_comparison import ScoreRecord, compare_scores, fewest_apart
 
 FIRST = ScoreRecord("version 1", "accuracy", 100 / 103, 103, "texts", "rows", (0.94, 1.0))
 SECOND = replace(FIRST, model="version 2", score=97 / 103, interval=(0.89, 0.98))
