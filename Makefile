@@ -14,7 +14,7 @@ help:
 	@echo "make demo-monitor  trends and alerts for a stream of texts"
 	@echo "make demo-recommend  news recommendations for simulated readers, with reasons"
 	@echo "make console    shows the results of the demos in a browser"
-	@echo "make test       the tests, 11 to 14 minutes on two cores"
+	@echo "make test       the tests, about 10 minutes on two cores"
 	@echo "make test-full  the slow tests: real weights, kill tests, more variants of each task"
 	@echo "make fuzz       the property tests with new examples, and ten minutes of hostile inputs (tests/hostile)"
 	@echo "make bench      speed compared with ONNX Runtime, PyTorch and KerasHub, in under 10 minutes; DATA=DIR for other texts"
