@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def files(runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory) -> dic
     return {name: run.save_adapter(folder / f"{name}.safetensors") for name, run in runs.items()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def backbone(shallow_preset: Path, files: dict[str, Path]) -> AdaptedBackbone:
     backbone = AdaptedBackbone(str(shallow_preset))
     for name, file in files.items():
@@ -95,12 +96,17 @@ def test_a_model_that_is_saved_has_its_adapter(runs: dict[str, Run]) -> None:
         assert times == sorted(times)
 
 
-def test_an_unloaded_adapter_leaves_the_preset_s_kernels(backbone: AdaptedBackbone, runs: dict[str, Run]) -> None:
+def test_an_unloaded_adapter_leaves_the_preset_s_kernels(
+    shallow_preset: Path, files: dict[str, Path], runs: dict[str, Run]
+) -> None:
+    backbone = AdaptedBackbone(str(shallow_preset))
+    for name in ("dora", "head"):
+        backbone.load(name, files[name])
     backbone.switch("dora")
     backbone.unload("dora")
     assert backbone.active is None
     assert "dora" not in backbone.names
-    with pytest.raises(ModelError, match=r"^no adapter is active; .* loaded: lora, adalora, head$"):
+    with pytest.raises(ModelError, match=r"^no adapter is active; .* loaded: head$"):
         backbone.predict(TEXTS)
     backbone.switch("head")
     expected = runs["head"].predict(TEXTS)["probabilities"]
@@ -143,6 +149,17 @@ def test_a_file_that_is_none_is_named(backbone: AdaptedBackbone, tmp_path: Path,
     (tmp_path / "cut").write_bytes(files["lora"].read_bytes()[:-10])
     with pytest.raises(ModelError, match="it is no adapter, or damaged"):
         backbone.load("new", tmp_path / "cut")
+
+
+def test_what_a_file_says_of_its_model_is_tried_before_the_first_answer(
+    backbone: AdaptedBackbone, tmp_path: Path, files: dict[str, Path]
+) -> None:
+    adapter = AdapterFile.load(files["head"])
+    config = {**adapter.model["config"], "window": ""}
+    replace(adapter, model={**adapter.model, "config": config}).save(tmp_path / "odd")
+    with pytest.raises(ModelError, match=r"the adapter is damaged .*; write it with run\.save_adapter"):
+        backbone.load("odd", tmp_path / "odd")
+    assert "odd" not in backbone.names
 
 
 def test_a_run_of_all_weights_has_no_adapter(toy_run: Run, tmp_path: Path) -> None:

@@ -84,14 +84,18 @@ class AdaptedBackbone:
         try:
             model = self._build_model(path, adapter)
             self._check_kernels(adapter)
+            answer_format = find_task(model.task.name).answer_format
+            predictor = Predictor(
+                path, str(path), model.labels, graph_of(model), model.inputs, answer_format=answer_format
+            )
+            # The graph, which the first answer builds, reads the rest of what the file says of the model.
+            predictor([])
         except ModelError:
             raise
         # What a file says of its model may be anything, and so may be the errors of what is built by it.
         except Exception as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ModelError(f"{path}: the adapter is damaged ({reason}); write it with run.save_adapter") from error
-        answer_format = find_task(model.task.name).answer_format
-        predictor = Predictor(path, str(path), model.labels, graph_of(model), model.inputs, answer_format=answer_format)
         self._adapters[name] = _LoadedAdapter(adapter, predictor)
 
     def unload(self, name: str) -> None:
