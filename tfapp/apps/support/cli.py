@@ -103,7 +103,7 @@ def correct(
     if json:
         print_json({"correction": name})
     else:
-        console().print("Kept. Next: tfapp support learn")
+        console().print("Saved. Next: tfapp support learn")
 
 
 @app.command()
