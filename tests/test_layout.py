@@ -146,7 +146,7 @@ class _LayerUsers:
                 self._add(file.relative_to(ROOT / "tfapp"), _parse(file))
 
     def _add(self, path: Path, tree: ast.Module) -> None:
-        is_below = path.parts[0] in ("data", "models", "evaluation", "training", "savedmodel")
+        is_below = path.parts[0] in ("core", "data", "models", "evaluation", "training", "savedmodel")
         is_of_task = path.parts[0] == "tasks" and len(path.parts) > 2
         imports = _imports(tree)
         for statement in tree.body:

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfapp_client import contract
 
-from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
 from tfapp.tasks.models import build_model, load_model
 from tfapp.tasks.tagging.entity_spans import merge_words, tag_words
 from tfapp.tasks.tagging.model import TextTagger
+from tfapp.tasks.tagging.predicted_entities import to_entities
 from tfapp.tasks.tagging.pretokenizer import Words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
 

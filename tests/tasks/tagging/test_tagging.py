@@ -20,13 +20,13 @@ from tests.tasks.tagging.test_pretokenizer import MIXED, words_of
 from tests.toy import FILLERS, TOPICS, toy_experiment
 from tfapp import Run
 from tfapp.api import ServedModels
-from tfapp.core.spans import to_entities
 from tfapp.data import score_file
 from tfapp.errors import DataError, ExportError, SettingsError
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, verify
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.tasks.models import load_model
 from tfapp.tasks.tagging.evaluation_result import EntityEvaluation
+from tfapp.tasks.tagging.predicted_entities import to_entities
 from tfapp.tasks.tagging.task import TAGGING
 
 ROOT = Path(__file__).parents[3]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from tfapp.core.rows import Row, row_line
-from tfapp.core.spans import to_entities
 from tfapp.data.answer_format import AnswerColumn, AnswerFormat
+from tfapp.tasks.tagging.predicted_entities import to_entities
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +35,7 @@ class SpanAnswerFormat(AnswerFormat):
     def columns(
         self, answers: Mapping[str, Any], rows: Sequence[Row], labels: Sequence[str] = ()
     ) -> dict[str, AnswerColumn]:
-        """Returns `predicted_entities`, a list of objects a row, as `tfapp.core.spans.to_entities` gives them."""
+        """Returns `predicted_entities`, a list of objects a row, as `to_entities` gives them."""
         del labels
         return {"predicted_entities": pa.array(to_entities(answers, [row_line(row) for row in rows]), _ENTITIES)}
 

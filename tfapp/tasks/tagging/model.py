@@ -12,7 +12,6 @@ import tensorflow as tf
 from tfapp_client import contract
 
 from tfapp.config import ModelSettings
-from tfapp.core.spans import to_entities
 from tfapp.errors import ModelError
 from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
@@ -22,6 +21,7 @@ from tfapp.tasks.tagging import crf
 from tfapp.tasks.tagging.bio_constraints import legal_transitions, tag_count
 from tfapp.tasks.tagging.casing_features import split_casing, with_casing_segments
 from tfapp.tasks.tagging.entity_spans import merge_words, tag_words
+from tfapp.tasks.tagging.predicted_entities import to_entities
 from tfapp.tasks.tagging.pretokenizer import Words, split_words
 from tfapp.tasks.tagging.settings import TaggingModelSettings
 from tfapp.tasks.tagging.windows import join_windows, overlap_windows
@@ -225,7 +225,7 @@ class TextTagger(BertModel):
             logits: float32[N, T, K], as `logits` gives them.
 
         Returns:
-            For each text its spans, as `tfapp.core.spans.to_entities` gives them.
+            For each text its spans, as `tfapp.tasks.tagging.predicted_entities.to_entities` gives them.
         """
         entities = []
         for number, words in enumerate(self._split(texts)):
