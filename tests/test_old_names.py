@@ -68,6 +68,27 @@ NAMES_BEFORE: Final = {
     """,
 }
 
+# By the class that has them, also as its sub-class.
+RENAMED_ATTRIBUTES: Final = [
+    ("tfapp.models.BertModel", "own", "config_keys"),
+    ("tfapp.models.BertModel", "places", "position_input"),
+    ("tfapp.models.BertModel", "reads", "head_input"),
+    ("tfapp.models.BertModel", "respond", "predict_text"),
+    ("tfapp.models.Preprocessor", "first_pieces", "pieces(readable(texts, n))[:, :n]"),
+    ("tfapp.models.Preprocessor", "place", "tfapp.tasks.answering.pieces_with_offsets.tokenize_with_offsets"),
+    ("tfapp.models.TaskModel", "respond", "predict_text"),
+    ("tfapp.models.TaskModel", "streams", "shards"),
+    ("tfapp.models.TaskModel", "take_arrays", "load_arrays"),
+    ("tfapp.registry.ConfiguredModel", "served", "served_versions"),
+    ("tfapp.registry.LabelStore", "served", "served_versions"),
+    ("tfapp.training.run_folder.RunFolder", "contrast", "first_phase"),
+    ("tfapp.training.run_folder.RunFolder", "experiment", "tfapp.tasks.experiments.read_run_settings(run.path)"),
+    ("tfapp.training.run_folder.RunFolder", "finished", "is_finished"),
+    ("tfapp.training.TokenizedSplit", "places", "positions"),
+    ("tfapp.training.TokenizedSplit", "raw", "raw_texts"),
+    ("tfapp.training.train_state.TrainState", "after_epoch", "tfapp.training.early_stopping.after_epoch"),
+]
+
 
 def _module(name: str) -> Path | None:
     path = ROOT.joinpath(*name.split("."))
@@ -173,17 +194,8 @@ def test_any_other_name_of_the_client_is_an_attribute_error_and_no_module() -> N
         importlib.import_module("tfapp_client.nonsense")
 
 
-@pytest.mark.parametrize(
-    ("owner", "old", "new"),
-    [
-        ("tfapp.models.TaskModel", "respond", "predict_text"),
-        ("tfapp.registry.LabelStore", "served", "served_versions"),
-        ("tfapp.training.run_folder.RunFolder", "contrast", "first_phase"),
-        ("tfapp.training.run_folder.RunFolder", "finished", "is_finished"),
-        ("tfapp.training.train_state.TrainState", "after_epoch", "tfapp.training.early_stopping.after_epoch"),
-    ],
-)
-def test_an_old_method_of_a_class_is_refused_with_its_new_one(owner: str, old: str, new: str) -> None:
+@pytest.mark.parametrize(("owner", "old", "new"), RENAMED_ATTRIBUTES)
+def test_an_old_attribute_of_a_class_is_refused_with_its_new_one(owner: str, old: str, new: str) -> None:
     module, _, name = owner.rpartition(".")
     cls = getattr(importlib.import_module(module), name)
     concrete: Any = type("Instance", (cls,), {})
@@ -193,4 +205,19 @@ def test_an_old_method_of_a_class_is_refused_with_its_new_one(owner: str, old: s
         getattr(instance, old)
     with pytest.raises(AttributeError, match=r"^'Instance' object has no attribute 'nonsense'$"):
         _ = instance.nonsense
-    assert hasattr(importlib.import_module(new.rpartition(".")[0]) if "." in new else cls, new.rpartition(".")[2])
+    place, _, name = new.partition("(")[0].rpartition(".")
+    home = importlib.import_module(place) if place else cls
+    assert hasattr(home, name) or name in home.__annotations__
+
+
+def test_the_changelog_lists_each_attribute_that_was_renamed() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    owners = {row[0].rpartition(".")[::2] for row in RENAMED_ATTRIBUTES}
+    classes = [getattr(importlib.import_module(module), name) for module, name in owners]
+    rows = [
+        f"| `{cls.__name__}.{old}` | `{new}` |"
+        for cls in classes
+        for old, new in cls.former_names.items()
+        if old not in getattr(cls.__base__, "former_names", {})
+    ]
+    assert [row for row in rows if row not in changelog] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NEW_PLACES", "missing_name"]
+__all__ = ["NEW_PLACES", "PREPROCESSOR_METHODS", "missing_name"]
 
 # Modules, and public names of the packages that are still there.
 NEW_PLACES: Final = {
@@ -103,6 +103,12 @@ NEW_PLACES: Final = {
         "unknown": "tfapp.training.unknown_fit",
         "write_report": "tfapp.evaluation.write_report",
     },
+}
+
+# Of `tfapp.models.Preprocessor`: one of them is a function of a task now.
+PREPROCESSOR_METHODS: Final = {
+    "first_pieces": "pieces(readable(texts, n))[:, :n]",
+    "place": "tfapp.tasks.answering.pieces_with_offsets.tokenize_with_offsets",
 }
 
 

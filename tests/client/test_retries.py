@@ -73,4 +73,8 @@ def test_an_old_name_of_a_setting_names_the_new_one(old: str, new: str) -> None:
     with pytest.raises(TypeError, match=f"Retries has no {old} any more; it is called {new} now"):
         Retries(**{old: 1})
     retries = Retries(**{new: 1})  # type: ignore[arg-type]
+    with pytest.raises(AttributeError, match=f"^Retries has no {old} any more; it is called {new} now$"):
+        getattr(retries, old)
+    with pytest.raises(AttributeError, match=r"^'Retries' object has no attribute 'nonsense'$"):
+        _ = retries.nonsense  # type: ignore[attr-defined]
     assert replace(retries, attempts=2) == pickle.loads(pickle.dumps(Retries(attempts=2, **{new: 1})))  # type: ignore[arg-type]

@@ -77,6 +77,8 @@ class TaskModel(FormerNames, ModelCheckpoint):
         "redraw": "resample",
         "respond": "predict_text",
         "segmented": "add_segments",
+        "streams": "shards",
+        "take_arrays": "load_arrays",
     }
     rows_apart: ClassVar[bool] = True
     pretrained: ClassVar[bool] = False

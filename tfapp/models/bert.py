@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -42,6 +42,12 @@ class BertModel(TaskModel):
         reads_whole_rows: Whether a row within the preprocessor's limit passes through the network as one.
     """
 
+    former_names: ClassVar[Mapping[str, str]] = {
+        **TaskModel.former_names,
+        "own": "config_keys",
+        "places": "position_input",
+        "reads": "head_input",
+    }
     head_input: Pooling
     comparison: ComparisonMethod | None = None
     config_keys: ClassVar[tuple[str, ...]] = ()

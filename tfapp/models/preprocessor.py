@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from tfapp._old_names import PREPROCESSOR_METHODS
 from tfapp.core.files import write_text
+from tfapp.core.former_names import FormerNames
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.errors import ModelError
 
@@ -22,7 +25,7 @@ __all__ = ["Preprocessor"]
 _BYTES_PER_TOKEN = 256
 
 
-class Preprocessor:
+class Preprocessor(FormerNames):
     """Tokenizes as BERT does and cuts texts at `max_length` tokens.
 
     Built on `tf_text.FastBertTokenizer`, whose two ops every TensorFlow Serving image since 2.16 links. It agrees
@@ -45,6 +48,8 @@ class Preprocessor:
     Raises:
         ModelError: The vocabulary lacks a special token.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = PREPROCESSOR_METHODS
 
     def __init__(self, vocabulary: Sequence[str], *, lowercase: bool, max_length: int) -> None:
         self.vocabulary = tuple(vocabulary)

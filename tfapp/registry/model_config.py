@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from tensorflow_serving.config import model_server_config_pb2
 
+from tfapp.core.former_names import FormerNames
 from tfapp.core.text_protos import parse_text_proto, read_text_proto
 from tfapp.errors import SettingsError
 
@@ -32,7 +33,7 @@ STABLE: Final = "stable"
 
 
 @dataclass(frozen=True)
-class ConfiguredModel:
+class ConfiguredModel(FormerNames):
     """The entry of one model in a model config file.
 
     Attributes:
@@ -40,6 +41,8 @@ class ConfiguredModel:
         policy: Its ServableVersionPolicy.
         labels: Its version labels.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = {"served": "served_versions"}
 
     name: str
     policy: Any = field(default_factory=model_server_config_pb2.ModelConfig().model_version_policy.__class__)

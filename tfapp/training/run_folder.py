@@ -40,7 +40,7 @@ class RunFolder(FormerNames):
 
     former_names: ClassVar[Mapping[str, str]] = {
         "contrast": "first_phase",
-        "experiment": "tfapp.tasks.experiments.load_experiment",
+        "experiment": "tfapp.tasks.experiments.read_run_settings(run.path)",
         "finished": "is_finished",
         "streams": "shards",
     }

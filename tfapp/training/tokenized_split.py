@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
+from tfapp.core.former_names import FormerNames
 from tfapp.core.rows import row_line, to_rows
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel
@@ -23,7 +24,7 @@ _DRAWS = 1
 
 
 @dataclass(frozen=True)
-class TokenizedSplit:
+class TokenizedSplit(FormerNames):
     """A split of the data, ready for the model.
 
     Attributes:
@@ -35,6 +36,8 @@ class TokenizedSplit:
         rows: int64, as many as the columns have values: the numbers of these in their file.
         positions: What leads back from examples to rows, as `TaskModel.encode` gives it; None where they are the same.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = {"places": "positions", "raw": "raw_texts"}
 
     texts: TokenizedTexts
     targets: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 __all__ = ["Retries"]
 
@@ -35,6 +35,15 @@ class Retries:
         for name in settings.keys() & _RENAMED.keys():
             raise TypeError(f"Retries has no {name} any more; it is called {_RENAMED[name]} now")
         return super().__new__(cls)
+
+    # Type checkers would take any name for a setting.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in _RENAMED:
+                message = f"Retries has no {name} any more; it is called {_RENAMED[name]} now"
+            raise AttributeError(message, name=name, obj=self)
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= _MOST_ATTEMPTS:
