@@ -279,6 +279,41 @@ def test_addresses_are_counted_by_network() -> None:
         connection.close()
 
 
+def test_a_port_that_a_caller_uses_again_is_counted_once() -> None:
+    gate = ConnectionGate(ConnectionLimits(connections=8, address_connections=2), "a port")
+    for _ in range(10):
+        # The caller resets a connection and connects from the same port before the event loop sees the reset.
+        first, second = (GuardedConnection(socket.socket(), ("10.0.0.1", 1)) for _ in range(2))
+        assert gate.admit(first)
+        assert gate.admit(second)
+        gate.begin(second.peer)
+        first.close()
+        assert gate.open == 1
+        second.close()
+    assert gate.open == 0
+    at_work = [GuardedConnection(socket.socket(), ("10.0.0.1", port)) for port in (1, 2, 3)]
+    for connection in at_work[:2]:
+        assert gate.admit(connection)
+        gate.begin(connection.peer)
+    assert not gate.admit(at_work[2])
+    for connection in at_work:
+        connection.close()
+
+
+def test_all_addresses_together_have_a_limit() -> None:
+    gate = ConnectionGate(ConnectionLimits(connections=3, address_connections=2, flags=_FLAGS), "a port")
+    callers = [GuardedConnection(socket.socket(), (f"10.0.0.{number}", 1)) for number in range(5)]
+    assert all(gate.admit(caller) for caller in callers[:4])
+    # The fourth ended one that was silent.
+    assert gate.open == 3
+    for caller in callers[1:4]:
+        gate.begin(caller.peer)
+    assert not gate.admit(callers[4])
+    assert gate.open == 3
+    for caller in callers:
+        caller.close()
+
+
 def test_used_up_descriptors_are_told_once() -> None:
     with open_port("127.0.0.1", 0, backlog=8) as listener, _connect(listener.getsockname()[1]):
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)

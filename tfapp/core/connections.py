@@ -97,7 +97,7 @@ class _AddressConnections:
     """The connections of one address, and those of them that wait for a request or its body, the oldest first."""
 
     open: int = 0
-    waiting: dict[Any, GuardedConnection] = field(default_factory=dict)
+    waiting: dict[GuardedConnection, None] = field(default_factory=dict)
 
 
 class ConnectionGate:
@@ -118,7 +118,9 @@ class ConnectionGate:
         self._name = name
         self._tls = tls
         self._total, self._by_address = limits.total, limits.by_address
-        self._open: dict[Any, GuardedConnection] = {}
+        self._open: set[GuardedConnection] = set()
+        # The newest of each port of a caller, who may use it again before the end of the last one is seen here.
+        self._newest: dict[Any, GuardedConnection] = {}
         self._callers: dict[str, _AddressConnections] = {}
         self._last_log_time = 0.0
 
@@ -135,31 +137,34 @@ class ConnectionGate:
             return False
         caller = self._callers.setdefault(connection.address, _AddressConnections())
         caller.open += 1
-        caller.waiting[connection.peer] = connection
-        self._open[connection.peer] = connection
+        caller.waiting[connection] = None
+        self._open.add(connection)
+        self._newest[connection.peer] = connection
         connection.gate = self
         return True
 
     def begin(self, peer: Any) -> None:
         """Notes that a connection's request is at work."""
-        if connection := self._open.get(peer):
-            self._callers[connection.address].waiting.pop(peer, None)
+        if connection := self._newest.get(peer):
+            self._callers[connection.address].waiting.pop(connection, None)
 
     def wait(self, peer: Any) -> None:
         """Notes that a connection waits from now on, for its next request or for more of a body."""
-        if connection := self._open.get(peer):
+        if connection := self._newest.get(peer):
             queue = self._callers[connection.address].waiting
-            queue.pop(peer, None)
-            queue[peer] = connection
+            queue.pop(connection, None)
+            queue[connection] = None
 
     def forget(self, connection: GuardedConnection) -> None:
         """Notes that a connection is closed, or about to be."""
-        if self._open.get(connection.peer) is not connection:
+        if connection not in self._open:
             return
-        del self._open[connection.peer]
+        self._open.remove(connection)
+        if self._newest.get(connection.peer) is connection:
+            del self._newest[connection.peer]
         caller = self._callers[connection.address]
         caller.open -= 1
-        caller.waiting.pop(connection.peer, None)
+        caller.waiting.pop(connection, None)
         if not caller.open:
             del self._callers[connection.address]
 
@@ -186,7 +191,7 @@ class ConnectionGate:
     def _end_oldest(self, caller: _AddressConnections) -> bool:
         if not caller.waiting:
             return False
-        connection = next(iter(caller.waiting.values()))
+        connection = next(iter(caller.waiting))
         self.forget(connection)
         self.report(f"closed the oldest silent connection of {connection.address}, to take a new one")
         # The event loop sees the end and closes it.

@@ -218,3 +218,13 @@ def test_the_polling_thread_follows_the_folder_and_survives_a_bad_poll(models: P
     assert wait_for_state(manager, "m", 2, State.AVAILABLE, 30)
     manager.stop()
     assert manager.available() == {}
+
+
+def test_free_memory_is_given_back_also_where_nothing_is_polled(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    releases = threading.Semaphore(0)
+    monkeypatch.setattr("tfapp.server.loading.model_manager._RELEASE_SECONDS", 0.01)
+    monkeypatch.setattr("tfapp.server.loading.model_manager.release_memory", releases.release)
+    manager = _manager(models, FakeLoader())
+    manager.start(0)
+    assert all(releases.acquire(timeout=30) for _ in range(3))
+    assert manager.stop()

@@ -241,6 +241,52 @@ def test_the_command_says_what_a_foreign_model_would_do(tmp_path: Path) -> None:
     assert "saved_model.pb cannot be read" in error_result.err
 
 
+def _in_table_initializers(file: str) -> None:
+    tf.compat.v1.add_to_collection("table_initializer", tf.raw_ops.WriteFile(filename=file, contents="a"))
+
+
+def _in_local_variables(file: str) -> None:
+    content = tf.raw_ops.ReadFile(filename=file)
+    tf.compat.v1.Variable(content, collections=["local_variables"], trainable=False, validate_shape=False)
+
+
+@pytest.mark.parametrize(("add", "op"), [(_in_table_initializers, "WriteFile"), (_in_local_variables, "ReadFile")])
+def test_what_is_run_at_the_load_of_a_model_of_tensorflow_1_that_names_no_op_is_seen(
+    tmp_path: Path, add: Callable[[str], None], op: str
+) -> None:
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        text = v1.placeholder(tf.string, [None])
+        add(str(tmp_path / "file"))
+        builder = v1.saved_model.Builder(str(tmp_path / "m" / "1"))
+        signature = v1.saved_model.predict_signature_def({"text": text}, {"y": tf.identity(text)})
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
+        builder.save()
+    assert _unsafe_ops(tmp_path / "m" / "1") == {("an initialiser", op)}
+
+
+def test_the_function_that_is_named_as_a_gradient_is_looked_at(tmp_path: Path) -> None:
+    @tf.function(input_signature=[_TEXTS])
+    def inner(text: tf.Tensor) -> tf.Tensor:
+        return tf.identity(text)
+
+    @tf.function(input_signature=[_TEXTS])
+    def gradient(text: tf.Tensor) -> tf.Tensor:
+        return tf.io.read_file(text[0])[tf.newaxis]
+
+    folder = _save(tmp_path, lambda text: inner(text) + text, gradient=gradient)
+    assert _unsafe_ops(folder) == set()
+
+    def name_gradient(model: Any) -> None:
+        library = model.meta_graphs[0].graph_def.library
+        names = [function.signature.name for function in library.function]
+        functions = {part: next(name for name in names if f"_{part}_" in name) for part in ("inner", "gradient")}
+        library.gradient.add(function_name=functions["inner"], gradient_func=functions["gradient"])
+
+    _edit(folder, name_gradient)
+    assert ("signature serving_default", "ReadFile") in _unsafe_ops(folder)
+
+
 @pytest.mark.parametrize("name", TOY_MODELS)
 def test_our_exports_only_compute(toy_exports: ToyExports, name: str) -> None:
     assert read_unsafe_ops(toy_exports.version(name)) == []

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import grpc
 
@@ -26,6 +26,9 @@ __all__ = ["Loader", "ModelManager"]
 
 # Loads and warms up one version: its model's name, its number, its folder.
 Loader: TypeAlias = "Callable[[str, int, Path], Servable]"
+
+# What large requests leave behind would otherwise stay until a version is unloaded.
+_RELEASE_SECONDS: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +106,7 @@ class ModelManager(ServedVersions):
     def start(self, interval: float) -> None:
         """Polls after each interval in seconds, and retries versions that did not load, in a thread until `stop`.
 
-        With an interval of 0 or less it only retries.
+        With an interval of 0 or less it only retries. The thread also gives free memory back, once a minute.
         """
         self._thread = threading.Thread(target=self._keep_polling, args=(interval,), name="poll", daemon=True)
         self._thread.start()
@@ -242,9 +245,13 @@ class ModelManager(ServedVersions):
 
     def _keep_polling(self, interval: float) -> None:
         look = time.monotonic() + interval if interval > 0 else math.inf
-        while self._sleep_until(look):
+        release = time.monotonic() + _RELEASE_SECONDS
+        while self._sleep_until(min(look, release)):
             try:
-                if time.monotonic() >= look:
+                if time.monotonic() >= release:
+                    release = time.monotonic() + _RELEASE_SECONDS
+                    release_memory()
+                elif time.monotonic() >= look:
                     look = time.monotonic() + interval
                     self.poll()
                 else:

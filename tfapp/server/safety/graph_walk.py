@@ -23,6 +23,9 @@ class GraphWalk:
     def __init__(self, graph: Any, assets: Collection[str]) -> None:
         self._nodes = {node.name: node for node in graph.graph_def.node}
         self._functions = {function.signature.name: function for function in graph.graph_def.library.function}
+        self._gradients = {
+            gradient.function_name: gradient.gradient_func for gradient in graph.graph_def.library.gradient
+        }
         self._alternatives: dict[bytes, list[str]] = {}
         for name, function in self._functions.items():
             if "api_implements" in function.attr:
@@ -75,6 +78,9 @@ class GraphWalk:
                 if self._is_unsafe(node, paths):
                     yield node
                 functions.add(self._function_calls(node, paths))
+            # A symbolic gradient of the function runs the one that is named for it.
+            if name in self._gradients:
+                functions.add([(self._gradients[name], frozenset[int]())])
             # TensorFlow's optimizer may take one for another.
             names = self._alternatives.get(function.attr["api_implements"].s, ()) if function.attr else ()
             functions.add((other, frozenset[int]()) for other in names if other != name)

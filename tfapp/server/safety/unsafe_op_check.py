@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import variable_pb2
 
 from tfapp.server.request_errors import RequestError
 from tfapp.server.safety.graph_walk import GraphWalk, node_name
@@ -18,7 +21,9 @@ __all__ = ["UnsafeOp", "find_unsafe_ops", "refuse_unsafe_ops"]
 _INIT: Final = "an initialiser"
 _SAVER: Final = "the saver"
 _INIT_SIGNATURE: Final = "__saved_model_init_op"
-_INIT_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op")
+# The last is what `tf.saved_model.load` runs of a model of TensorFlow 1 that names no op to run.
+_INIT_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op", "table_initializer")
+_LOCAL_VARIABLES: Final = "local_variables"
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,19 @@ def _graph_runs(graph: Any, walk: GraphWalk) -> Iterator[_Runner]:
     for key in _INIT_COLLECTIONS:
         if key in graph.collection_def:
             yield _Runner(_INIT, walk.from_nodes(graph.collection_def[key].node_list.value, with_assets=True))
+    yield _Runner(_INIT, walk.from_nodes(_local_initializers(graph), with_assets=True))
     # Servers run what restores, and nobody but a training what saves.
     yield _Runner(_SAVER, walk.from_nodes([graph.saver_def.restore_op_name]), READER_OPS)
     yield _Runner(_SAVER, walk.from_nodes([graph.saver_def.save_tensor_name]), SAVER_OPS)
+
+
+def _local_initializers(graph: Any) -> Iterator[str]:
+    """Yields the nodes that set local variables, which the same loader runs, too."""
+    if _LOCAL_VARIABLES in graph.collection_def:
+        for variable in graph.collection_def[_LOCAL_VARIABLES].bytes_list.value:
+            # What is no variable to us is none to the loader.
+            with contextlib.suppress(DecodeError):
+                yield variable_pb2.VariableDef.FromString(variable).initializer_name
 
 
 @dataclass(frozen=True)
