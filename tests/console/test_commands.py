@@ -23,6 +23,7 @@ PASSWORD = "TFAPP_CONSOLE_PASSWORD"
         (("--host", "0.0.0.0"), f"others can reach the console there, so it needs a password; set {PASSWORD}"),
         (("--password-file", "no-such-file"), "--password-file no-such-file: cannot be read"),
         (("--home", "nowhere"), "--home nowhere: no such folder"),
+        (("--database", "postgres//me:secret@host/x"), "postgres//me:***@host/x: no database URL"),
         (("--tls-key", "key.pem"), "--tls-certificate and --tls-key go together"),
         (("--host", "203.0.113.7", "--password-file", "PASSWORD"), "cannot listen on 203.0.113.7:8600"),
         (("--password-file", "SHORT"), "the password: must have 8 characters or more, got 3"),

@@ -50,12 +50,15 @@ def console(
 ) -> None:
     """Shows models, customer service, monitor, recommendations and labelling in a browser, until it is stopped."""
     with needs_applications():
+        from tfapp.apps.shared.database_url import parse_url
         from tfapp.console.app import make_app
         from tfapp.console.console_server import listen, run
         from tfapp.console.console_state import ConsoleState
         from tfapp.web.access import Access
     if not home.is_dir():
         raise SettingsError(f"--home {home}: no such folder")
+    if database is not None:
+        parse_url(database)
     log_to_stderr()
     tls = _tls_files(tls_certificate, tls_key)
     access = Access(host, port, _password(password_file), tuple(name or ()), tls)
