@@ -156,7 +156,7 @@ def test_the_commands_do_the_same(service: Support) -> None:
     result = call("support", "ask", question, "zebra zebra ?", *home, "--set", "answer_threshold=1", "--json")
     first, second = (json.loads(line) for line in result.out.splitlines())
     assert (first["text"], first["confidence"], second["kind"]) == ("Answer 4.", 1.0, "handover")
-    assert call("support", "correct", second["turn"], "better", "Stripes.", *home).out.startswith("Kept.")
+    assert call("support", "correct", second["turn"], "better", "Stripes.", *home).out.startswith("Saved.")
     message = complaint(call("support", "correct", second["turn"], "better", "Spots.", *home))
     assert "somebody answered this hand-over" in message
     (first,) = re.findall(r"Stripes\.; --replaces (\w+) puts", message)
@@ -170,7 +170,7 @@ def test_the_commands_do_the_same(service: Support) -> None:
     listing = call("support", "show", *home).out
     assert "faq.csv, line 22: 1 fields, expected 2: alone" in listing
     correction = ("support", "correct", second["turn"], "better", "Spots.", "--replaces", first)
-    assert call(*correction, *home).out.startswith("Kept.")
+    assert call(*correction, *home).out.startswith("Saved.")
 
 
 @pytest.mark.parametrize(
