@@ -33,16 +33,15 @@ class Retries:
     def __new__(cls, *_values: Any, **settings: Any) -> Self:
         """Refuses the names that these settings had before."""
         for name in settings.keys() & _RENAMED.keys():
-            raise TypeError(f"Retries has no {name} any more; it is called {_RENAMED[name]} now")
+            raise TypeError(_renamed(name))
         return super().__new__(cls)
 
     # Type checkers would take any name for a setting.
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            message = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if name in _RENAMED:
-                message = f"Retries has no {name} any more; it is called {_RENAMED[name]} now"
+            is_renamed = name in _RENAMED
+            message = _renamed(name) if is_renamed else f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=self)
 
     def __post_init__(self) -> None:
@@ -64,3 +63,7 @@ class Retries:
                 "retryableStatusCodes": ["UNAVAILABLE"],
             }
         }
+
+
+def _renamed(name: str) -> str:
+    return f"Retries has no {name} any more; it is called {_RENAMED[name]} now"
