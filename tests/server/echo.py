@@ -34,7 +34,7 @@ class Echo:
         self.seen: list[float] = []
         self._queue = BatchScheduler(BatchingSettings(num_batch_threads=1)).queue(self._run)
 
-    def check_size(self, alias: str, shape: Any) -> None:
+    def check_shape(self, alias: str, shape: Any) -> None:
         """Accepts any size."""
 
     def run(self, inputs: Any, outputs: Any, context: Any) -> Any:

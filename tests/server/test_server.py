@@ -31,7 +31,7 @@ class SlowSignature:
         self.entered = threading.Event()
         self.gate = threading.Event()
 
-    def check_size(self, alias: str, shape: Any) -> None:
+    def check_shape(self, alias: str, shape: Any) -> None:
         """Accepts any size."""
 
     def run(self, inputs: dict[str, Any], _outputs: list[str], _caller: Any) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def test_a_last_string_is_not_copied_beyond_all_bounds(tmp_path: Path) -> None:
     for size in (65_536, 1):
         tensor.tensor_shape.dim.add(size=size)
     with pytest.raises(RequestError, match="repeats a string of 1048576 bytes 65535 times; at most 67108864"):
-        read_inputs({"text": tensor}, signature.definition, signature.check_size)
+        read_inputs({"text": tensor}, signature.definition, signature.check_shape)
 
 
 def test_tens_of_thousands_of_rows_are_answered_and_a_last_value_fills_them_up(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def _run(
     signature: ServableSignature, examples: Any, outputs: Sequence[str], context: RequestContext | None
 ) -> dict[str, NDArray[Any]]:
     """Runs a signature on examples, and checks that every output has a row for each."""
-    signature.check_size(contract.EXAMPLES_INPUT, [count(examples)])
+    signature.check_shape(contract.EXAMPLES_INPUT, [count(examples)])
     records = _serialize(examples)
     rows = np.empty(len(records), dtype=object)
     rows[:] = records

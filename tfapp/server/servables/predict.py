@@ -28,7 +28,7 @@ def predict(servable: Servable, request: Any, context: RequestContext | None = N
     signature = servable.signatures.get(key)
     if signature is None:
         raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{key}" not found.')
-    inputs = read_inputs(request.inputs, signature.definition, signature.check_size)
+    inputs = read_inputs(request.inputs, signature.definition, signature.check_shape)
     outputs = check_outputs(request.output_filter, signature.definition)
     answer = predict_pb2.PredictResponse()
     write_spec(answer.model_spec, servable, key)

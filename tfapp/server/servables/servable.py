@@ -17,7 +17,6 @@ from tfapp_client import contract
 
 from tfapp.core.files import pattern_problem
 from tfapp.core.tensorflow_import import import_tensorflow, without_noise
-from tfapp.registry.version_metadata import checks_inputs, read_metadata
 from tfapp.server.batching.batch_scheduler import BatchScheduler
 from tfapp.server.request_errors import RequestError
 from tfapp.server.safety.unsafe_op_check import UnsafeOp, find_unsafe_ops, refuse_unsafe_ops
@@ -80,12 +79,11 @@ class Servable:
         _register_ops(graph)
         self._module = tf.saved_model.load(str(folder), tags=[_TAG])
         self.definitions = dict(graph.signature_def)
-        # A graph of ours without the check ends the process at some shapes; a damaged file says of none that it has it.
+        # A graph of ours refuses other shapes itself, or ends the process if it is old; here they take no memory.
         ours = (folder / contract.METADATA_FILE).exists()
-        check = ours and checks_inputs(read_metadata(folder)) is not True
         self.signatures = MappingProxyType(
             {
-                key: ServableSignature(self.definitions[key], function, scheduler, check_shapes=check, limits=limits)
+                key: ServableSignature(self.definitions[key], function, scheduler, check_shapes=ours, limits=limits)
                 for key, function in self._module.signatures.items()
                 if key in self.definitions
             }

@@ -36,7 +36,8 @@ class ServableSignature:
         definition: The SignatureDef.
         function: The loaded signature.
         scheduler: Merges requests; None: each runs alone.
-        check_shapes: Whether requests of other shapes than the signature's are refused; else the graph decides.
+        check_shapes: Whether requests of other shapes than the signature's are refused before there is memory for
+            them; else the graph decides.
         limits: What one request may ask for; None: anything.
     """
 
@@ -70,9 +71,9 @@ class ServableSignature:
                 caller's time is up.
         """
         for alias, array in inputs.items():
-            self.check_size(alias, array.shape)
+            self.check_shape(alias, array.shape)
         if self._check_shapes:
-            self._refuse_other_shapes(inputs)
+            _check_equal_rows(inputs)
         if context is None:
             with RequestContext() as endless:
                 return self._answer(inputs, outputs, endless)
@@ -81,13 +82,21 @@ class ServableSignature:
         context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - start
         return results
 
-    def check_size(self, alias: str, shape: Sequence[int]) -> None:
-        """Checks that an input is not too large.
+    def check_shape(self, alias: str, shape: Sequence[int]) -> None:
+        """Checks that an input is not too large and, where shapes are checked, that its rank is the signature's.
+
+        A rank is refused in the words of a graph that checks its inputs (`tfapp.savedmodel.input_checks`).
 
         Raises:
-            RequestError: It has more rows than a request may have.
+            RequestError: It has more rows than a request may have, or another rank.
         """
         self._limits.check(alias, shape, self._rows(alias, shape))
+        expected = self._shapes[alias]
+        if self._check_shapes and expected is not None and len(expected) != len(shape):
+            raise invalid_argument(
+                f"Shape of tensor {alias} {_brackets(shape)} is not compatible with expected shape "
+                f"{_brackets(expected)}."
+            )
 
     def _rows(self, alias: str, shape: Sequence[int]) -> int:
         return count_rows(shape, self._shapes[alias], strings=alias in self._strings)
@@ -118,19 +127,6 @@ class ServableSignature:
             raise request_error(error) from error
         return {alias: as_array(results[alias]) for alias in outputs}
 
-    def _refuse_other_shapes(self, inputs: Arrays) -> None:
-        """Refuses wrong shapes as a graph that checks its inputs does (`tfapp.savedmodel.input_checks`)."""
-        for alias, array in inputs.items():
-            expected = self._shapes[alias]
-            if expected is not None and len(expected) != array.ndim:
-                raise invalid_argument(
-                    f"Shape of tensor {alias} {_brackets(array.shape)} is not compatible with expected shape "
-                    f"{_brackets(expected)}."
-                )
-        if len({array.shape[:1] for array in inputs.values()}) > 1:
-            shapes = " ".join(_brackets(array.shape[:1]) for array in inputs.values())
-            raise invalid_argument(f"{' and '.join(inputs)} must have the same number of rows, got {shapes}")
-
     def _may_merge(self) -> bool:
         """Returns whether the first dimension of inputs and outputs is free, and all others of the inputs are known."""
         outputs = [_shape(info) for info in self.definition.outputs.values()]
@@ -142,6 +138,12 @@ class ServableSignature:
         rows = {array.shape[:1] for array in inputs.values()}
         inner = all(array.shape[1:] == (self._shapes[alias] or ())[1:] for alias, array in inputs.items())
         return inner and len(rows) == 1 and rows.pop() not in ((), (0,))
+
+
+def _check_equal_rows(inputs: Arrays) -> None:
+    if len({array.shape[:1] for array in inputs.values()}) > 1:
+        shapes = " ".join(_brackets(array.shape[:1]) for array in inputs.values())
+        raise invalid_argument(f"{' and '.join(inputs)} must have the same number of rows, got {shapes}")
 
 
 def _brackets(shape: Sequence[int | None]) -> str:

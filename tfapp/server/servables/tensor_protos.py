@@ -32,11 +32,11 @@ _MOST_ELEMENTS: Final = 1 << 31
 
 
 def read_inputs(
-    tensors: Mapping[str, Any], signature: Any, check_size: Callable[[str, Sequence[int]], None] | None = None
+    tensors: Mapping[str, Any], signature: Any, check_shape: Callable[[str, Sequence[int]], None] | None = None
 ) -> dict[str, NDArray[Any]]:
     """Decodes a request's TensorProtos by alias into arrays, those that the SignatureDef has defaults for included.
 
-    `check_size` refuses an input by its alias and shape, before there is memory for it.
+    `check_shape` refuses an input by its alias and shape, before there is memory for it.
 
     Raises:
         RequestError: A tensor is missing, too many or malformed.
@@ -47,8 +47,8 @@ def read_inputs(
         if alias not in tensors and alias not in signature.defaults:
             raise _missing_input(alias, tensors, signature)
         tensor = tensors[alias] if alias in tensors else signature.defaults[alias]
-        if check_size is not None and _has_shape(tensor):
-            check_size(alias, [dim.size for dim in tensor.tensor_shape.dim])
+        if check_shape is not None and _has_shape(tensor):
+            check_shape(alias, [dim.size for dim in tensor.tensor_shape.dim])
             _check_filled_text(alias, tensor)
         try:
             arrays[alias] = codec.decode(tensor, max_bytes=max(_MOST_FILLED, _WIDEST * tensor.ByteSize()))

@@ -1,4 +1,4 @@
-"""Models that were exported before their graphs checked shapes: the server checks in their place."""
+"""The server checks shapes of our exports before it runs them, those included whose graphs do not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import predict_pb2
 from tfapp_client import codec, contract
 
 from tests.conformance.calls import Calls, refused
@@ -23,6 +24,7 @@ from tfapp.server import ModelServer, ServerSettings, running_server
 from tfapp.server.request_errors import RequestError
 from tfapp.server.servables.servable import Servable
 from tfapp.server.servables.servable_signature import ServableSignature
+from tfapp.server.servables.tensor_protos import read_inputs
 
 _OTHERS = [shape for rank in (0, 2, 3, 4) for shape in product(range(4), repeat=rank)]
 
@@ -77,6 +79,17 @@ def test_models_of_others_answer_what_their_graph_answers(calls: Calls) -> None:
     for shape in [*CRASHES, (2, 3)]:
         upper = calls.predict("words", {"text": _texts(shape)}).outputs["upper"]
         assert codec.decode(upper).shape == shape
+
+
+def test_a_graph_that_checks_is_not_sent_what_it_refuses(toy_exports: ToyExports) -> None:
+    signature = Servable("new", 1, toy_exports.version("lstm")).signatures["serving_default"]
+    tensor = predict_pb2.PredictRequest().inputs["text"]
+    tensor.dtype = types_pb2.DT_STRING
+    tensor.string_val.append(b"a" * 1000)
+    for size in (65_536, 1):
+        tensor.tensor_shape.dim.add(size=size)
+    with pytest.raises(RequestError, match=r"Shape of tensor text \[65536,1\] is not compatible"):
+        read_inputs({"text": tensor}, signature.definition, signature.check_shape)
 
 
 def test_two_inputs_have_as_many_rows() -> None:
