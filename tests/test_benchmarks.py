@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,60 @@ def test_robustness_trains_by_settings_that_are_valid_and_compares_with_plain_tr
     better = {"accuracy": {"clean": 0.98}, "count": 100, "wrong": {"clean": "c000"}}
     _, rows = robustness.table({"sst2/plain/0": score, "sst2/sam/0": better})
     assert rows == [("sst2", "plain", "1", "90.0"), ("sst2", "sam", "1", "98.0 (+8.0 +)")]
+
+
+def test_small_sets_are_drawn_alike_in_every_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    drawn_sets = importlib.import_module("drawn_sets")
+    (tmp_path / "banking77").mkdir()
+    for split, texts in (("train", 40), ("test", 3)):
+        rows = [f'"{split}, {intent} {text}",intent {intent}' for intent in range(30) for text in range(texts)]
+        (tmp_path / "banking77" / f"{split}.csv").write_text("\n".join(["text,category", *rows]) + "\n")
+    files = drawn_sets.write_set("banking77-25-intents", tmp_path, tmp_path / "sets")
+    tables = [list(csv.DictReader(file.open())) for file in files]
+    counts, test_counts = (Counter(row["label"] for row in table) for table in tables)
+    assert (len(counts), set(counts.values()), set(test_counts.values())) == (25, {10}, {3})
+    assert counts.keys() == test_counts.keys()
+    assert all(f", {row['label'].removeprefix('intent ')} " in row["text"] for table in tables for row in table)
+    first = [file.read_bytes() for file in files]
+    drawn_sets.write_set("banking77-25-intents", tmp_path, tmp_path / "sets")
+    assert [file.read_bytes() for file in files] == first
+    drawn_sets.write_set("banking77-imbalanced", tmp_path, tmp_path / "sets")
+    uneven_counts = Counter(
+        row["label"] for row in csv.DictReader((tmp_path / "sets/banking77-imbalanced-train.csv").open())
+    )
+    # No intent has more than its 40 texts.
+    assert (len(uneven_counts), min(uneven_counts.values()), max(uneven_counts.values())) == (20, 5, 40)
+
+
+def test_the_best_on_dev_of_random_settings_is_compared_with_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    benchmark = importlib.import_module("random_settings")
+    lines = ["text,label", *(f"{row['text']},{row['label']}" for row in toy_rows(300))]
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    files = [str(tmp_path / f"{name}.csv") for name in ("train", "test")]
+    draws = list(benchmark.random_experiments(*files, 20))
+    assert draws == list(benchmark.random_experiments(*files, 20))
+    assert len({str(parameters) for parameters, _ in draws}) == 20
+    assert {experiment.training.adapt for _, experiment in draws} == {"all", "head"}
+    assert all((experiment.data.train, experiment.data.test) == tuple(files) for _, experiment in draws)
+    assert {experiment.training.sam_rho for _, experiment in draws} == {None, 0.05}
+    heads = [experiment for _, experiment in draws if experiment.training.adapt == "head"]
+    assert {experiment.training.sam_rho for experiment in heads} == {None}
+    score = {"count": 10, "seconds": 60.0}
+    results = {
+        "editorials-200/default": {**score, "dev": 0.5, "test": 0.9, "wrong": [0]},
+        "editorials-200/0": {**score, "dev": 0.6, "test": 1.0, "wrong": []},
+        "editorials-200/1": {**score, "dev": 0.7, "test": 0.7, "wrong": [0, 1, 2]},
+        "editorials-200/2": {**score, "dev": 0.7, "test": 0.8, "wrong": [1, 2]},
+    }
+    (row,) = benchmark.table(results)
+    assert row[:4] == ("editorials-200", "10", "90.0", "70.0")
+    assert row[4].startswith("+20.0 (")
+    assert row[5:] == ("0.500", "2 with 75.0", "3 with 83.3", "1.0, 3.0")
 
 
 def test_unknown_intents_are_drawn_and_scored_as_textoir_does(monkeypatch: pytest.MonkeyPatch) -> None:
