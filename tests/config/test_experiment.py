@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tfapp.config import Experiment, dump_toml
+from tfapp import config
+from tfapp.config import Experiment, TaskSettings, TrainingSettings, dump_toml
 from tfapp.config.task_settings import foreign_fields
 from tfapp.errors import SettingsError
 from tfapp.tasks.experiments import load_experiment, parse_experiment, task_settings
@@ -217,6 +218,31 @@ def test_rules_over_several_settings() -> None:
     assert "multi_label and data.rating exclude" in complaint("model.multi_label=true", "data.rating.center=3")
     # A dev file leaves dev_share without a meaning.
     assert with_set("data.test_share=0.95", "data.dev=dev.csv").data.test_share == 0.95
+
+
+class _PrototypeSettings(TrainingSettings):
+    """The settings of a foreign task that takes the mean vector of each class, after any number of steps."""
+
+    @property
+    def fits_head(self) -> bool:
+        return True
+
+    @property
+    def compares_vectors(self) -> bool:
+        return True
+
+    @property
+    def evaluates_epochs(self) -> bool:
+        return False
+
+
+def test_a_task_says_what_its_own_way_to_train_needs() -> None:
+    tasks = {"toy": TaskSettings("toy", texts=("text",), training=_PrototypeSettings)}
+    values = BASE | {"task": "toy", "data": {"train": "a.csv", "dev_share": 0}, "training": {"epochs": 0}}
+    experiment = config.parse_experiment(values, tasks=tasks)
+    assert experiment.network.pooling == "mean"
+    with pytest.raises(SettingsError, match="focal_gamma has no single best output layer"):
+        config.parse_experiment(values, ["model.focal_gamma=2"], tasks=tasks)
 
 
 @pytest.mark.parametrize(

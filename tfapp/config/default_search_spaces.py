@@ -33,11 +33,10 @@ def fine_tuning_space(experiment: Experiment) -> dict[str, Any]:
 
 def label_space(experiment: Experiment) -> dict[str, Any]:
     """Returns the search space of tasks that learn a label of each row: `fine_tuning_space`, dropout and pooling."""
-    word_dropout = {"training.word_dropout": {"values": [0.0, 0.1, 0.2], "when": _BY_STEPS}}
     return {
         **fine_tuning_space(experiment),
         "model.dropout": {"low": 0.0, "high": 0.3, "when": _BY_STEPS},
-        **({} if experiment.training.is_contrastive else word_dropout),
+        "training.word_dropout": {"values": [0.0, 0.1, 0.2], "when": _BY_STEPS},
         "model.pooling": {"values": ["cls", "mean", "max"], "when": {"training.adapt": "head", "model.kind": "bert"}},
     }
 

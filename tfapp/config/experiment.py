@@ -54,7 +54,7 @@ class Experiment(Settings):
     @property
     def network(self) -> ModelSettings:
         """Returns `model` with its pooling filled in: the mean where vectors are compared."""
-        compares_vectors = self.training.is_contrastive or self.model.pair_encoder == "bi"
+        compares_vectors = self.training.compares_vectors or self.model.compares_vectors
         if compares_vectors and self.model.pooling is None:
             return self.model.model_copy(update={"pooling": "mean"})
         return self.model

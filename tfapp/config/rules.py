@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import chain
 
 from tfapp.config.experiment import Experiment
+from tfapp.config.settings.training import TrainingSettings
 from tfapp.config.task_settings import TaskSettings
 
-__all__ = ["broken_rule"]
+__all__ = ["broken_rule", "find_step_setting"]
 
 
 def broken_rule(experiment: Experiment, task: TaskSettings) -> str | None:
@@ -56,11 +57,11 @@ def _multi_label(experiment: Experiment) -> str | None:
 
 
 def _loss(experiment: Experiment) -> str | None:
-    model, training = experiment.model, experiment.training
+    model = experiment.model
     name = "class_balance" if model.class_balance else "focal_gamma" if model.focal_gamma else None
     if name and model.multi_label:
         return f"model.{name} and model.multi_label exclude each other: it weighs texts by their one label"
-    if model.focal_gamma and (training.adapt == "head" or training.is_contrastive):
+    if model.focal_gamma and experiment.training.fits_head:
         return "model.focal_gamma has no single best output layer to fit at once; use adapt all or lora, or set it to 0"
     return None
 
@@ -90,7 +91,7 @@ def _head_penalty(experiment: Experiment) -> str | None:
     if training.head_penalty == "dev":
         return None
     begin = f"training.head_penalty is {training.head_penalty}"
-    if training.adapt != "head" and not training.is_contrastive:
+    if not training.fits_head:
         return f"{begin}, but the output layer is not fitted at once; set dev, or adapt head"
     if data.unknown_label is not None:
         return f"{begin}, which learns from dev, too, but data.unknown_label takes its limit from dev; set dev"
@@ -106,9 +107,8 @@ def _xla(experiment: Experiment) -> str | None:
     return None
 
 
-def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
-    """Refuses settings that only trainings by gradient descent read."""
-    training = experiment.training
+def find_step_setting(training: TrainingSettings) -> str | None:
+    """Returns a setting in use that only trainings by gradient descent read, as `training.NAME is VALUE`, or None."""
     values = {
         "word_dropout": training.word_dropout,
         "augment.share": training.augment.share,
@@ -121,11 +121,13 @@ def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
     name = next((name for name, value in values.items() if value), None)
     if name is None:
         return None
-    begin = f"training.{name} is {'true' if values[name] is True else format(values[name], 'g')}"
-    if training.is_contrastive:
-        return f"{begin}, but a contrastive training ends with a head that is fitted at once; remove one of both"
-    if training.adapt == "head" and task.fits_head:
-        return f"{begin}, but adapt head is fitted at once to texts as they are; remove it, or use adapt all or lora"
+    return f"training.{name} is {'true' if values[name] is True else format(values[name], 'g')}"
+
+
+def _steps_only(experiment: Experiment, task: TaskSettings) -> str | None:
+    setting = find_step_setting(experiment.training)
+    if setting and experiment.training.adapt == "head" and task.fits_head:
+        return f"{setting}, but adapt head is fitted at once to texts as they are; remove it, or use adapt all or lora"
     return None
 
 
@@ -136,7 +138,6 @@ def _head_start(experiment: Experiment, task: TaskSettings) -> str | None:
     rules = {
         f"cannot be fitted to {task.name} by a {model.kind}; set random": not task.fits_head or model.kind != "bert",
         "and adapt head say the same twice; set random": training.adapt == "head",
-        "and a contrastive method, which fits the output layer at its end, exclude each other": training.is_contrastive,
         "and the section distillation exclude each other": experiment.distillation is not None,
         "and model.focal_gamma exclude each other: there is no single best output layer": model.focal_gamma > 0,
     }
@@ -156,7 +157,7 @@ def _distillation(experiment: Experiment) -> str | None:
         "distillation.teacher with several runs exclude each other: only their answers have a mean; set "
         "hidden_weight = 0, or name one run": len(experiment.distillation.teachers) > 1,
         "model.pair_encoder bi exclude each other: vectors are compared over whole rows; set hidden_weight = 0, or "
-        "pair_encoder = cross": model.pair_encoder == "bi",
+        "pair_encoder = cross": model.compares_vectors,
     }
     return next(
         (f"distillation.hidden_weight and {rule}" for rule, is_broken in rules.items() if is_broken and weight), None
@@ -178,13 +179,13 @@ def _objective(experiment: Experiment) -> str | None:
 
 def _without_dev(experiment: Experiment) -> str | None:
     data = experiment.data
-    if data.dev or data.dev_share or experiment.training.is_contrastive:
+    if data.dev or data.dev_share or not experiment.training.evaluates_epochs:
         return None
     return "data.dev_share is 0, but the best epoch is chosen on dev; give a share, or a file with data.dev"
 
 
 def _without_epochs(experiment: Experiment, task: TaskSettings) -> str | None:
     training = experiment.training
-    if training.epochs or task.pretrained or training.is_contrastive:
+    if training.epochs or task.pretrained or not training.evaluates_epochs:
         return None
     return f"training.epochs is 0, but the output layer of a {task.name} model starts from nothing; take 1 or more"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tfapp.assets.sentence_encoder import SentenceEncoder
-    from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings
+    from tfapp.config import DataSettings, Experiment, ModelSettings, TaskSettings, TrainingSettings
     from tfapp.data.proposals.data_sample import DataSample
     from tfapp.data.proposals.proposal import Proposal
     from tfapp.data.schemas import Schema
@@ -36,13 +36,13 @@ class TaskClasses(NamedTuple):
     Attributes:
         models: The classes of its models by their kind, as `model.kind` names it.
         evaluator: The class of its evaluator.
-        train_contrastive: Trains its models where `TrainingSettings.is_contrastive`; it is called as the `method` of
-            `tfapp.training.train`.
+        find_method: Returns what trains its models with given settings, as the `method` of `tfapp.training.train`; None
+            for the methods of all tasks.
     """
 
     models: Mapping[str, type[Any]]
     evaluator: type[Evaluator]
-    train_contrastive: Callable[..., TrainState] | None = None
+    find_method: Callable[[TrainingSettings], Callable[..., TrainState] | None] = lambda _: None
 
 
 @dataclass(frozen=True)

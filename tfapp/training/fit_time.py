@@ -33,10 +33,9 @@ def count_row_evaluations(settings: TrainingSettings, train: int, dev: int) -> f
         dev: Rows of dev.
     """
     one_fit = _EVALUATIONS * train
-    if settings.adapt != "head" and not settings.is_contrastive:
+    if not settings.fits_head:
         return one_fit if settings.head_start == "fitted" else 0
-    # Vectors that have learnt the classes of all of train leave no fold to say how others lie; dev chooses then.
-    if settings.head_penalty == "cross-validation" and not (settings.is_contrastive and settings.epochs):
+    if settings.penalty_split == "cross-validation":
         last_fit = _EVALUATIONS * (train + dev) if dev else 0
         return _PENALTIES * _ROUGH_EVALUATIONS * (FOLDS - 1) * train + one_fit + last_fit
     return one_fit * (_PENALTIES if dev else 1)

@@ -126,7 +126,7 @@ class HeadTrainer(Trainer):
 
     @property
     def _is_cross_validated(self) -> bool:
-        return self.settings.head_penalty == "cross-validation"
+        return self.settings.penalty_split == "cross-validation"
 
     def _make_store_step(self, store: FeatureStore, files: int) -> Callable[[list[np.ndarray]], None]:
         """Returns a function that stores the vectors that were read, every so many steps."""

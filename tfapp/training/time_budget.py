@@ -23,7 +23,8 @@ def step_cost(settings: TrainingSettings) -> float:
     """Returns how much longer a step of the settings takes than a plain one, which is 1."""
     # Passes forward and back, of which the latter take twice as long; a pass back to the embeddings alone once.
     passes = 7 / 3 if settings.fgm_epsilon else 2 if settings.r_drop_alpha else 1
-    return passes * (2 if settings.sam_rho else 1)
+    texts_per_row = 2 if settings.compares_vectors else 1
+    return passes * texts_per_row * (2 if settings.sam_rho else 1)
 
 
 class TimeBudget:

@@ -108,12 +108,11 @@ def _shorten(candidate: PlannedCandidate, seconds_left: float, *, always: bool) 
 def _passes(experiment: Experiment, splits: Splits) -> float:
     """Returns the duration of a training in forward passes over one text."""
     training, train, dev = experiment.training, splits.train.num_rows, splits.dev.num_rows
-    head_start = train if training.head_start == "fitted" else 0
-    if training.is_contrastive:
-        return 2 * STEP_PASSES * training.epochs * train + train + dev
+    fit = train + dev if training.fits_head else train if training.head_start == "fitted" else 0
     if training.adapt == "head":
-        return train + dev
-    return head_start + training.epochs * (STEP_PASSES * train * step_cost(training) + dev)
+        return fit
+    epoch = STEP_PASSES * train * step_cost(training) + (dev if training.evaluates_epochs else 0)
+    return fit + training.epochs * epoch
 
 
 def _fit_seconds(experiment: Experiment, splits: Splits) -> float:

@@ -172,7 +172,7 @@ def train_weights(
             observers=[*observers, *_own_watchers(stack, folder, experiment, chief=chief, quiet=quiet)],
             budget=budget,
             shared=shared,
-            method=task.classes().train_contrastive if experiment.training.is_contrastive else None,
+            method=task.classes().find_method(experiment.training),
         )
     if chief:
         _calibrate_best(folder, train_split, dev_split, experiment)

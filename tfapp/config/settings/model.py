@@ -78,3 +78,8 @@ class ModelSettings(Settings):
     def from_scratch(self) -> bool:
         """Returns whether nothing of the network is pretrained."""
         return self.kind != "bert"
+
+    @property
+    def compares_vectors(self) -> bool:
+        """Returns whether the head compares the vectors of two texts."""
+        return self.pair_encoder == "bi"

@@ -163,13 +163,27 @@ class TrainingSettings(Settings):
     log_steps: int = Field(10, ge=1, description="Steps between two points of the training curves.")
     augment: AugmentSettings = AugmentSettings()
 
-    @property
-    def is_contrastive(self) -> bool:
-        """Returns whether the vectors of texts are compared first, and the output layer is fitted to them at the end.
+    # A task whose training has another method overrides the properties below; rules and estimates ask them.
 
-        By default none is; a task may have a method that does so.
-        """
+    @property
+    def fits_head(self) -> bool:
+        """Returns whether the output layer is fitted at once, where it can be, and not learnt by steps."""
+        return self.adapt == "head"
+
+    @property
+    def compares_vectors(self) -> bool:
+        """Returns whether steps compare the vector of a text with that of a partner, which they read, too."""
         return False
+
+    @property
+    def evaluates_epochs(self) -> bool:
+        """Returns whether dev chooses the best epoch; else the model is made after the last, and epochs may be 0."""
+        return True
+
+    @property
+    def penalty_split(self) -> Literal["dev", "cross-validation"]:
+        """Returns what chooses the penalty of the output layer: `head_penalty`, where folds of train may do so."""
+        return self.head_penalty
 
 
 class DistillationSettings(Settings):

@@ -19,6 +19,7 @@ from tfapp.config import TrainingSettings
 from tfapp.data.batches import TokenizedTexts
 from tfapp.tasks.classification.class_embedder import ClassEmbedder
 from tfapp.tasks.classification.model import WindowClassifier
+from tfapp.tasks.classification.settings import ClassificationTrainingSettings
 from tfapp.training.head_trainer import HeadTrainer
 from tfapp.training.loop import FineTuner
 from tfapp.training.observers import EpochEvent, Observer, StepEvent
@@ -26,7 +27,12 @@ from tfapp.training.run_folder import RunFolder
 from tfapp.training.tokenized_split import TokenizedSplit
 from tfapp.training.train_state import TrainState
 
-__all__ = ["draw_partners", "train_few_shot"]
+__all__ = ["draw_partners", "find_method", "train_few_shot"]
+
+
+def find_method(settings: TrainingSettings) -> Callable[..., TrainState] | None:
+    """Returns `train_few_shot` where the settings ask for it, else None."""
+    return train_few_shot if ClassificationTrainingSettings.of(settings).is_few_shot else None
 
 
 def train_few_shot(
@@ -80,9 +86,6 @@ def train_few_shot(
         shutil.copyfile(phase.adapter, folder.adapter)
     offset = -(-len(split.texts) // settings.batch_size)
     later = [_Later(observer, offset) for observer in observers]
-    if settings.epochs:
-        # Vectors that have learnt the classes of all of train leave no fold to say how others lie.
-        settings = settings.model_copy(update={"head_penalty": "dev"})
     state = HeadTrainer(
         model=model, train_split=train_split, settings=settings, folder=folder, observers=later, **rest
     ).run()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from tfapp.config import Experiment, ModelSettings, TaskSettings, TrainingSettings
 from tfapp.config.default_search_spaces import class_space
 from tfapp.config.label_settings import CLASS_SETTINGS
+from tfapp.config.rules import find_step_setting
 
 __all__ = ["SETTINGS", "ClassificationModelSettings", "ClassificationTrainingSettings"]
 
@@ -35,14 +36,39 @@ class ClassificationTrainingSettings(TrainingSettings):
     )
 
     @property
-    def is_contrastive(self) -> bool:
-        """Returns whether it is the method few-shot."""
+    def is_few_shot(self) -> bool:
+        """Returns whether `method` is few-shot."""
         return self.method == "few-shot"
+
+    @property
+    def fits_head(self) -> bool:
+        """Returns whether the output layer is fitted at once, as the method few-shot does at its end."""
+        return self.is_few_shot or super().fits_head
+
+    @property
+    def compares_vectors(self) -> bool:
+        """Returns whether steps compare the vectors of texts, as the method few-shot does."""
+        return self.is_few_shot
+
+    @property
+    def evaluates_epochs(self) -> bool:
+        """Returns whether dev chooses the best epoch; the method few-shot takes the last."""
+        return not self.is_few_shot
+
+    @property
+    def penalty_split(self) -> Literal["dev", "cross-validation"]:
+        """Returns what chooses the penalty of the output layer: dev, if the vectors were taught by all of train."""
+        # They have learnt its classes, and leave no fold to say how others lie.
+        return "dev" if self.is_few_shot and self.epochs else self.head_penalty
+
+
+def _is_few_shot(experiment: Experiment) -> bool:
+    return ClassificationTrainingSettings.of(experiment.training).is_few_shot
 
 
 def _few_shot(experiment: Experiment) -> str | None:
     model, training, data = experiment.model, experiment.training, experiment.data
-    if not training.is_contrastive:
+    if not _is_few_shot(experiment):
         return None
     without_dev = not (data.dev or data.dev_share)
     rules = {
@@ -58,6 +84,22 @@ def _few_shot(experiment: Experiment) -> str | None:
     return next((f"training.method few-shot {rule}" for rule, is_broken in rules.items() if is_broken), None)
 
 
+def _few_shot_steps(experiment: Experiment) -> str | None:
+    """Refuses what steps of the output layer would read, beside a method that fits it."""
+    training = experiment.training
+    if not _is_few_shot(experiment):
+        return None
+    setting = find_step_setting(training)
+    if setting:
+        return f"{setting}, but a contrastive training ends with a head that is fitted at once; remove one of both"
+    if training.head_start == "fitted":
+        return (
+            "training.head_start fitted and a contrastive method, which fits the output layer at its end, exclude "
+            "each other"
+        )
+    return None
+
+
 def _whole_texts(experiment: Experiment) -> str | None:
     distillation, window = experiment.distillation, ClassificationModelSettings.of(experiment.model).window
     if window is None or distillation is None or not distillation.hidden_weight:
@@ -68,13 +110,20 @@ def _whole_texts(experiment: Experiment) -> str | None:
     )
 
 
+def _search_space(experiment: Experiment) -> dict[str, Any]:
+    space = class_space(experiment)
+    if _is_few_shot(experiment):
+        del space["training.word_dropout"]
+    return space
+
+
 SETTINGS: Final = TaskSettings(
     "classification",
     texts=("text",),
     reads=(*CLASS_SETTINGS, "model.temperature"),
     model=ClassificationModelSettings,
     training=ClassificationTrainingSettings,
-    rules=(_few_shot, _whole_texts),
+    rules=(_few_shot, _whole_texts, _few_shot_steps),
     kinds=("bert", "lstm"),
     fits_head=True,
     notes={
@@ -86,6 +135,6 @@ SETTINGS: Final = TaskSettings(
         "unchanged.",
         "training.head_penalty": "Method few-shot fits the output layer, too; with epochs, dev always chooses.",
     },
-    search=class_space,
+    search=_search_space,
     summary="labels for texts",
 )

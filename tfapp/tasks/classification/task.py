@@ -19,13 +19,13 @@ __all__ = ["CLASSIFICATION"]
 
 
 def _classes() -> TaskClasses:
-    from tfapp.tasks.classification.few_shot import train_few_shot
+    from tfapp.tasks.classification.few_shot import find_method
     from tfapp.tasks.classification.lstm import LstmClassifier
     from tfapp.tasks.classification.model import WindowClassifier
     from tfapp.training.class_evaluator import ClassEvaluator
 
     models = {"bert": WindowClassifier, "lstm": LstmClassifier}
-    return TaskClasses(models, ClassEvaluator, train_contrastive=train_few_shot)
+    return TaskClasses(models, ClassEvaluator, find_method)
 
 
 CLASSIFICATION: Final = TaskSpec(
