@@ -115,7 +115,7 @@ def test_every_text_s_features_are_in_its_row(model_and_reader: tuple[TaskModel,
     side = tokenize_split(model, table(0, count))
     steps: list[int] = []
     features = reader.read(
-        side, earlier=[], around=StepPrecision().scope, on_step=lambda chunk: steps.append(len(chunk))
+        side, earlier=[], scope=StepPrecision().scope, on_step=lambda chunk: steps.append(len(chunk))
     )
     assert steps == list(range(1, reader.steps(side) + 1))
     assert features.shape == (count, 32)
@@ -131,7 +131,7 @@ def test_what_was_read_before_is_not_read_again(model_and_reader: tuple[TaskMode
 
     def read(earlier: list[np.ndarray], chunks: list[np.ndarray]) -> np.ndarray:
         return reader.read(
-            side, earlier=earlier, around=StepPrecision().scope, on_step=lambda chunk: chunks.append(chunk[-1])
+            side, earlier=earlier, scope=StepPrecision().scope, on_step=lambda chunk: chunks.append(chunk[-1])
         )
 
     features = read([], parts)

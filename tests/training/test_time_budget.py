@@ -242,7 +242,7 @@ def test_a_fitted_start_reads_for_half_of_the_time_at_most(shallow_preset: Path,
     budget = TimeBudget(seconds, clock=map(float, itertools.count()).__next__)
     fit_start(model, model, split, strategy, StepPrecision(), batch_size=8, budget=budget)
     reader = FeatureReader(other, strategy, 8, mix=True)
-    features = reader.read(split, earlier=[], around=nullcontext, on_step=lambda _: None)
+    features = reader.read(split, earlier=[], scope=nullcontext, on_step=lambda _: None)
     rows = reader.read_rows(split, steps)
     assert len(rows) == min(8 * steps, 93)
     HeadSolver(other, features[rows], split.targets[rows]).fit(DEFAULT_PENALTY)

@@ -120,8 +120,8 @@ def file_to_score(inputs: Sequence[str]) -> Path | None:
             raise DataError(f"{value} is a file: give one file, or texts only; got {len(inputs)} arguments")
         if looks_like_file and len(inputs) == 1:
             return existing_path(Path(value))
-    only = Path(inputs[0])
-    return only if len(inputs) == 1 and len(inputs[0]) < 256 and only.exists() else None
+    path = Path(inputs[0])
+    return path if len(inputs) == 1 and len(inputs[0]) < 256 and path.exists() else None
 
 
 def input_columns(inputs: Sequence[str], known_columns: Mapping[str, str], items: Sequence[str]) -> dict[str, str]:

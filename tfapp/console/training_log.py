@@ -110,13 +110,9 @@ class TrainingLog:
     @property
     def time_left(self) -> str:
         """Returns the time that is left, with that of candidates to come, for people; empty where it is not known."""
-        to_come = [
-            candidate for candidate in self.candidates if not candidate.ended and candidate.name != self.candidate
-        ]
-        is_certain = self.seconds_left is not None and all(candidate.seconds for candidate in to_come)
-        return (
-            duration((self.seconds_left or 0) + sum(candidate.seconds for candidate in to_come)) if is_certain else ""
-        )
+        queue = [candidate for candidate in self.candidates if not candidate.ended and candidate.name != self.candidate]
+        is_certain = self.seconds_left is not None and all(candidate.seconds for candidate in queue)
+        return duration((self.seconds_left or 0) + sum(candidate.seconds for candidate in queue)) if is_certain else ""
 
     @property
     def score(self) -> str:

@@ -94,9 +94,9 @@ class Training:
         except OSError:
             lines = []
         lines = [line.strip() for line in lines if line.strip()]
-        ours = [line.removeprefix("tfapp: ") for line in lines if line.startswith("tfapp: ")]
-        last = (ours or lines or ["it ended without a message; was it killed, or is the machine out of memory?"])[-1]
-        return last[:_LONGEST_ERROR]
+        errors = [line.removeprefix("tfapp: ") for line in lines if line.startswith("tfapp: ")]
+        last_lines = errors or lines or ["it ended without a message; was it killed, or is the machine out of memory?"]
+        return last_lines[-1][:_LONGEST_ERROR]
 
     def log(self) -> TrainingLog:
         """Returns the events that its process has reported so far."""

@@ -37,21 +37,21 @@ def stop_signals(*, interrupt: bool = False) -> Iterator[threading.Event]:
 
     def set_event() -> None:
         while number := reader.recv(1)[0]:
-            if number in before:
+            if number in former_handlers:
                 stop_event.set()
 
-    teller = threading.Thread(target=set_event, name="stop signals", daemon=True)
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    descriptor_before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    teller.start()
+    listener = threading.Thread(target=set_event, name="stop signals", daemon=True)
+    former_handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    former_descriptor = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    listener.start()
     try:
         yield stop_event
     finally:
-        signal.set_wakeup_fd(descriptor_before)
-        for number, handler in before.items():
+        signal.set_wakeup_fd(former_descriptor)
+        for number, handler in former_handlers.items():
             signal.signal(number, handler)
         writer.setblocking(True)
         writer.sendall(b"\0")
-        teller.join()
+        listener.join()
         reader.close()
         writer.close()

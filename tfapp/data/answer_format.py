@@ -143,7 +143,7 @@ class ClassAnswerFormat(ScoreAnswerFormat):
         columns: dict[str, AnswerColumn] = {"predicted_label": np.asarray(answers["label"], object)}
         if "chosen" in answers:
             row_masks = zip(answers["labels"], np.asarray(answers["chosen"], bool), strict=True)
-            columns["predicted_labels"] = np.array([_SEPARATOR.join(names[yes]) for names, yes in row_masks], object)
+            columns["predicted_labels"] = np.array([_SEPARATOR.join(names[mask]) for names, mask in row_masks], object)
         other_columns = {
             name: answers[name] for name in answers if name not in ("label", "probabilities", "labels", "chosen")
         }
@@ -164,7 +164,7 @@ class ClassAnswerFormat(ScoreAnswerFormat):
         """Returns `label` and `score`, the chosen `labels` of a multi-label model, and `probabilities` by label."""
         objects = super().objects(answers, texts)
         for values, mask in zip(objects, answers.get("chosen", ()), strict=False):
-            values["labels"] = [label for label, yes in zip(labels, mask, strict=True) if yes]
+            values["labels"] = [label for label, is_chosen in zip(labels, mask, strict=True) if is_chosen]
         if probabilities and "probabilities" in answers:
             for values, row in zip(objects, answers["probabilities"], strict=True):
                 values["probabilities"] = dict(zip(labels, map(float, row), strict=True))

@@ -90,17 +90,17 @@ class ClassTarget(Target):
     def thin(self, from_files: dict[str, Rows], settings: DataSettings) -> list[Finding]:
         """Drops rows with a label that no other row has."""
         labels = (label_counts(from_files[split].table["label"]) for split in from_files if split != "train")
-        elsewhere = sum(map(Counter, labels), Counter[str]())
+        other_counts = sum(map(Counter, labels), Counter[str]())
         findings: list[Finding] = []
         while True:  # with several labels a text, dropping a row may leave another label with a single text
             train = from_files["train"]
             counts = _class_counts(train.table["label"], settings)
-            single = [label for label, count in counts.items() if count == 1 and not elsewhere[label]]
-            if not single:
+            rare_labels = [label for label, count in counts.items() if count == 1 and not other_counts[label]]
+            if not rare_labels:
                 return findings
             description = f"with a label that no other {train.noun} has"
             from_files["train"], problems = cleaning.drop_with_labels(
-                train, single, "single_label", description, on=settings.on_single_label, setting="on_single_label"
+                train, rare_labels, "single_label", description, on=settings.on_single_label, setting="on_single_label"
             )
             findings += problems
 
@@ -206,14 +206,14 @@ def _fill_splits(splits: dict[str, Rows], from_files: Mapping[str, Rows], settin
 
 def _absent_labels(splits: Mapping[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
     """Notes labels of train that dev or test lacks."""
-    train, *others = [_class_counts(splits[split].table["label"], settings) for split in ("train", "dev", "test")]
+    train, *held_out = [_class_counts(splits[split].table["label"], settings) for split in ("train", "dev", "test")]
     findings = []
-    for split, labels in zip(("dev", "test"), others, strict=True):
-        absent = train.keys() - labels.keys()
-        if absent and len(splits[split]):
+    for split, labels in zip(("dev", "test"), held_out, strict=True):
+        missing_labels = train.keys() - labels.keys()
+        if missing_labels and len(splits[split]):
             name = from_files[split].name if split in from_files else settings.train
-            message = f"{name}: {split} lacks {len(absent)} of train's labels: {name_list(absent)}"
-            findings.append(Finding("absent_label", len(absent), (), name, "kept", message))
+            message = f"{name}: {split} lacks {len(missing_labels)} of train's labels: {name_list(missing_labels)}"
+            findings.append(Finding("absent_label", len(missing_labels), (), name, "kept", message))
     return findings
 
 

@@ -53,12 +53,12 @@ def find_overlap(table: pa.Table, splits: Splits, *, on_dev: bool = False) -> Ov
         on_dev: The table is the dev split itself.
     """
     rows = _rows(table, splits)
-    nothing = np.zeros(len(rows), bool)
+    no_row = np.zeros(len(rows), bool)
     return OverlapMasks(
         repeated=mark_repeats(rows)[0],
         learnt=_mask_shared(rows, splits.train, splits),
         left_out=np.isin(rows.keys, splits.left_out),
-        chosen=nothing if on_dev else _mask_shared(rows, splits.dev, splits),
+        chosen=no_row if on_dev else _mask_shared(rows, splits.dev, splits),
     )
 
 

@@ -56,17 +56,17 @@ def _rows_to_move(
     split: str, donor: str, splits: Mapping[str, Rows], settings: DataSettings, suffices: Suffices
 ) -> npt.NDArray[np.bool_] | None:
     """Returns the rows of a donor that a split needs: of one group if one is enough, else of several; None: of none."""
-    rows, needy = splits[donor], splits[split]
+    rows, recipient = splits[donor], splits[split]
     for group in _groups(rows, settings):
-        if suffices(split, needy.join(rows.keep(group))) and suffices(donor, rows.keep(~group)):
+        if suffices(split, recipient.join(rows.keep(group))) and suffices(donor, rows.keep(~group)):
             return group
-    several = np.zeros(len(rows), bool)
+    groups = np.zeros(len(rows), bool)
     for group in _groups(rows, settings):
-        enlarged_group = several | group
-        if suffices(donor, rows.keep(~enlarged_group)):
-            several = enlarged_group
-            if suffices(split, needy.join(rows.keep(several))):
-                return several
+        more_groups = groups | group
+        if suffices(donor, rows.keep(~more_groups)):
+            groups = more_groups
+            if suffices(split, recipient.join(rows.keep(groups))):
+                return groups
     return None
 
 

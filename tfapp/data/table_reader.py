@@ -199,8 +199,8 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
     names = _text_columns(source, schema)
     texts = [_column(source, block, getattr(settings, name), as_text) for name in names]
     columns = {name: _strings(values) for name, values in zip(names, texts, strict=True)}
-    beside = [block.columns.get(getattr(settings, name), [None] * len(block)) for name in schema.beside]
-    labels = _column(source, block, label[0], to_label, *texts, *beside) if label else [to_label(None)] * len(block)
+    extras = [block.columns.get(getattr(settings, name), [None] * len(block)) for name in schema.beside]
+    labels = _column(source, block, label[0], to_label, *texts, *extras) if label else [to_label(None)] * len(block)
     columns["label"] = _strings(labels, kind)
     if schema.group:
         columns["group"] = _groups(source, block, columns[schema.group])
@@ -209,23 +209,23 @@ def _to_part(source: Source, block: Block, schema: Schema, multi_label: bool) ->
     )
 
 
-def _groups(source: Source, block: Block, otherwise: pa.Array) -> pa.Array:
+def _groups(source: Source, block: Block, default_groups: pa.Array) -> pa.Array:
     """Returns the column that `data.group` names, else the column of the other text."""
     if source.settings.group is None:
-        return otherwise
+        return default_groups
     values = _column(source, block, source.settings.group, as_text)
     return _strings(
-        [group if group.strip() else text for group, text in zip(values, otherwise.to_pylist(), strict=True)]
+        [group if group.strip() else text for group, text in zip(values, default_groups.to_pylist(), strict=True)]
     )
 
 
-def _column(source: Source, block: Block, column: str, to: Callable[..., Any], *others: list[Any]) -> list[Any]:
+def _column(source: Source, block: Block, column: str, convert: Callable[..., Any], *others: list[Any]) -> list[Any]:
     """Converts a column's values, each with the row's values of other columns; a missing column is all None."""
     values = block.columns.get(column, [None] * len(block))
     results: list[Any] = []
     try:
-        for value, *beside in zip(values, *others, strict=True):
-            results.append(to(value, *beside))
+        for value, *other_values in zip(values, *others, strict=True):
+            results.append(convert(value, *other_values))
     except ValueError as error:
         value = values[len(results)]
         position = f"{source.file_format.row_noun} {block.numbers[len(results)]}"

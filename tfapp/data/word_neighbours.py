@@ -80,10 +80,10 @@ def _read(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64], NDArray[n
         if len(words) >= _MOST_READ:
             break
     counts = Counter(words)
-    frequent = sorted((word for word, count in counts.items() if count >= _LEAST_COUNT), key=lambda w: (-counts[w], w))
-    vocabulary = frequent[:_MOST_WORDS]
-    number_of = {word: number for number, word in enumerate(vocabulary)}
-    numbers = np.fromiter((number_of.get(word, -1) for word in words), np.int64, len(words))
+    ranking = sorted((word for word, count in counts.items() if count >= _LEAST_COUNT), key=lambda w: (-counts[w], w))
+    vocabulary = ranking[:_MOST_WORDS]
+    word_numbers = {word: number for number, word in enumerate(vocabulary)}
+    numbers = np.fromiter((word_numbers.get(word, -1) for word in words), np.int64, len(words))
     return vocabulary, numbers, np.repeat(np.arange(len(lengths)), lengths)
 
 
@@ -95,9 +95,9 @@ def _vectors(numbers: NDArray[np.int64], owners: NDArray[np.int64], size: int, s
     firsts, seconds = [], []
     for distance in range(1, _REACH + 1):
         left_words, right_words = numbers[:-distance], numbers[distance:]
-        together = (owners[:-distance] == owners[distance:]) & (left_words >= 0) & (right_words >= 0)
-        firsts.append(left_words[together])
-        seconds.append(right_words[together])
+        is_pair = (owners[:-distance] == owners[distance:]) & (left_words >= 0) & (right_words >= 0)
+        firsts.append(left_words[is_pair])
+        seconds.append(right_words[is_pair])
     pairs = (np.concatenate([*firsts, *seconds]), np.concatenate([*seconds, *firsts]))
     table = sparse.coo_array((np.ones(len(pairs[0])), pairs), shape=(size, size)).tocsr().tocoo()
     totals = np.asarray(table.sum(axis=1)).ravel()

@@ -192,27 +192,27 @@ class _Answers:
     ) -> tuple[Mistake, ...]:
         return tuple(
             Mistake(
-                text=truncate_text(texts[at]),
-                truth=self._names(self.truth[at]),
-                predicted=self._names(self.chosen[at]),
-                label=self.labels[int(columns[at])],
-                probability=float(self.probabilities[at, columns[at]]),
-                row=None if rows is None else int(rows[at]),
+                text=truncate_text(texts[index]),
+                truth=self._names(self.truth[index]),
+                predicted=self._names(self.chosen[index]),
+                label=self.labels[int(columns[index])],
+                probability=float(self.probabilities[index, columns[index]]),
+                row=None if rows is None else int(rows[index]),
             )
-            for at in worst_rows.tolist()
+            for index in worst_rows.tolist()
         )
 
     def rows(self, terms: NDArray[Any], texts: Sequence[str], rows: Sequence[int] | None) -> RowAnswers:
         """Returns the answers to the N rows, with their terms [N, 2]; see `RowAnswers`."""
 
-        def describe(at: int) -> AnsweredRow:
-            truth, answer = (", ".join(self._names(mask[at])) for mask in (self.truth, self.chosen))
-            return AnsweredRow(texts[at], truth, answer)
+        def describe(index: int) -> AnsweredRow:
+            truth, answer = (", ".join(self._names(mask[index])) for mask in (self.truth, self.chosen))
+            return AnsweredRow(texts[index], truth, answer)
 
         numbers = np.arange(len(texts)) if rows is None else np.asarray(rows)
-        right = (self.truth == self.chosen).all(axis=1)
+        is_correct = (self.truth == self.chosen).all(axis=1)
         measures = {"macro_f1": metrics.macro_f1_shares(self.truth, self.chosen)}
-        return RowAnswers(terms.astype(np.float64), describe, numbers, right, measures=measures)
+        return RowAnswers(terms.astype(np.float64), describe, numbers, is_correct, measures=measures)
 
     def _names(self, mask: NDArray[np.bool_]) -> tuple[str, ...]:
         return tuple(self.labels[k] for k in np.flatnonzero(mask).tolist())

@@ -164,12 +164,12 @@ def calibration_curve(confidence: Floats, correct: Bools, bins: int = 15) -> Cal
 
     There are 15 bins as in the paper; the expected calibration error is 0 where N is 0.
     """
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    counts = np.bincount(which, minlength=bins)
-    mean = divide(np.bincount(which, confidence, bins), counts)
-    right = divide(np.bincount(which, correct.astype(float), bins), counts)
-    error = float(np.sum(counts * np.abs(right - mean)) / max(len(confidence), 1))
-    return CalibrationCurve(error, tuple(counts.tolist()), tuple(mean.tolist()), tuple(right.tolist()))
+    bin_numbers = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(bin_numbers, minlength=bins)
+    mean = divide(np.bincount(bin_numbers, confidence, bins), counts)
+    accuracy = divide(np.bincount(bin_numbers, correct.astype(float), bins), counts)
+    error = float(np.sum(counts * np.abs(accuracy - mean)) / max(len(confidence), 1))
+    return CalibrationCurve(error, tuple(counts.tolist()), tuple(mean.tolist()), tuple(accuracy.tolist()))
 
 
 def confusion_matrix(targets: Ints, predictions: Ints, size: int) -> Ints:
@@ -248,17 +248,17 @@ def cross_entropy(targets: Ints, probabilities: Floats) -> float:
 
 def binary_cross_entropy(targets: Bools | Floats, probabilities: Floats) -> float:
     """Returns the mean cross-entropy against each label's truth, or share of truth 0..1, in nats; 0 without rows."""
-    yes, no = (np.log(np.clip(shares, _EPSILON, 1.0)) for shares in (probabilities, 1.0 - probabilities))
-    return float(-(targets * yes + (1.0 - targets) * no).sum() / max(targets.size, 1))
+    positive, negative = (np.log(np.clip(shares, _EPSILON, 1.0)) for shares in (probabilities, 1.0 - probabilities))
+    return float(-(targets * positive + (1.0 - targets) * negative).sum() / max(targets.size, 1))
 
 
 def _fit_threshold(truth: Bools, probability: NDArray[Any]) -> float:
     if not truth.any():
         return 0.5
-    scores, where = np.unique(probability.astype(float), return_inverse=True)
-    positives = np.bincount(where, truth.astype(float), len(scores))
+    scores, score_numbers = np.unique(probability.astype(float), return_inverse=True)
+    positives = np.bincount(score_numbers, truth.astype(float), len(scores))
     hits = np.cumsum(positives[::-1])[::-1]
-    positive_counts = np.cumsum(np.bincount(where, minlength=len(scores))[::-1])[::-1]
+    positive_counts = np.cumsum(np.bincount(score_numbers, minlength=len(scores))[::-1])[::-1]
     f1 = 2 * hits / (positive_counts + truth.sum())
     middles = (scores + np.concatenate([[0.0], scores[:-1]])) / 2
     best = middles[np.isclose(f1, f1.max(), rtol=0, atol=1e-12)]

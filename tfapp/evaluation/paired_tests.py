@@ -102,10 +102,10 @@ def paired_bootstrap(
     ]
     distances = np.sort(np.abs(_differences(np.concatenate(sums), square_root) - difference))
     # Equal sums differ in their last bits by the order in which they were added.
-    as_far = draws - int(np.searchsorted(distances, abs(difference) * (1 - 1e-9)))
+    extreme_draws = draws - int(np.searchsorted(distances, abs(difference) * (1 - 1e-9)))
     radius = float(distances[min(int((1 - LEVEL) * (draws + 1)), draws - 1)])
     interval = (difference - radius, difference + radius)
-    return PairedTest("paired bootstrap", (1 + as_far) / (draws + 1), difference, interval)
+    return PairedTest("paired bootstrap", (1 + extreme_draws) / (draws + 1), difference, interval)
 
 
 def _differences(sums: Floats, square_root: bool) -> Floats:

@@ -212,8 +212,8 @@ def _adapt_svg(text: str, description: str) -> str:
     svg = re.sub(rf"(fill|stroke): {_INK}", r"\1: currentColor", svg)
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
     references = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg))
-    keep = {name for pair in references for name in pair}
-    svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in keep else "", svg)
+    used_ids = {name for pair in references for name in pair}
+    svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used_ids else "", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1).strip()
 
 
@@ -226,10 +226,10 @@ def _fill_cells(axes: Axes, table: NDArray[np.int64], left: float, top: float, c
     size, gap = len(table), min(1.5, cell * 0.05)
     axes.add_patch(Rectangle((left, top), cell * size, cell * size, color=_FAINT, alpha=0.1, linewidth=0))
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    right = np.eye(size, dtype=bool)
+    diagonal = np.eye(size, dtype=bool)
     # Errors are few in a good model: the root lets one in a hundred be seen.
-    strength = np.ceil(20 * np.where(right, share, np.maximum(np.sqrt(share), 0.25))) / 20
-    for color, mask in ((_BLUE, right), (_ORANGE, ~right)):
+    strength = np.ceil(20 * np.where(diagonal, share, np.maximum(np.sqrt(share), 0.25))) / 20
+    for color, mask in ((_BLUE, diagonal), (_ORANGE, ~diagonal)):
         for level in np.unique(strength[mask & (table > 0)]):
             squares = [
                 Path.unit_rectangle().transformed(

@@ -49,8 +49,8 @@ class PrecisionRecall:
 
     def counts_on_grid(self, size: int = 101) -> tuple[Ints, Ints]:
         """Returns true and false positives at `size` even thresholds of 0..1, exactly if 100 / (size - 1) is whole."""
-        at = np.searchsorted(self.thresholds, np.linspace(0.0, 1.0, size) - 1e-12)
-        return np.array(self.true_positives)[at], np.array(self.false_positives)[at]
+        indices = np.searchsorted(self.thresholds, np.linspace(0.0, 1.0, size) - 1e-12)
+        return np.array(self.true_positives)[indices], np.array(self.false_positives)[indices]
 
 
 def precision_recall(label: str, truth: Bools, probability: Floats) -> PrecisionRecall:

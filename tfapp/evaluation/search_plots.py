@@ -47,9 +47,9 @@ def draw_history(points: Sequence[SearchPoint], score_name: str, *, lower_is_bet
     axes = add_axes(figure, (60, 24, 364, 220), score_name, 300)
     choose = min if lower_is_better else max
     complete = [point for point in points if point.complete]
-    bests = [choose(point.score for point in complete[: position + 1]) for position in range(len(complete))]
+    best_scores = [choose(point.score for point in complete[: position + 1]) for position in range(len(complete))]
     numbers = [*(point.number for point in complete), max(point.number for point in points)]
-    axes.plot(numbers, [*bests, bests[-1]], color=_BLUE, linewidth=1.5, drawstyle="steps-post")
+    axes.plot(numbers, [*best_scores, best_scores[-1]], color=_BLUE, linewidth=1.5, drawstyle="steps-post")
     _scatter(axes, [point.number for point in points], points)
     _set_whole_ticks(axes, max(point.number for point in points))
     axes.set_xlabel("trial")

@@ -123,9 +123,9 @@ class BertModel(TaskModel):
         The function makes float32[N, ...] of ragged int32[N, (T)], for N = 0 too; `features` makes of them what the
         head reads, float32[N, H].
         """
-        twin = copy.copy(self)
-        twin.inference, twin.feature_inference = function, features
-        return twin
+        clone = copy.copy(self)
+        clone.inference, clone.feature_inference = function, features
+        return clone
 
     def add_segments(self, ids: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
         """Returns ids and segments as the base class; for pairs that are read apart, two rows each and no segments."""
@@ -136,8 +136,8 @@ class BertModel(TaskModel):
     def weights_beside_backbone(self) -> list[Any]:
         """Returns the variables of the network that are none of the backbone's, but for states of random numbers."""
         backbone_ids = {id(weight) for weight in self.backbone.weights}
-        beside = (weight for weight in self.network.weights if id(weight) not in backbone_ids)
-        return [weight for weight in beside if "seed_generator" not in weight.path]
+        head_weights = (weight for weight in self.network.weights if id(weight) not in backbone_ids)
+        return [weight for weight in head_weights if "seed_generator" not in weight.path]
 
     def fingerprint(self) -> str:
         """Returns the fingerprint of the model's backbone as it is now; see `backbone_fingerprint`."""

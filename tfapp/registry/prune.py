@@ -58,11 +58,11 @@ def prune(store: LabelStore, name: str, keep: int) -> list[int]:
                 for version in removable:
                     # A number may have several folders: 1 and 001.
                     while version in versions(store.models, name):
-                        aside = store.models / f"{_PREFIX}{name}-{version}-{os.getpid()}-{secrets.token_hex(4)}"
-                        version_folder(store.models, name, version).rename(aside)
-        for remnant in store.models.glob(f"{_PREFIX}*"):
+                        leftover = store.models / f"{_PREFIX}{name}-{version}-{os.getpid()}-{secrets.token_hex(4)}"
+                        version_folder(store.models, name, version).rename(leftover)
+        for leftover in store.models.glob(f"{_PREFIX}*"):
             # What a link points at is somebody else's.
-            remnant.unlink() if remnant.is_symlink() else shutil.rmtree(remnant)
+            leftover.unlink() if leftover.is_symlink() else shutil.rmtree(leftover)
     except FileNotFoundError:
         # Another prune deletes the same leavings.
         pass

@@ -68,16 +68,16 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
     # The signature alone does not keep what was loaded alive.
     served_model = tf.saved_model.load(str(folder))
     signature = served_model.signatures[contract.DEFAULT_SIGNATURE]
-    expect = _trace(model, max_length)
+    answer_by_keras = _trace(model, max_length)
     all_rows = [*rows, *hard_rows(len(model.inputs))]
     batch = {name: value.numpy() for name, value in signature(**_tensors(all_rows, model)).items()}
     largest_difference, tolerance = 0.0, TOLERANCE * model.answer_scale
     for number, row in enumerate(all_rows):
         inputs = _tensors([row], model)
-        expected = expect(inputs)
-        single = signature(**inputs)
+        expected = answer_by_keras(inputs)
+        single_answer = signature(**inputs)
         for name, value in expected.items():
-            for answer in (single[name].numpy()[0], batch[name][number]):
+            for answer in (single_answer[name].numpy()[0], batch[name][number]):
                 if exact:
                     largest_difference = max(
                         largest_difference, _difference(name, answer, value.numpy()[0], row_line(row), tolerance)
@@ -119,8 +119,8 @@ def _difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, 
         return 0.0  # labels and choices follow from the floats; two equal probabilities may swap theirs
     if answer.ndim == 1:
         # A row of a batch is as wide as the widest: padded as the contract pads, positions with -1 and scores with 0.
-        width, nothing = max(answer.size, expected.size), -1 if expected.dtype.kind == "i" else 0
-        answer, expected = (np.pad(row, (0, width - row.size), constant_values=nothing) for row in (answer, expected))
+        width, padding = max(answer.size, expected.size), -1 if expected.dtype.kind == "i" else 0
+        answer, expected = (np.pad(row, (0, width - row.size), constant_values=padding) for row in (answer, expected))
     difference = float(np.max(np.abs(answer - expected), initial=0.0))
     if not difference <= tolerance:
         raise ExportError(

@@ -111,8 +111,8 @@ class HeldBytes:
         for holding in takewhile(lambda holding: holding.since <= old, self._holdings):
             if bytes_left <= max_bytes:
                 break
-            holds = size if holding.caller == caller else sizes[holding.caller]
-            if holding.size and not holding.is_safe and holds >= limit:
+            held_size = size if holding.caller == caller else sizes[holding.caller]
+            if holding.size and not holding.is_safe and held_size >= limit:
                 victims.append(holding)
                 sizes[holding.caller] -= holding.size
                 bytes_left -= holding.size

@@ -102,10 +102,10 @@ class AdversarialEmbeddings:
         self, network: Any, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         # A model of its own with another network: whatever `logits` does beside it is done here too.
-        twin = copy.copy(self._model)
-        twin.network = network
-        twin.xla = False
-        losses = self._model.loss(targets, twin.logits(ids, training=True))
+        clone = copy.copy(self._model)
+        clone.network = network
+        clone.xla = False
+        losses = self._model.loss(targets, clone.logits(ids, training=True))
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
     def _run(self, inputs: dict[str, tf.Tensor], training: bool) -> tf.Tensor:

@@ -130,7 +130,7 @@ class FeatureReader:
         split: TokenizedSplit,
         *,
         earlier: list[np.ndarray],
-        around: Callable[[], AbstractContextManager[None]],
+        scope: Callable[[], AbstractContextManager[None]],
         on_step: Callable[[list[np.ndarray]], None],
         stop: Callable[[], bool] = lambda: False,
     ) -> np.ndarray:
@@ -139,7 +139,7 @@ class FeatureReader:
         Args:
             split: N texts.
             earlier: The features of the first batches, if they were read before.
-            around: Makes a context that each step runs in.
+            scope: Makes a context that each step runs in.
             on_step: Called with the features that were read since `earlier`, one array a step.
             stop: Says after a step whether the reading ends; `read_rows` says which texts were read by then.
 
@@ -151,7 +151,7 @@ class FeatureReader:
         weights = np.ones(rows.shape, np.float32)
         new_features: list[np.ndarray] = []
         for batch in distribute(self._strategy, split.texts, split.targets, rows[start:], weights[start:]):
-            with around():
+            with scope():
                 new_features.append(self._step(batch).numpy())
             on_step(new_features)
             if stop():

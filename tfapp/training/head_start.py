@@ -40,7 +40,7 @@ def fit_start(
         return reader.read(
             split,
             earlier=[],
-            around=precision.scope,
+            scope=precision.scope,
             on_step=lambda batches: steps.append(len(batches)),
             stop=lambda: budget is not None and budget.seconds_left < half,
         )

@@ -83,7 +83,7 @@ class HeadTrainer(Trainer):
             lambda: reader.read(
                 self.train_split,
                 earlier=features,
-                around=self.precision.scope,
+                scope=self.precision.scope,
                 on_step=self._make_store_step(store, len(features)),
                 stop=lambda: self._must_fit(dev_steps),
             ),
@@ -92,7 +92,7 @@ class HeadTrainer(Trainer):
         dev = self._share(
             self.dev_split,
             StepPrecision(),
-            lambda: reader.read(self.dev_split, earlier=[], around=nullcontext, on_step=lambda _: self._step()),
+            lambda: reader.read(self.dev_split, earlier=[], scope=nullcontext, on_step=lambda _: self._step()),
         )
         if self.budget is None:
             self._steps = reader.steps(self.train_split) + dev_steps

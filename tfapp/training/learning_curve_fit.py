@@ -52,7 +52,7 @@ def measure_learning_curve(
     vectors, targets = [], []
     for split, numbers in zip((train, dev), rows, strict=True):
         part = replace(split, texts=split.texts.take(numbers), targets=split.targets[numbers])
-        vectors.append(reader.read(part, earlier=[], around=nullcontext, on_step=lambda _: None))
+        vectors.append(reader.read(part, earlier=[], scope=nullcontext, on_step=lambda _: None))
         targets.append(part.targets)
     row_count = len(train.targets) - int((train.targets < 0).sum())
     return fit_curve(vectors[0], targets[0], vectors[1], targets[1], train_rows=row_count)

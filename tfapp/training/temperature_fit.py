@@ -70,14 +70,14 @@ def fit_scaling(rows: int, fit: Callable[[], tuple[float, ...]]) -> TemperatureS
     return TemperatureScaling(fit(), rows, "")
 
 
-def fit_temperature(loss: Callable[[float], float], around: float = 1.0) -> float:
+def fit_temperature(loss: Callable[[float], float], prior: float = 1.0) -> float:
     """Returns the temperature of the lowest loss, by Brent's method, from 0.05 to 20.
 
     Args:
         loss: The sum of the rows' negative log-likelihoods at a temperature.
-        around: Where the prior has its middle.
+        prior: The middle of the prior.
     """
-    middle = np.log(around)
+    middle = np.log(prior)
 
     def objective(power: float) -> float:
         return loss(float(np.exp(power))) + ((power - middle) / _PRIOR) ** 2 / 2

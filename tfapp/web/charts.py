@@ -127,7 +127,7 @@ def line_chart(
     titles = [_title(time, series, index) for index, time in enumerate(times)]
     columns = tuple(Column(index * step, step, 0, 0, text) for index, text in enumerate(titles))
     values = tuple(f"{100 * top * tick / _TICKS:.0f} %" for tick in reversed(range(_TICKS + 1)))
-    bands = tuple(Band(it.first * step, (it.last - it.first + 1) * step, it.title) for it in windows)
+    bands = tuple(Band(span.first * step, (span.last - span.first + 1) * step, span.title) for span in windows)
     return Chart(title, lines, bands, columns, values, _dates(times))
 
 
@@ -155,7 +155,7 @@ def step_chart(title: str, steps: Sequence[int], values: Sequence[float]) -> Cha
     width = WIDTH / max(1, len(steps))
     points = zip(steps, values, strict=True)
     columns = tuple(
-        Column(at * width, width, 0, 0, f"step {step}: {value:.3f}") for at, (step, value) in enumerate(points)
+        Column(index * width, width, 0, 0, f"step {step}: {value:.3f}") for index, (step, value) in enumerate(points)
     )
     ticks = tuple(f"{top * tick / _TICKS:.2f}" for tick in reversed(range(_TICKS + 1)))
     line = Line("", _path([max(value, 0.0) for value in values], top), 1, False)

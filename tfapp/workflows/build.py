@@ -111,11 +111,11 @@ def _load_teacher(path: Path, experiment: Experiment, labels: Sequence[str], dty
         ModelError: It is no BERT.
     """
     folder = _teacher_run(path)
-    theirs = read_run_settings(folder.path)
+    teacher_settings = read_run_settings(folder.path)
     name = f"distillation.teacher {folder.path}"
-    if theirs.task != experiment.task or theirs.model.multi_label != experiment.model.multi_label:
-        several = " with several labels a text" if theirs.model.multi_label else ""
-        raise TrainingError(f"{name}: its task is {theirs.task}{several}; a student has the same task")
+    if teacher_settings.task != experiment.task or teacher_settings.model.multi_label != experiment.model.multi_label:
+        several = " with several labels a text" if teacher_settings.model.multi_label else ""
+        raise TrainingError(f"{name}: its task is {teacher_settings.task}{several}; a student has the same task")
     model = load_model(folder.model, dtype=dtype)
     if not isinstance(model, BertModel):
         raise ModelError(f"{name}: it is a {model.kind}; a student learns from a BERT")

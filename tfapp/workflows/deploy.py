@@ -151,8 +151,8 @@ class Servers:
 
 def _elsewhere(client: Client, name: str, label: str, version: int, timeout: float) -> str:
     """Returns where a label points, if that is not the version."""
-    at = client.metadata(name, label=label, timeout=timeout).version
-    return "" if at == version else f"it is at {at}"
+    label_version = client.metadata(name, label=label, timeout=timeout).version
+    return "" if label_version == version else f"it is at {label_version}"
 
 
 def _ask(find_obstacle: Callable[[str, Client], str], address: str, client: Client) -> str:

@@ -25,7 +25,7 @@ def packed_model(model: TaskModel, *, bfloat16: bool = False) -> TaskModel:
     if not isinstance(model, BertModel) or not model.task.outputs or tf.config.list_physical_devices("GPU"):
         return model
     encoder = PackedEncoder(model, precision=PRECISIONS["bfloat16" if bfloat16 else "float32"])
-    twin = model.with_inference(encoder, encoder.features)
+    clone = model.with_inference(encoder, encoder.features)
     # Its sub-batches run in parallel already.
-    twin.shards = 1
-    return twin
+    clone.shards = 1
+    return clone

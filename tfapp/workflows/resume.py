@@ -48,6 +48,6 @@ def _differences(settings: BaseModel, other_settings: BaseModel) -> Iterator[str
     for name, value in settings:
         other_value = getattr(other_settings, name)
         if isinstance(value, BaseModel) and isinstance(other_value, BaseModel):
-            yield from (f"{name}.{inner}" for inner in _differences(value, other_value))
+            yield from (f"{name}.{field}" for field in _differences(value, other_value))
         elif value != other_value:
             yield name

@@ -111,5 +111,5 @@ def open_run(path: str | Path) -> Run:
     newest = latest_run(folder.name, folder.parent)
     if newest:
         return Run(newest.path)
-    beside = [child.name for child in folder.parent.iterdir()] if folder.parent.is_dir() else []
-    raise TrainingError(f"{folder}: no run there{did_you_mean(folder.name, beside)}")
+    siblings = [child.name for child in folder.parent.iterdir()] if folder.parent.is_dir() else []
+    raise TrainingError(f"{folder}: no run there{did_you_mean(folder.name, siblings)}")

@@ -93,10 +93,10 @@ def prune_runs(
 
 def _newest(records: Iterable[RunRecord], keep: int) -> set[Path]:
     """Returns the folders of the newest runs of each experiment."""
-    by_name: dict[str, list[Path]] = {}
+    paths_by_name: dict[str, list[Path]] = {}
     for record in records:
-        by_name.setdefault(record.path.parent.name, []).append(record.path)
-    return {path for paths in by_name.values() for path in sorted(paths)[-keep:]}
+        paths_by_name.setdefault(record.path.parent.name, []).append(record.path)
+    return {path for paths in paths_by_name.values() for path in sorted(paths)[-keep:]}
 
 
 def _reasons(
@@ -154,10 +154,10 @@ def _remove(record: RunRecord) -> str:
     Raises:
         TrainingError: It cannot be removed.
     """
-    aside = record.path.with_name(f"{_PREFIX}{record.path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    leftover = record.path.with_name(f"{_PREFIX}{record.path.name}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with record.folder.locked():
-            record.path.rename(aside)
+            record.path.rename(leftover)
     except TrainingError as error:
         if isinstance(error.__cause__, BlockingIOError):
             return "it is running"
@@ -166,9 +166,9 @@ def _remove(record: RunRecord) -> str:
         raise TrainingError(f"{record.path}: cannot be removed: {error.strerror or error}") from error
     try:
         # What a link points at is somebody else's.
-        aside.unlink() if aside.is_symlink() else shutil.rmtree(aside)
+        leftover.unlink() if leftover.is_symlink() else shutil.rmtree(leftover)
     except OSError as error:
-        raise TrainingError(f"{aside}: cannot be removed: {error.strerror or error}; remove it by hand") from error
+        raise TrainingError(f"{leftover}: cannot be removed: {error.strerror or error}; remove it by hand") from error
     with suppress(OSError):
         record.path.parent.rmdir()  # where it was the last
     return ""

@@ -246,26 +246,26 @@ def _content_strings(content: bytes, count: int) -> list[bytes]:
 
     Source: tensorflow/core/platform/coding.cc.
     """
-    lengths, at = [], 0
+    lengths, offset = [], 0
     for _ in range(count):
-        length, at = _varint(content, at)
+        length, offset = _varint(content, offset)
         lengths.append(length)
-    if sum(lengths) != len(content) - at:
-        raise ValueError(f"tensor_content holds {len(content) - at} bytes of strings, expected {sum(lengths)}")
+    if sum(lengths) != len(content) - offset:
+        raise ValueError(f"tensor_content holds {len(content) - offset} bytes of strings, expected {sum(lengths)}")
     items = []
     for length in lengths:
-        items.append(content[at : at + length])
-        at += length
+        items.append(content[offset : offset + length])
+        offset += length
     return items
 
 
-def _varint(content: bytes, at: int) -> tuple[int, int]:
+def _varint(content: bytes, offset: int) -> tuple[int, int]:
     """Reads the number at an index, and the index after it; bits above the 64th are dropped, as protobuf does."""
     number = 0
-    for index, byte in enumerate(content[at : at + _MAX_VARINT_BYTES]):
+    for index, byte in enumerate(content[offset : offset + _MAX_VARINT_BYTES]):
         number |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
-            return number & _UINT64, at + index + 1
-    if len(content) - at < _MAX_VARINT_BYTES:
+            return number & _UINT64, offset + index + 1
+    if len(content) - offset < _MAX_VARINT_BYTES:
         raise ValueError("tensor_content ends within a string's length")
     raise ValueError(f"a string's length in tensor_content takes more than {_MAX_VARINT_BYTES} bytes")

@@ -215,10 +215,10 @@ def _texts(items: Any) -> NDArray[Any]:
 
 
 def _classes(rows: list[Mapping[str, float]]) -> FakeOutputs:
-    tops = [max(row, key=row.__getitem__) for row in rows]
+    winners = [max(row, key=row.__getitem__) for row in rows]
     return {
-        "label": _texts(tops),
-        "score": np.array([row[top] for row, top in zip(rows, tops, strict=True)], dtype=np.float32),
+        "label": _texts(winners),
+        "score": np.array([row[winner] for row, winner in zip(rows, winners, strict=True)], dtype=np.float32),
         "probabilities": np.array([list(row.values()) for row in rows], dtype=np.float32),
         "labels": _texts([list(row) for row in rows]),
     }
@@ -226,8 +226,8 @@ def _classes(rows: list[Mapping[str, float]]) -> FakeOutputs:
 
 def _spans(rows: list[Sequence[Entity]]) -> FakeOutputs:
     width = max(map(len, rows))
-    nothing = Entity("", "", -1, -1, 0.0)
-    padded_rows = [[*row, *[nothing] * (width - len(row))] for row in rows]
+    padding = Entity("", "", -1, -1, 0.0)
+    padded_rows = [[*row, *[padding] * (width - len(row))] for row in rows]
     shape = (len(rows), width)
     return {
         "tag": _texts([[item.tag for item in row] for row in padded_rows]).reshape(shape),

@@ -44,9 +44,9 @@ def sparkline(trend: Trend, width: int) -> str:
     """
     from tfapp.apps.monitor.windows import Counts
 
-    together = max(1, math.ceil(len(trend.points) / width))
-    starts = range(0, len(trend.points), together)
-    parts = (trend.points[start : start + together] for start in starts)
+    group_size = max(1, math.ceil(len(trend.points) / width))
+    starts = range(0, len(trend.points), group_size)
+    parts = (trend.points[start : start + group_size] for start in starts)
     shares = (sum((point.counts for point in part), Counts()).share for part in parts)
     return "".join(
         " " if share is None else _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)] for share in shares

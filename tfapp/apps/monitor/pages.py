@@ -161,9 +161,9 @@ def _marks(alerts: Sequence[AlertRow], times: Sequence[datetime]) -> list[Window
     marks = []
     for alert in alerts:
         end = alert.end or shift(times[-1], step)
-        inside = [index for index, time in enumerate(times) if shift(time, step) > alert.start and time < end]
-        if alert.kind == "rise" and inside:
-            marks.append(Window(inside[0], inside[-1], alert.headline))
+        indices = [index for index, time in enumerate(times) if shift(time, step) > alert.start and time < end]
+        if alert.kind == "rise" and indices:
+            marks.append(Window(indices[0], indices[-1], alert.headline))
     return marks
 
 

@@ -205,7 +205,7 @@ class MonitorQueries:
 
         def work(session: Session) -> dict[str, int]:
             counts = {name: session.scalar(select(func.count()).select_from(row)) or 0 for name, row in tables.items()}
-            counts |= {name: session.scalar(delivery_count.where(which)) or 0 for name, which in deliveries.items()}
+            counts |= {name: session.scalar(delivery_count.where(clause)) or 0 for name, clause in deliveries.items()}
             progress = session.get(ProgressRow, 1)
             duplicates, rejected = (progress.repeated, progress.rejected) if progress else (0, 0)
             return {**counts, "rejected": rejected, "repeated": duplicates}

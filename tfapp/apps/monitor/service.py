@@ -114,14 +114,14 @@ class Monitor(Application[MonitorSettings]):
             raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
         for line in self.prepare(quiet=quiet):
             on_trained(line)
-        everyone = [*self._sinks(), *sinks]
-        deliveries = Deliveries(self.store, everyone, self.clock, self.settings.delivery_tries)
+        all_sinks = [*self._sinks(), *sinks]
+        deliveries = Deliveries(self.store, all_sinks, self.clock, self.settings.delivery_tries)
         with self.models.client() as client:
             for name in (self.settings.topic_model, self.settings.sentiment_model, self.settings.tagger):
                 if name is not None:
                     self.models.wait_until_ready(client, name, self.wait)
             with deliveries.delivery_threads():
-                return self._pipeline(client, mapping, ending, everyone).run(readers, on_progress)
+                return self._pipeline(client, mapping, ending, all_sinks).run(readers, on_progress)
 
     @staticmethod
     def load_data(data: str) -> Splits:

@@ -66,14 +66,14 @@ def find_candidates(
     available[without] = False
     old_items = available & ~snapshot.new
     count, history = settings.candidates, profile.history
-    together = snapshot.like_cooccurrence.scores(history.items, history.likes)
+    likes = snapshot.like_cooccurrence.scores(history.items, history.likes)
     recent = snapshot.like_cooccurrence.scores(history.items, history.recent_likes)
     events = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))
     popular = [_top(counts, old_items, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
     return Candidates(
         {
             "text": _by_text(snapshot, profile, search, count, old_items),
-            "together": _merge([_top(scores, old_items, count) for scores in (together, recent, events)]),
+            "together": _merge([_top(scores, old_items, count) for scores in (likes, recent, events)]),
             "popular": _merge([popular[1 + len(popular[1:]) // 2], *popular]),
             "new": _new_items(snapshot, profile, available & snapshot.new, count),
         }

@@ -42,8 +42,8 @@ def past_lists(log: EventLog, settings: RecommendSettings) -> Iterator[tuple[flo
     if not len(log):
         return
     # Of equal times none is before the other, so a moment may come twice.
-    cuts = np.unique([log.times[int(share * len(log))] for share in _CUTS])
-    for start, end in zip(cuts, [*cuts[1:], np.inf], strict=True):
+    times = np.unique([log.times[int(share * len(log))] for share in _CUTS])
+    for start, end in zip(times, [*times[1:], np.inf], strict=True):
         yield float(start), list(lists_after(log.before(end), float(start), settings, depths=_DEPTHS, short=True))
 
 

@@ -67,14 +67,14 @@ def _text(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> F
 
 def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> FeatureColumns:
     history, cooccurrence = profile.history, snapshot.like_cooccurrence
-    likes, recent = history.likes, history.recent_likes
-    together = cooccurrence.scores(history.items, likes)[rows] / (likes.sum() + 1)
-    shares = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))[rows] / max(len(history), 1)
+    likes, recent_likes = history.likes, history.recent_likes
+    like_shares = cooccurrence.scores(history.items, likes)[rows] / (likes.sum() + 1)
+    event_shares = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))[rows] / max(len(history), 1)
     return {
-        "together": together,
-        "together_log": np.log1p(100 * together),
-        "together_recent": cooccurrence.scores(history.items, recent)[rows] / (recent.sum() + 1),
-        "met_log": np.log1p(100 * shares),
+        "together": like_shares,
+        "together_log": np.log1p(100 * like_shares),
+        "together_recent": cooccurrence.scores(history.items, recent_likes)[rows] / (recent_likes.sum() + 1),
+        "met_log": np.log1p(100 * event_shares),
     }
 
 

@@ -211,8 +211,8 @@ def _begin_private(file: Path) -> None:
     """
     if file.exists():
         return
-    for beside in ("-wal", "-shm", "-journal"):
-        narrow(file.with_name(f"{file.name}{beside}"))
+    for suffix in ("-wal", "-shm", "-journal"):
+        narrow(file.with_name(f"{file.name}{suffix}"))
     # What keeps it from being opened is told by SQLite.
     with suppress(OSError):
         os.close(private_opener(str(file), os.O_RDWR | os.O_CREAT))

@@ -85,9 +85,9 @@ class Corrections:
             turn_row = session.get(TurnRow, turn, with_for_update=True)
             if turn_row is None:
                 raise SettingsError(f"no turn {turn}; `tfapp support ask` prints the turn of each answer")
-            at = after(session.scalar(select(func.max(CorrectionRow.given_at))), now)
+            time = after(session.scalar(select(func.max(CorrectionRow.given_at))), now)
             correction = CorrectionRow(
-                id=name, turn_id=turn, verdict=verdict, better=text, intent=intent_name, given_at=at
+                id=name, turn_id=turn, verdict=verdict, better=text, intent=intent_name, given_at=time
             )
             last = _last_correction(session, turn) if turn_row.kind == "handover" else None
             if last is not None and last.id != replaces:

@@ -101,12 +101,12 @@ def split_questions(questions: Sequence[LabelledQuestion]) -> dict[str, list[Lab
     Returns:
         The splits train, dev and test.
     """
-    by_text = {text_key(text): (text, intent) for text, intent in questions}
-    by_intent: defaultdict[str, list[tuple[str, LabelledQuestion]]] = defaultdict(list)
-    for key, question in sorted(by_text.items()):
-        by_intent[question[1]].append((key, question))
+    questions_by_text = {text_key(text): (text, intent) for text, intent in questions}
+    questions_by_intent: defaultdict[str, list[tuple[str, LabelledQuestion]]] = defaultdict(list)
+    for key, question in sorted(questions_by_text.items()):
+        questions_by_intent[question[1]].append((key, question))
     splits: dict[str, list[LabelledQuestion]] = {"train": [], "dev": [], "test": []}
-    for group in by_intent.values():
+    for group in questions_by_intent.values():
         for index, (key, question) in enumerate(group):
             splits[_split(index, key, len(group))].append(question)
     return splits

@@ -67,9 +67,9 @@ class SupportPages(StatePages[AppState]):
             self._session().service.correct(turn, verdict, **form_values)
         except ConflictError:
             return self._conflict(request, turn, form_values)
-        back = form.text("conversation")
-        where = f"/support/chat/{checked_name('the conversation', back)}" if back else "/support/handovers"
-        return self._views.redirect(request, where, "Saved. Choose Learn now on the Knowledge page to use it.")
+        name = form.text("conversation")
+        address = f"/support/chat/{checked_name('the conversation', name)}" if name else "/support/handovers"
+        return self._views.redirect(request, address, "Saved. Choose Learn now on the Knowledge page to use it.")
 
     def _handovers(self, request: Request) -> Response:
         return self._queue(request, self._session().inbox.open_handovers())

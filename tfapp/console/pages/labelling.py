@@ -117,14 +117,14 @@ class LabellingPages:
 
     def _next(self, request: Request) -> Response:
         pools = self._state.feedback.pools
-        pool, who = self._pool(request), request.session["id"]
+        pool, person = self._pool(request), request.session["id"]
         value = request.query_params.get("by")
         measure = cast(UncertaintyMeasure, value if value in MEASURES else MEASURES[0])
         self._scoring.keep_up(pool)
-        texts = pools.least_certain(pool, measure, without=self._leases.others(pool.id, who))
+        texts = pools.least_certain(pool, measure, without=self._leases.others(pool.id, person))
         text = texts[0] if texts else None
         if text is not None:
-            self._leases.take(pool.id, text.id, who)
+            self._leases.take(pool.id, text.id, person)
         return self._views.page(
             request,
             "labelling_pool.html",

@@ -68,13 +68,13 @@ class ModelPages(StatePages[ConsoleState]):
 
 def _with_states(models: Sequence[tuple[ModelsEndpoint, CatalogueEntry]]) -> list[_ModelWithStates]:
     """Asks for the versions' states; a server that does not answer is asked about no further model."""
-    silent: set[str] = set()
+    unreachable: set[str] = set()
     entries: list[_ModelWithStates] = []
     for endpoint, entry in models:
-        states, trouble = ([], NO_ANSWER) if endpoint.name in silent else endpoint.status(entry.name)
-        if trouble == NO_ANSWER:
-            silent.add(endpoint.name)
-        entries.append(_ModelWithStates(endpoint, entry, {state.version: state for state in states}, trouble))
+        states, problem = ([], NO_ANSWER) if endpoint.name in unreachable else endpoint.status(entry.name)
+        if problem == NO_ANSWER:
+            unreachable.add(endpoint.name)
+        entries.append(_ModelWithStates(endpoint, entry, {state.version: state for state in states}, problem))
     return entries
 
 

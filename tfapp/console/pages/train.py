@@ -172,11 +172,11 @@ class TrainPages:
         endpoint = self._state.endpoints["models"]
         # Its server was not started where this is the first model; one that runs looks for new versions itself.
         endpoint.start()
-        states, trouble = endpoint.status(training.model)
-        of_version = next((state for state in states if str(state.version) == Path(log.version).name), None)
-        if of_version is None:
-            return trouble or "starting"
-        return "serving" if of_version.available else of_version.error or "starting"
+        states, problem = endpoint.status(training.model)
+        version_status = next((state for state in states if str(state.version) == Path(log.version).name), None)
+        if version_status is None:
+            return problem or "starting"
+        return "serving" if version_status.available else version_status.error or "starting"
 
 
 def _training_options(corrections: FileCorrections, form: Form) -> list[str]:

@@ -54,7 +54,7 @@ def choose_pair_candidates(proposal: Proposal, settings: DataSettings, encoder: 
         model={"pair_encoder": "bi"},
         training={**training, "head_start": "fitted"},
     )
-    as_one = Candidate(
+    cross_encoder = Candidate(
         "both texts as one",
         f"words of one text are read beside those of the other, which pays with many rows: {why}",
         "best" if rows < _FEW_ROWS else "good",
@@ -65,5 +65,5 @@ def choose_pair_candidates(proposal: Proposal, settings: DataSettings, encoder: 
         model={**proposal.model, "pooling": "mean"},
         training={},
         notes=notes,
-        candidates=(two_vectors, candidate, as_one),
+        candidates=(two_vectors, candidate, cross_encoder),
     )

@@ -86,10 +86,10 @@ def _same_width(path: Path, records: Iterator[NumberedFields], width: int) -> It
 
 
 def _check_names(path: Path, names: list[str]) -> list[str]:
-    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
-    if twice is not None:
+    duplicate = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if duplicate is not None:
         raise DataError(
-            f'{path}, line 1: two columns are named "{twice}"; '
+            f'{path}, line 1: two columns are named "{duplicate}"; '
             "rename one, or set data.header = false if the file has no header"
         )
     return names

@@ -109,10 +109,11 @@ def _plain(value: Any) -> Any:
 
 def _names(path: Path, values: list[Any]) -> list[str]:
     names = [_letter(index) if value is None else str(value).strip() for index, value in enumerate(values)]
-    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
-    if twice is not None:
+    duplicate = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if duplicate is not None:
         raise DataError(
-            f'{path}: two columns are named "{twice}"; rename one, or set data.header = false if the sheet has no names'
+            f'{path}: two columns are named "{duplicate}"; '
+            "rename one, or set data.header = false if the sheet has no names"
         )
     return names
 

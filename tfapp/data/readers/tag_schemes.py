@@ -71,52 +71,54 @@ def detect_scheme(sentences: Iterable[Sequence[Tag]]) -> TagScheme:
     Among equals it is BIOES where an E- or S- is met, else IOB2.
     """
     violations: dict[TagScheme, int] = {"BIOES": 0, "IOB2": 0, "IOB1": 0}
-    ends = False
+    has_ends = False
     for tags in sentences:
-        ends = ends or any(tag.mark in ("E", "S") for tag in tags)
+        has_ends = has_ends or any(tag.mark in ("E", "S") for tag in tags)
         for scheme in violations:
             violations[scheme] += sum(1 for _ in bad_tags(tags, scheme))
-    return min((scheme for scheme in violations if ends or scheme != "BIOES"), key=lambda scheme: violations[scheme])
+    return min((scheme for scheme in violations if has_ends or scheme != "BIOES"), key=violations.__getitem__)
 
 
 def tags_to_entities(tags: Sequence[Tag]) -> list[WordSpan]:
     """Turns a sentence's tags, one a word, into entities, first to last, whether or not they keep to a scheme."""
     entities: list[WordSpan] = []
     start = 0
-    for index, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
-        if _goes_on(before, tag):
+    for index, (last_tag, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
+        if _goes_on(last_tag, tag):
             continue
-        if before.label:
-            entities.append((start, index - 1, before.label))
+        if last_tag.label:
+            entities.append((start, index - 1, last_tag.label))
         start = index
     return entities
 
 
 def bad_tags(tags: Sequence[Tag], scheme: TagScheme) -> Iterator[BadTag]:
     """Yields the tags of a sentence that its scheme does not allow where they stand."""
-    for index, (before, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
-        where = f"follows {before}" if index else "begins the sentence"
+    for index, (last_tag, tag) in enumerate(zip((_OUTSIDE, *tags), (*tags, _OUTSIDE), strict=True)):
+        position = f"follows {last_tag}" if index else "begins the sentence"
         if scheme == "BIOES":
-            yield from _bad_in_bioes(index, before, tag, where)
+            yield from _bad_in_bioes(index, last_tag, tag, position)
         elif tag.mark in ("E", "S"):
             yield BadTag(index, f"the tag {tag} is of BIOES; {scheme} has B- and I- alone")
-        elif scheme == "IOB2" and tag.mark == "I" and not _goes_on(before, tag):
-            yield BadTag(index, f"the tag {tag} {where}; in IOB2 an entity begins with B-{tag.label}")
-        elif scheme == "IOB1" and tag.mark == "B" and before.label != tag.label:
-            yield BadTag(index, f"the tag {tag} {where}; in IOB1 an entity begins with I-{tag.label} there")
+        elif scheme == "IOB2" and tag.mark == "I" and not _goes_on(last_tag, tag):
+            yield BadTag(index, f"the tag {tag} {position}; in IOB2 an entity begins with B-{tag.label}")
+        elif scheme == "IOB1" and tag.mark == "B" and last_tag.label != tag.label:
+            yield BadTag(index, f"the tag {tag} {position}; in IOB1 an entity begins with I-{tag.label} there")
 
 
-def _bad_in_bioes(index: int, before: Tag, tag: Tag, where: str) -> Iterator[BadTag]:
-    if before.mark in ("B", "I") and not _goes_on(before, tag):
-        problem = f"{before} is followed by {tag}" if tag.label else f"{before} is followed by no word of its entity"
-        yield BadTag(
-            index - 1, f"the tag {problem}; in BIOES an entity ends with E-{before.label} or is S-{before.label}"
+def _bad_in_bioes(index: int, last_tag: Tag, tag: Tag, position: str) -> Iterator[BadTag]:
+    if last_tag.mark in ("B", "I") and not _goes_on(last_tag, tag):
+        problem = (
+            f"{last_tag} is followed by {tag}" if tag.label else f"{last_tag} is followed by no word of its entity"
         )
-    if tag.mark in ("I", "E") and not _goes_on(before, tag):
-        begins = f"in BIOES an entity begins with B-{tag.label} or is S-{tag.label}"
-        yield BadTag(index, f"the tag {tag} {where}; {begins}")
+        yield BadTag(
+            index - 1, f"the tag {problem}; in BIOES an entity ends with E-{last_tag.label} or is S-{last_tag.label}"
+        )
+    if tag.mark in ("I", "E") and not _goes_on(last_tag, tag):
+        rule = f"in BIOES an entity begins with B-{tag.label} or is S-{tag.label}"
+        yield BadTag(index, f"the tag {tag} {position}; {rule}")
 
 
-def _goes_on(before: Tag, tag: Tag) -> bool:
+def _goes_on(last_tag: Tag, tag: Tag) -> bool:
     """Tells whether a word is of the same entity as the one before."""
-    return tag.mark in ("I", "E") and before.mark in ("B", "I") and tag.label == before.label
+    return tag.mark in ("I", "E") and last_tag.mark in ("B", "I") and tag.label == last_tag.label

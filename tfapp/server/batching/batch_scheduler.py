@@ -251,10 +251,10 @@ class BatchScheduler:
             self._run_or_split(queue, slices[:middle])
             self._run_or_split(queue, slices[middle:])
             return
-        at = 0
+        start = 0
         for batch_slice in slices:
-            batch_slice.request.deliver(batch_slice.start, results, slice(at, at + len(batch_slice)))
-            at += len(batch_slice)
+            batch_slice.request.deliver(batch_slice.start, results, slice(start, start + len(batch_slice)))
+            start += len(batch_slice)
 
     def _merged_results(self, queue: SignatureQueue, slices: Sequence[BatchSlice]) -> dict[str, NDArray[Any]]:
         aliases = slices[0].request.inputs

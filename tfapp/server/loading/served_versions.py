@@ -114,15 +114,15 @@ class ServedVersions:
     def _point_labels(self, model: ServedModel) -> None:
         """Moves a model's labels to where the configuration has them, except those whose requests would fail there."""
         with self._changed:
-            before, versions = self._labels.get(model.name, {}), self._available(model.name)
+            labels, versions = self._labels.get(model.name, {}), self._available(model.name)
             self._labels[model.name] = {
-                label: before[label] if version not in versions and before.get(label) in versions else version
+                label: labels[label] if version not in versions and labels.get(label) in versions else version
                 for label, version in model.labels.items()
             }
 
     def _waited_for(self, model: ServedModel) -> set[int]:
         """Returns the versions that labels still point at because those that they move to take no requests yet."""
-        return {at for label, at in self.labels(model.name).items() if at != model.labels.get(label)}
+        return {version for label, version in self.labels(model.name).items() if version != model.labels.get(label)}
 
 
 def check_labels(
@@ -145,10 +145,10 @@ def check_labels(
         RequestError: A label points at a version that does not take requests.
     """
     for model in models:
-        before = current[model.name].labels if model.name in current else {}
+        current_labels = current[model.name].labels if model.name in current else {}
         for label, version in model.labels.items():
-            moves = before.get(label, version) != version
-            if version not in available(model.name) and (moves or not allow_unavailable):
+            has_moved = current_labels.get(label, version) != version
+            if version not in available(model.name) and (has_moved or not allow_unavailable):
                 raise RequestError(
                     grpc.StatusCode.FAILED_PRECONDITION,
                     f"Request to assign label to version {version} of model {model.name}, "

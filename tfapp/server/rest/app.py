@@ -205,8 +205,8 @@ class RestApp:
         status = 413 if too_large else _STATUSES.get(error.code, 500)
         # A body that is not read to its end leaves a connection that is good for nothing else.
         is_last = too_large or isinstance(error, TooManyBytesError) or self._refuses
-        ends = {"connection": "close"} if is_last else {}
-        return Response(write_error(error.message), status, headers={"content-type": _JSON, **ends})
+        close_header = {"connection": "close"} if is_last else {}
+        return Response(write_error(error.message), status, headers={"content-type": _JSON, **close_header})
 
     def _end(self, share: BodyShare, connection: str, future: concurrent.futures.Future[_BodyAndHeaders]) -> None:
         share.release()

@@ -141,13 +141,13 @@ def _collect(value: Any, level: int, shape: tuple[int, ...], check: Callable[[An
 
 def _plain_rows(rows: list[Any], dtype: JsonDtype) -> NDArray[Any]:
     arrays: list[NDArray[Any]] = []
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if _is_object(row):
-            raise invalid_argument(f"Expecting value/list but got object at item {at} of input list")
+            raise invalid_argument(f"Expecting value/list but got object at item {index} of input list")
         try:
             arrays.append(_like_the_first(_value_by_value(row, dtype), arrays))
         except RequestError as error:
-            raise _element_error(f"element: {at}", error) from error
+            raise _element_error(f"element: {index}", error) from error
     return np.stack(arrays)
 
 
@@ -165,9 +165,9 @@ def _named_rows(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[
 
 def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional: set[str]) -> _InputArrays:
     arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in rows[0]}
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if not _is_object(row):
-            raise invalid_argument(f"Expecting object but got list at item {at} of input list")
+            raise invalid_argument(f"Expecting object but got list at item {index} of input list")
         for name, value in row.items():
             try:
                 if name not in dtypes:
@@ -175,20 +175,20 @@ def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional:
                 values = arrays.setdefault(name, [])
                 values.append(_like_the_first(_value_by_value(value, dtypes[name]), values))
             except RequestError as error:
-                raise _element_error(f"element: {at} key: {name}", error) from error
+                raise _element_error(f"element: {index} key: {name}", error) from error
         if row.keys() != rows[0].keys() or dtypes.keys() - optional - row.keys():
             raise invalid_argument(
-                f"Failed to process element: {at} of 'instances' list. JSON object: {describe(row)} "
+                f"Failed to process element: {index} of 'instances' list. JSON object: {describe(row)} "
                 f"keys must be equal to: {','.join(dtypes)}"
             )
     return {name: np.stack(values) for name, values in arrays.items()}
 
 
-def _like_the_first(array: NDArray[Any], before: list[NDArray[Any]]) -> NDArray[Any]:
-    if before and array.size != before[0].size:
-        raise invalid_argument(f"Expecting tensor size: {before[0].size} but got: {array.size}")
-    if before and array.shape != before[0].shape:
-        raise invalid_argument(f"Expecting shape {_text(before[0].shape)} but got: {_text(array.shape)}")
+def _like_the_first(array: NDArray[Any], earlier_arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    if earlier_arrays and array.size != earlier_arrays[0].size:
+        raise invalid_argument(f"Expecting tensor size: {earlier_arrays[0].size} but got: {array.size}")
+    if earlier_arrays and array.shape != earlier_arrays[0].shape:
+        raise invalid_argument(f"Expecting shape {_text(earlier_arrays[0].shape)} but got: {_text(array.shape)}")
     return array
 
 
@@ -196,5 +196,5 @@ def _text(shape: tuple[int, ...]) -> str:
     return f"[{','.join(str(size) for size in shape)}]"
 
 
-def _element_error(where: str, error: RequestError) -> RequestError:
-    return invalid_argument(f"Failed to process {where} of 'instances' list. Error: {error.code.name}: {error.message}")
+def _element_error(item: str, error: RequestError) -> RequestError:
+    return invalid_argument(f"Failed to process {item} of 'instances' list. Error: {error.code.name}: {error.message}")

@@ -103,7 +103,7 @@ def _inline(tokens: list[bytes], shape: tuple[int, ...], count: int) -> list[byt
     """Puts values into lists, so that `count` of this shape are left."""
     for axis in reversed(range(len(shape))):
         size, lists = shape[axis], count * math.prod(shape[:axis])
-        tokens = [b"[" + b", ".join(tokens[at * size : (at + 1) * size]) + b"]" for at in range(lists)]
+        tokens = [b"[" + b", ".join(tokens[k * size : (k + 1) * size]) + b"]" for k in range(lists)]
     return tokens
 
 
@@ -115,8 +115,8 @@ def _column(name: str, array: NDArray[Any], level: int) -> bytes:
         outer = b"\n" + _STEP * (level + axis)
         line = outer + _STEP
         tokens = [
-            b"[" + line + (b"," + line).join(tokens[at * size : (at + 1) * size]) + outer + b"]" if size else b"[]"
-            for at in range(lists)
+            b"[" + line + (b"," + line).join(tokens[k * size : (k + 1) * size]) + outer + b"]" if size else b"[]"
+            for k in range(lists)
         ]
     return tokens[0]
 

@@ -110,7 +110,7 @@ def _parse_slowly(body: bytes) -> Any:
 def _message(error: json.JSONDecodeError, text: str) -> str:
     if not text[: error.pos].strip() and not text[error.pos :].strip():
         return "The document is empty."
-    return next((ours for theirs, ours in _MESSAGES.items() if error.msg.startswith(theirs)), "Invalid value.")
+    return next((message for prefix, message in _MESSAGES.items() if error.msg.startswith(prefix)), "Invalid value.")
 
 
 def _integer(digits: str) -> int | float:
@@ -130,13 +130,13 @@ def _decimal(digits: str) -> float:
 def _pieces(value: Any, line: str) -> Iterator[str]:
     """Yields a JSON value in pieces: objects with a line for each member, arrays on one line."""
     if isinstance(value, dict) and value:
-        for at, (key, member) in enumerate(value.items()):
-            yield f"{',' if at else '{'}{line}    {json.dumps(key, ensure_ascii=False)}: "
+        for index, (key, member) in enumerate(value.items()):
+            yield f"{',' if index else '{'}{line}    {json.dumps(key, ensure_ascii=False)}: "
             yield from _pieces(member, line + "    ")
         yield line + "}"
     elif isinstance(value, list) and value:
-        for at, item in enumerate(value):
-            yield ", " if at else "["
+        for index, item in enumerate(value):
+            yield ", " if index else "["
             yield from _pieces(item, line)
         yield "]"
     else:

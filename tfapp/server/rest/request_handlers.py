@@ -72,16 +72,16 @@ def _predict(
     if signature is None:
         raise invalid_argument(f'Serving signature name: "{key}" not found in signature def')
     definition = signature.definition
-    by_rows = _check_form(document)
+    has_rows = _check_form(document)
     if not definition.inputs:
         raise invalid_argument(f"Failed to get input map for signature: {key}")
-    inputs = read_rows(document[INSTANCES], definition) if by_rows else read_columns(document[INPUTS], definition)
+    inputs = read_rows(document[INSTANCES], definition) if has_rows else read_columns(document[INPUTS], definition)
     # What was read is not needed any more, and may be large.
     document.clear()
     results = signature.run(inputs, sorted(definition.outputs), context)
     if not results:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
-    return json_outputs.write_rows(results) if by_rows else json_outputs.write_columns(results)
+    return json_outputs.write_rows(results) if has_rows else json_outputs.write_columns(results)
 
 
 def _check_form(document: dict[str, Any]) -> bool:

@@ -49,8 +49,8 @@ class AnswerEvaluator(Evaluator):
             texts = cut_texts(split.columns["context"], spans.starts.numpy(), spans.ends.numpy())
             targets = gold_texts(split.columns["context"], split.columns["label"])
             f1_scores = np.array([f1_score(text, golds) for text, golds in zip(texts, targets, strict=True)])
-            absent = np.array([f1_score("", golds) for golds in targets])
-            model.threshold = fit_answer_threshold((spans.chances - spans.absences).numpy(), f1_scores, absent)
+            empty_scores = np.array([f1_score("", golds) for golds in targets])
+            model.threshold = fit_answer_threshold((spans.chances - spans.absences).numpy(), f1_scores, empty_scores)
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """Evaluates the logits; see `Evaluator.evaluate`."""
@@ -152,8 +152,8 @@ def evaluate_answers(
     measures = _measures(f1, exact, answerable)
     mistakes = sorted(np.flatnonzero(f1 < 1).tolist(), key=lambda row: (f1[row], -scores[row]))
 
-    def answered_row(at: int) -> AnsweredRow:
-        return AnsweredRow(row_line((questions[at], contexts[at])), golds[at][0] if golds[at] else "", answers[at])
+    def answered_row(n: int) -> AnsweredRow:
+        return AnsweredRow(row_line((questions[n], contexts[n])), golds[n][0] if golds[n] else "", answers[n])
 
     terms = np.stack([f1, np.ones(len(f1))], axis=1)
     return AnswerEvaluation(

@@ -75,12 +75,12 @@ def split_contexts(
     room = preprocessor.max_length - 3
     question = preprocessor.pieces(preprocessor.readable(questions, room // 2))[:, : room // 2]
     context = tokenize_with_offsets(preprocessor, contexts, room * max_windows)
-    rooms = room - tf.cast(question.row_lengths(), tf.int32)
-    strides = tf.maximum(rooms // 2, 1) if stride is None else tf.minimum(rooms, stride)
-    owners, firsts, sizes = slide_windows(tf.cast(context.ids.row_lengths(), tf.int32), rooms, strides, max_windows)
-    begins = tf.cast(tf.gather(context.ids.row_starts(), owners), tf.int32) + firsts
-    inside = tf.ragged.range(begins, begins + sizes)
-    pieces = inside.with_flat_values(tf.gather(context.ids.flat_values, inside.flat_values))
+    widths = room - tf.cast(question.row_lengths(), tf.int32)
+    strides = tf.maximum(widths // 2, 1) if stride is None else tf.minimum(widths, stride)
+    owners, firsts, sizes = slide_windows(tf.cast(context.ids.row_lengths(), tf.int32), widths, strides, max_windows)
+    starts = tf.cast(tf.gather(context.ids.row_starts(), owners), tf.int32) + firsts
+    indices = tf.ragged.range(starts, starts + sizes)
+    pieces = indices.with_flat_values(tf.gather(context.ids.flat_values, indices.flat_values))
     question_tokens = tf.gather(question, owners)
     offsets = tf.cast(question_tokens.row_lengths(), tf.int32) + 2
     windows = AnswerWindows(owners, offsets, firsts, sizes, context.starts, context.ends)
@@ -101,21 +101,21 @@ class SlidingWindows(NamedTuple):
     sizes: tf.Tensor
 
 
-def slide_windows(lengths: tf.Tensor, rooms: tf.Tensor, strides: tf.Tensor, max_windows: int) -> SlidingWindows:
+def slide_windows(lengths: tf.Tensor, window_sizes: tf.Tensor, strides: tf.Tensor, max_windows: int) -> SlidingWindows:
     """Lays windows over texts of which each holds as much as it can, the last of a text too.
 
     Args:
         lengths: int32[N], the texts' tokens.
-        rooms: int32[N], what a window of the text holds, 1 or more.
+        window_sizes: int32[N], what a window of the text holds, 1 or more.
         strides: int32[N], tokens from one window's first to the next one's, 1 or more and at most the room.
         max_windows: Windows a text, at most; what follows is left out.
     """
-    tokens_left = tf.maximum(lengths - rooms, 0)
+    tokens_left = tf.maximum(lengths - window_sizes, 0)
     counts = tf.minimum(1 + -(-tokens_left // strides), max_windows)
     owners = tf.repeat(tf.range(tf.size(counts)), counts)
     number = tf.range(tf.size(owners)) - tf.gather(tf.cumsum(counts, exclusive=True), owners)
     firsts = tf.minimum(number * tf.gather(strides, owners), tf.gather(tokens_left, owners))
-    sizes = tf.minimum(tf.gather(rooms, owners), tf.gather(lengths, owners))
+    sizes = tf.minimum(tf.gather(window_sizes, owners), tf.gather(lengths, owners))
     return SlidingWindows(owners, firsts, sizes)
 
 

@@ -51,9 +51,9 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
     flat = tf.reshape(vectors, [-1, tf.shape(vectors)[2]])
     labels = tf.repeat(classes, positions)
     scores = tf.matmul(flat, flat, transpose_b=True) / temperature
-    itself = tf.eye(tf.size(labels), dtype=tf.bool)
-    is_same_class = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~itself
-    shares = tf.nn.log_softmax(tf.where(itself, NEVER, scores))
+    diagonal = tf.eye(tf.size(labels), dtype=tf.bool)
+    is_same_class = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~diagonal
+    shares = tf.nn.log_softmax(tf.where(diagonal, NEVER, scores))
     weights = tf.cast(is_same_class, tf.float32)
     totals = tf.reduce_sum(tf.where(is_same_class, shares, 0.0), axis=1)
     losses = -totals / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)

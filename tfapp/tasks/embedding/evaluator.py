@@ -156,8 +156,8 @@ class _Pool:
     def answers(self, results: Sequence[_QueryResult], rows: Sequence[int]) -> RowAnswers:
         """Returns the answer to each query: the candidate that came first, and its nDCG."""
 
-        def describe(at: int) -> AnsweredRow:
-            result = results[at]
+        def describe(index: int) -> AnsweredRow:
+            result = results[index]
             first = result.best if result.ranks[0] == 1 else result.first
             relevant = next(iter(self.relevant[result.query]))
             return AnsweredRow(self._texts[result.query], self.texts[relevant], self.texts[first])
@@ -187,16 +187,16 @@ def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp], list[i
 
 
 def _look(query: int, scores: NDArray[np.float32], pool: _Pool) -> _QueryResult:
-    fits = np.zeros(len(scores), bool)
+    is_relevant = np.zeros(len(scores), bool)
     candidates = np.fromiter(pool.relevant[query], int)
-    fits[candidates] = True
-    others = np.where(fits, -np.inf, scores)
-    log_sum = logsumexp(others) if len(candidates) < len(scores) else -np.inf
+    is_relevant[candidates] = True
+    negative_scores = np.where(is_relevant, -np.inf, scores)
+    log_sum = logsumexp(negative_scores) if len(candidates) < len(scores) else -np.inf
     return _QueryResult(
         query=query,
-        ranks=relevant_ranks(fits, scores.astype(np.float64)),
+        ranks=relevant_ranks(is_relevant, scores.astype(np.float64)),
         best=int(candidates[np.argmax(scores[candidates])]),
-        first=int(np.argmax(others)) if len(candidates) < len(scores) else -1,
+        first=int(np.argmax(negative_scores)) if len(candidates) < len(scores) else -1,
         loss=float(np.mean(np.logaddexp(scores[candidates], log_sum) - scores[candidates])),
     )
 

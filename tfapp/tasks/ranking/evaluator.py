@@ -103,8 +103,8 @@ def evaluate_ranking(
     interval = auc_interval(truth > 0, predictions, codes)
     means = mean_measures(_NAMES, [query.measures() for query in results])
     measures = (*means, Measure("AUC", auc(truth > 0, predictions), interval))
-    by_choice = any(len(query.pairs) > 1 for query in results)
-    main = measures[0 if by_choice else -1]
+    has_choices = any(len(query.pairs) > 1 for query in results)
+    main = measures[0 if has_choices else -1]
     misses = sorted((query for query in results if query.ranks[0] > 1), key=lambda query: -query.ranks[0])
     texts = [queries, candidates]
     return RankingEvaluation(
@@ -119,7 +119,7 @@ def evaluate_ranking(
         missed_count=len(misses),
         missed=tuple(_missed_query(query, truth > 0, texts, rows) for query in misses[:_MISSED]),
         answers=_query_answers(results, truth, texts, rows)
-        if by_choice
+        if has_choices
         else _pair_answers(truth, predictions, codes, texts, rows),
     )
 
@@ -131,10 +131,10 @@ def _query_answers(
     queries, candidates = texts
     relevant = [int(pairs[np.argmax(truth[pairs])]) for pairs in (np.sort(query.pairs) for query in results)]
 
-    def describe(at: int) -> AnsweredRow:
-        pairs = results[at].pairs
-        first = pairs[0] if results[at].ranks[0] == 1 else pairs[truth[pairs] <= 0][0]
-        return AnsweredRow(queries[relevant[at]], candidates[relevant[at]], candidates[first])
+    def describe(index: int) -> AnsweredRow:
+        pairs = results[index].pairs
+        first = pairs[0] if results[index].ranks[0] == 1 else pairs[truth[pairs] <= 0][0]
+        return AnsweredRow(queries[relevant[index]], candidates[relevant[index]], candidates[first])
 
     terms = np.array([(query.ndcg, 1.0) for query in results], np.float64).reshape(-1, 2)
     numbers = np.array([rows[pair] for pair in relevant], np.int64)
@@ -152,8 +152,8 @@ def _pair_answers(
 ) -> RowAnswers:
     """Returns the score of each pair, and its share in the AUC; the pairs of a query count as not independent."""
 
-    def describe(at: int) -> AnsweredRow:
-        return AnsweredRow(row_line([part[at] for part in texts]), f"{truth[at]:.6g}", f"{scores[at]:.3f}")
+    def describe(index: int) -> AnsweredRow:
+        return AnsweredRow(row_line([part[index] for part in texts]), f"{truth[index]:.6g}", f"{scores[index]:.3f}")
 
     terms = np.stack([auc_shares(truth > 0, scores), np.ones(len(truth))], axis=1)
     return RowAnswers(terms, describe, np.asarray(rows), groups=codes)
@@ -167,8 +167,8 @@ def _query(pairs: NDArray[np.intp], truth: NDArray[np.float64], scores: NDArray[
 def _missed_query(
     query: _Query, relevant: NDArray[np.bool_], texts: Sequence[Sequence[str]], rows: Sequence[int]
 ) -> MissedQuery:
-    fits = relevant[query.pairs]
-    right, first = query.pairs[fits][0], query.pairs[~fits][0]
+    is_relevant = relevant[query.pairs]
+    right, first = query.pairs[is_relevant][0], query.pairs[~is_relevant][0]
     queries, candidates = texts
     return MissedQuery(
         query=truncate_text(queries[right]),

@@ -92,7 +92,7 @@ def evaluate_numbers(
         ),
         answers=RowAnswers(
             np.stack([(scores - targets) ** 2, np.ones(len(targets))], axis=1),
-            lambda at: AnsweredRow(texts[at], f"{targets[at]:.6g}", f"{scores[at]:.6g}"),
+            lambda index: AnsweredRow(texts[index], f"{targets[index]:.6g}", f"{scores[index]:.6g}"),
             np.asarray(rows),
             groups=None if groups is None else codes,
             square_root=True,

@@ -64,19 +64,19 @@ def merge_words(tags: tf.Tensor, certain: tf.Tensor, words: Words, types: Sequen
     # As neighbours in one row; the first word of a text has none.
     before = tf.concat([[0], kind[:-1]], axis=0)[: tf.size(kind)]
     same_text = tf.concat([[False], rows[1:] == rows[:-1]], axis=0)[: tf.size(kind)]
-    inside = kind > 0
-    begins = inside & ((tag % 2 == 1) | (kind != before) | ~same_text)
-    entity = tf.boolean_mask(tf.cumsum(tf.cast(begins, tf.int32)) - 1, inside)
-    count = tf.reduce_sum(tf.cast(begins, tf.int32))
+    is_entity = kind > 0
+    is_start = is_entity & ((tag % 2 == 1) | (kind != before) | ~same_text)
+    entity = tf.boolean_mask(tf.cumsum(tf.cast(is_start, tf.int32)) - 1, is_entity)
+    count = tf.reduce_sum(tf.cast(is_start, tf.int32))
     names = tf.concat([[""], tf.constant(list(types), tf.string)], axis=0)
     flat = {
-        "tag": tf.gather(names, tf.boolean_mask(kind, begins)),
-        "start": tf.boolean_mask(words.start.values, begins),
-        "end": tf.math.unsorted_segment_max(tf.boolean_mask(words.end.values, inside), entity, count),
-        "score": tf.math.unsorted_segment_min(tf.boolean_mask(probability, inside), entity, count),
+        "tag": tf.gather(names, tf.boolean_mask(kind, is_start)),
+        "start": tf.boolean_mask(words.start.values, is_start),
+        "end": tf.math.unsorted_segment_max(tf.boolean_mask(words.end.values, is_entity), entity, count),
+        "score": tf.math.unsorted_segment_min(tf.boolean_mask(probability, is_entity), entity, count),
     }
     texts = words.start.nrows()
-    owners = tf.boolean_mask(rows, begins)
+    owners = tf.boolean_mask(rows, is_start)
     fill = {"tag": "", "start": -1, "end": -1, "score": 0.0}
     return {
         name: tf.RaggedTensor.from_value_rowids(values, owners, texts, validate=False).to_tensor(fill[name])

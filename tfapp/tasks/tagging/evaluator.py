@@ -103,7 +103,7 @@ def evaluate_entities(
         mistakes=tuple(_worst(mistakes)),
         answers=RowAnswers(
             counts @ np.array([[2.0, 2.0], [0.0, 1.0], [0.0, 1.0]]),
-            lambda at: AnsweredRow(texts[at], _words(texts[at], truth[at]), _words(texts[at], predictions[at])),
+            lambda n: AnsweredRow(texts[n], _words(texts[n], truth[n]), _words(texts[n], predictions[n])),
             np.asarray(rows),
             (counts[:, 1:] == 0).all(axis=1),
         ),
@@ -153,16 +153,16 @@ def _confusion(
 
 def _mistakes(truth: Sequence[Span], predictions: Sequence[Span], text: str, row: int) -> Iterator[EntityMistake]:
     """Yields each missed true span with the model's span in its place, then each other wrong span of the model."""
-    right = {span[:3] for span in truth} & {span[:3] for span in predictions}
-    false_positives = [span for span in predictions if span[:3] not in right]
+    correct = {span[:3] for span in truth} & {span[:3] for span in predictions}
+    false_positives = [span for span in predictions if span[:3] not in correct]
     used_guesses: set[Span] = set()
     for span in truth:
-        if span[:3] in right:
+        if span[:3] in correct:
             continue
-        instead = _nearest(span, [other for other in false_positives if other not in used_guesses])
-        if instead:
-            used_guesses.add(instead)
-        yield _mistake(span, instead, text, row)
+        guess = _nearest(span, [other for other in false_positives if other not in used_guesses])
+        if guess:
+            used_guesses.add(guess)
+        yield _mistake(span, guess, text, row)
     for span in false_positives:
         if span not in used_guesses:
             yield _mistake(_nearest(span, truth), span, text, row)
@@ -195,9 +195,9 @@ def _mistake(truth: Span | None, guess: Span | None, text: str, row: int) -> Ent
 
 
 def _around(text: str, start: int, end: int) -> str:
-    before, after = max(start - _CONTEXT, 0), end + _CONTEXT
-    head, tail = "…" if before else "", "…" if after < len(text) else ""
-    return f"{head}{_fold_spaces(text[before:after])}{tail}"
+    first, stop = max(start - _CONTEXT, 0), end + _CONTEXT
+    head, tail = "…" if first else "", "…" if stop < len(text) else ""
+    return f"{head}{_fold_spaces(text[first:stop])}{tail}"
 
 
 def _fold_spaces(text: str) -> str:

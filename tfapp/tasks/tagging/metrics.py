@@ -64,8 +64,8 @@ def span_scores(
     ]
     names = sorted({tag[2:] for texts in tag_lists for tags in texts for tag in tags if tag != "O"})
     if not names:
-        nothing = tuple(Scores(label, 0.0, 0.0, 0.0, 0) for label in labels)
-        return nothing, Scores("micro", 0.0, 0.0, 0.0, 0)
+        zeros = tuple(Scores(label, 0.0, 0.0, 0.0, 0) for label in labels)
+        return zeros, Scores("micro", 0.0, 0.0, 0.0, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of types that were never found.
         by_name = precision_recall_fscore_support(*tag_lists, average=None, scheme=IOB2, zero_division=0)
@@ -107,11 +107,11 @@ def word_scores(
     return float(hits.sum() / max(len(targets), 1)), scores
 
 
-def _tags(cuts: Sequence[int], spans: Sequence[Span], numbers: dict[str, int]) -> list[str]:
+def _tags(borders: Sequence[int], spans: Sequence[Span], numbers: dict[str, int]) -> list[str]:
     """Returns IOB2 tags of the stretches between the cuts; types by number, for a name may hold anything."""
-    at = {boundary: number for number, boundary in enumerate(cuts)}
-    tags = ["O"] * max(len(cuts) - 1, 1)
+    indices = {boundary: number for number, boundary in enumerate(borders)}
+    tags = ["O"] * max(len(borders) - 1, 1)
     for span in spans:
-        first, stop = at[span.start], at[span.end]
+        first, stop = indices[span.start], indices[span.end]
         tags[first:stop] = [f"B-{numbers[span.label]}", *[f"I-{numbers[span.label]}"] * (stop - first - 1)]
     return tags

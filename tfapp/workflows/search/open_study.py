@@ -65,9 +65,9 @@ def open_study(
                 load_if_exists=True,
             )
         except (ImportError, ValueError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            where = _without_password(storage) if storage else folder / "study.db"
+            location = _without_password(storage) if storage else folder / "study.db"
             reason = str(error).splitlines()[0]
-            raise StoreError(f"{where}: Optuna cannot use this database: {reason}") from error
+            raise StoreError(f"{location}: Optuna cannot use this database: {reason}") from error
         result = SearchStudy(study, folder)
         if storage is None:
             study.set_user_attr("home", folder_id(folder))

@@ -124,25 +124,25 @@ class FileFollower:
         return {"device": stat.st_dev, "inode": stat.st_ino, "offset": offset, "head": [head, _head(file, head)]}
 
     def _is_replaced(self, file: BinaryIO) -> bool:
-        mine = os.fstat(file.fileno())
+        open_file = os.fstat(file.fileno())
         try:
-            other = self.file.stat()
+            named_file = self.file.stat()
         except FileNotFoundError:
             return False
         # Until the new one has something, its writer may still be at the old one.
-        return other.st_size > 0 and (mine.st_dev, mine.st_ino) != (other.st_dev, other.st_ino)
+        return named_file.st_size > 0 and (open_file.st_dev, open_file.st_ino) != (named_file.st_dev, named_file.st_ino)
 
     def _rotated_files(self) -> list[Path]:
         """Returns the file that was followed, if it was renamed, and those that came after it."""
         position = self.position
         if position is None or _is_at(self.file, position):
             return []
-        beside = [path for path in self.file.parent.glob(f"{self.file.name}?*") if path.suffix not in _PACKED]
-        original = next((path for path in beside if _is_at(path, position)), None)
+        siblings = [path for path in self.file.parent.glob(f"{self.file.name}?*") if path.suffix not in _PACKED]
+        original = next((path for path in siblings if _is_at(path, position)), None)
         if original is None:
             return []
         time = original.stat().st_mtime_ns
-        later = [path for path in beside if path != original and path.stat().st_mtime_ns > time]
+        later = [path for path in siblings if path != original and path.stat().st_mtime_ns > time]
         return [original, *sorted(later, key=lambda path: path.stat().st_mtime_ns)]
 
 
@@ -151,9 +151,9 @@ def _next_line(file: BinaryIO) -> tuple[bytes, int]:
     line = file.readline(LONGEST_LINE + 1)
     length = len(line)
     if length > LONGEST_LINE and not line.endswith(b"\n"):
-        while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-            length += len(rest)
-        length += len(rest)
+        while (chunk := file.readline(LONGEST_LINE)) and not chunk.endswith(b"\n"):
+            length += len(chunk)
+        length += len(chunk)
     return line, length
 
 

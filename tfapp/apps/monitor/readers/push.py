@@ -82,8 +82,8 @@ class PushReader:
         size: int = 64,
     ) -> None:
         if host not in _HERE and token is None:
-            where = f"--listen {host}:{port}"
-            raise SettingsError(f"{where}: others can reach it; set listen_token, or listen on 127.0.0.1")
+            option = f"--listen {host}:{port}"
+            raise SettingsError(f"{option}: others can reach it; set listen_token, or listen on 127.0.0.1")
         if host not in _HERE:
             _log.warning(
                 "--listen %s:%d: other machines can send texts; they and the token travel in plain text", host, port
