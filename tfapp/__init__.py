@@ -9,7 +9,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from tfapp_client.moved_modules import refuse_moved_modules
+from tfapp_client.former_names import refuse_moved_modules
 
 from tfapp.version import __version__
 

@@ -70,10 +70,10 @@ def test_settings_are_checked() -> None:
     ("old", "new"), [("first_pause", "initial_backoff"), ("longest_pause", "max_backoff"), ("factor", "multiplier")]
 )
 def test_an_old_name_of_a_setting_names_the_new_one(old: str, new: str) -> None:
-    with pytest.raises(TypeError, match=f"Retries has no {old} any more; it is called {new} now"):
+    with pytest.raises(TypeError, match=f"^Retries.{old} is {new} now$"):
         Retries(**{old: 1})
     retries = Retries(**{new: 1})  # type: ignore[arg-type]
-    with pytest.raises(AttributeError, match=f"^Retries has no {old} any more; it is called {new} now$"):
+    with pytest.raises(AttributeError, match=f"^Retries.{old} is {new} now$"):
         getattr(retries, old)
     with pytest.raises(AttributeError, match=r"^'Retries' object has no attribute 'nonsense'$"):
         _ = retries.nonsense  # type: ignore[attr-defined]

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from tfapp_client.former_names import FormerNames
 
-from tfapp.core.former_names import FormerNames
 from tfapp.core.rows import Row, to_rows
 from tfapp.models.model_checkpoint import ModelCheckpoint
 from tfapp.models.preprocessor import Preprocessor

@@ -11,10 +11,10 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
+from tfapp_client.former_names import FormerNames
 
 from tfapp._old_names import PREPROCESSOR_METHODS
 from tfapp.core.files import write_text
-from tfapp.core.former_names import FormerNames
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.errors import ModelError
 

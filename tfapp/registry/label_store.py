@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
 
-from tfapp.core.former_names import FormerNames
+from tfapp_client.former_names import FormerNames
+
 from tfapp.errors import RegistryError
 from tfapp.registry import history
 from tfapp.registry.history import EDIT, Change
 from tfapp.registry.model_config import STABLE, ConfiguredModel, configured_model
 from tfapp.registry.model_config_edit import NEW_FILE, edit_model
 from tfapp.registry.transaction_log import StagedVersion, TransactionLog
+from tfapp.registry.version_lists import highest, list_by_labels, list_with
 from tfapp.registry.versions import version_folder, versions
 
 __all__ = ["CONFIG_FILE", "LabelStore"]
@@ -87,7 +89,7 @@ class LabelStore(FormerNames):
         changes = [change for change in self.changes() if change.model == model.name and change.action != EDIT]
         # After a "load" the list holds a version that is about to get its label.
         has_moved = any(change.label == STABLE for change in changes) and changes[-1].action != "load"
-        extra = _highest(model.served_versions(on_disk)) - set(model.labels.values())
+        extra = highest(model.served_versions(on_disk)) - set(model.labels.values())
         return model.kind == "specific" and has_moved and bool(extra)
 
     def changes(self) -> list[Change]:
@@ -138,13 +140,14 @@ class LabelStore(FormerNames):
             labels = {key: value for key, value in model.labels.items() if key != label}
             labels |= {} if version is None else {label: version}
             change = Change(name, action, label, model.labels.get(label), version, note=note)
-            keep = (
-                self._versions_by_labels(model, labels, change)
+            on_disk = versions(self.models, name)
+            numbers = (
+                list_by_labels(model, on_disk, labels, change)
                 if unload_unlabelled
-                else self._versions_beside(model, labels.values())
+                else list_with(model, on_disk, labels.values())
             )
-            if keep is not None or labels != model.labels:
-                self._commit(text, model, labels, keep, change)
+            if numbers is not None or labels != model.labels:
+                self._commit(text, model, labels, numbers, change)
         return change
 
     def stage_version(self, name: str, label: str, version: int, *, expected: int | None) -> StagedVersion:
@@ -165,13 +168,13 @@ class LabelStore(FormerNames):
                 earlier_version = self._previous(name, label, changes)
                 del labels[label]
                 labels |= {} if earlier_version is None else {label: earlier_version}
-            keep = self._versions_beside(model, {*labels.values(), version})
+            numbers = list_with(model, versions(self.models, name), {*labels.values(), version})
             before, after = model.labels.get(label), labels.get(label)
-            if keep is not None or before != after:
-                change = Change(name, "load", versions=tuple(keep or ()), note=f"to load {version}")
+            if numbers is not None or before != after:
+                change = Change(name, "load", versions=tuple(numbers or ()), note=f"to load {version}")
                 if before != after:
                     change = replace(change, action="rollback", label=label, before=before, after=after)
-                self._commit(text, model, labels, keep, change)
+                self._commit(text, model, labels, numbers, change)
             # A file must list models: where there was none, it goes back to an entry that says nothing of versions.
             text = self._edit(text, model, {}, None) if text == NEW_FILE else text
             return StagedVersion(version, after, text, self._log.text())
@@ -203,11 +206,11 @@ class LabelStore(FormerNames):
         """
         with self._log.locked():
             text, model, on_disk = self._log.text(), self.model(name), versions(self.models, name)
-            keep = self._versions_by_labels(model, model.labels, last_move)
-            to_unload = [] if keep is None else sorted(model.served_versions(on_disk) - set(keep))
+            numbers = list_by_labels(model, on_disk, model.labels, last_move)
+            to_unload = [] if numbers is None else sorted(model.served_versions(on_disk) - set(numbers))
             if to_unload:
                 change = Change(name, "unload", versions=tuple(to_unload), note="no label names it")
-                self._commit(text, model, model.labels, keep, change)
+                self._commit(text, model, model.labels, numbers, change)
         return to_unload
 
     @contextmanager
@@ -238,7 +241,7 @@ class LabelStore(FormerNames):
         required_versions = {
             *model.labels.values(),
             *on_disk[-1:],
-            *_highest(model.served_versions(on_disk)),
+            *highest(model.served_versions(on_disk)),
             *(v for v in back if v is not None),
         }
         return required_versions & set(on_disk)
@@ -247,37 +250,23 @@ class LabelStore(FormerNames):
         text, model = self._log.text(), self.model(name)
         listed_versions = set(model.policy.specific.versions)
         changes = model.kind == "specific" and listed_versions & set(to_drop)
-        keep = sorted(listed_versions - set(to_drop)) if changes else None
-        self._commit(text, model, model.labels, keep, Change(name, action, versions=tuple(sorted(to_drop)), note=note))
-
-    def _versions_by_labels(
-        self, model: ConfiguredModel, labels: Mapping[str, int], last_move: Change | None
-    ) -> list[int] | None:
-        """Returns the versions to load by the labels, and for callers without one if no `stable`; None: as now."""
-        keep = set(labels.values())
-        if STABLE not in labels:
-            # A version that was rolled back from is no longer for callers without a label, either.
-            rolled_back = {last_move.before} if last_move is not None and last_move.action == "rollback" else set()
-            newest = model.served_versions(versions(self.models, model.name)) - rolled_back
-            keep |= newest if model.kind == "latest" else _highest(newest)
-        return _new_versions(model, keep)
-
-    def _versions_beside(self, model: ConfiguredModel, also: Collection[int]) -> list[int] | None:
-        """Returns all versions that are loaded so far, and some more; None: as the file says already."""
-        return _new_versions(model, model.served_versions(versions(self.models, model.name)) | set(also))
+        numbers = sorted(listed_versions - set(to_drop)) if changes else None
+        self._commit(
+            text, model, model.labels, numbers, Change(name, action, versions=tuple(sorted(to_drop)), note=note)
+        )
 
     def _previous(self, name: str, label: str, changes: list[Change]) -> int | None:
         on_disk = set(versions(self.models, name))
         return next((version for version in history.earlier(changes, name, label) if version in on_disk), None)
 
     def _commit(
-        self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None, change: Change
+        self, text: str, model: ConfiguredModel, labels: Mapping[str, int], numbers: list[int] | None, change: Change
     ) -> None:
-        new = text if keep is None and labels == model.labels else self._edit(text, model, labels, keep)
+        new = text if numbers is None and labels == model.labels else self._edit(text, model, labels, numbers)
         self._log.commit(new, change)
 
-    def _edit(self, text: str, model: ConfiguredModel, labels: Mapping[str, int], keep: list[int] | None) -> str:
-        return edit_model(text, model.name, self.models / model.name, versions=keep, labels=labels, path=self.config)
+    def _edit(self, text: str, model: ConfiguredModel, labels: Mapping[str, int], numbers: list[int] | None) -> str:
+        return edit_model(text, model.name, self.models / model.name, versions=numbers, labels=labels, path=self.config)
 
     @property
     def _log(self) -> TransactionLog:
@@ -291,13 +280,3 @@ def _check_unmoved(model: ConfiguredModel, label: str, expected: int | None) -> 
             f"{model.name}: label {label} has been moved to version {current} meanwhile (it was at {expected}); "
             "look at it with `tfapp models history`, then try again"
         )
-
-
-def _new_versions(model: ConfiguredModel, keep: set[int]) -> list[int] | None:
-    """Returns the versions in order; None where the policy names just these, or somebody chose to serve all."""
-    is_unchanged = model.kind == "all" or (model.kind == "specific" and keep == set(model.policy.specific.versions))
-    return None if is_unchanged else sorted(keep)
-
-
-def _highest(numbers: set[int]) -> set[int]:
-    return {max(numbers)} if numbers else set()

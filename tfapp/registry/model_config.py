@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from tensorflow_serving.config import model_server_config_pb2
+from tfapp_client.former_names import FormerNames
 
-from tfapp.core.former_names import FormerNames
 from tfapp.core.text_protos import parse_text_proto, read_text_proto
 from tfapp.errors import SettingsError
 

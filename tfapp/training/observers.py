@@ -62,10 +62,11 @@ class EpochEvent:
 
 
 class Observer(Protocol):
-    """Watches a training."""
+    """Watches a training; those that are based on it ignore the events whose methods they leave out."""
 
     def on_start(self, step: int, total_steps: int) -> None:
         """Is called when training starts, or goes on after `step` steps."""
+        del step, total_steps
 
     def on_progress(self, step: int) -> None:
         """Is called after a step; most observers wait for a point of the curves."""
@@ -73,9 +74,11 @@ class Observer(Protocol):
 
     def on_step(self, event: StepEvent) -> None:
         """Is called with a point of the curves."""
+        del event
 
     def on_epoch(self, event: EpochEvent) -> None:
         """Is called at the end of an epoch."""
+        del event
 
 
 class HistoryObserver(Observer):

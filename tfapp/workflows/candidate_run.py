@@ -11,7 +11,7 @@ from tfapp.core.shared_arrays import SharedArrays
 from tfapp.data import Splits
 from tfapp.evaluation.score_comparison import ScoreRecord
 from tfapp.tasks.registry import find_task
-from tfapp.training import EpochEvent, Observer, RunFolder, StepEvent, TimeBudget, start_run
+from tfapp.training import EpochEvent, Observer, RunFolder, TimeBudget, start_run
 from tfapp.workflows.build import build
 from tfapp.workflows.plan import PlannedCandidate
 from tfapp.workflows.run_data import check_same_data
@@ -85,23 +85,7 @@ class CandidateResult:
         return {**candidate, "seconds": round(self.seconds, 1), "epochs": self.record["epochs"], **dev, **note}
 
 
-class _BaseObserver:
-    """An observer that does nothing, for others to build on."""
-
-    def on_start(self, step: int, total_steps: int) -> None:
-        """Does nothing."""
-
-    def on_progress(self, step: int) -> None:
-        """Does nothing."""
-
-    def on_step(self, event: StepEvent) -> None:
-        """Does nothing."""
-
-    def on_epoch(self, event: EpochEvent) -> None:
-        """Does nothing."""
-
-
-class UsedTime(_BaseObserver):
+class UsedTime(Observer):
     """Writes the used time of a budget to `time.json`, from which a run that was killed goes on.
 
     Args:
@@ -123,7 +107,7 @@ class UsedTime(_BaseObserver):
             self._written = seconds
 
 
-class _BestEpoch(_BaseObserver):
+class _BestEpoch(Observer):
     """Keeps the dev scores of the best epoch beside its weights, for a resumed run, too."""
 
     def __init__(self, folder: RunFolder) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfapp_client.moved_modules import refuse_moved_modules
+from tfapp_client.former_names import refuse_moved_modules
 from tfapp_client.version import __version__
 
 if TYPE_CHECKING:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, ClassVar, Final, Self
+
+from tfapp_client.former_names import FormerNames
 
 __all__ = ["Retries"]
 
 # gRPC takes more attempts for 5 (proposal A6, "gRPC Retry Design").
 _MOST_ATTEMPTS: Final = 5
-_RENAMED: Final = {"first_pause": "initial_backoff", "longest_pause": "max_backoff", "factor": "multiplier"}
 
 
 @dataclass(frozen=True)
-class Retries:
+class Retries(FormerNames):
     """Retries of a request after UNAVAILABLE, the one status that says it was not worked on.
 
     gRPC does it, within the call's deadline; it varies each pause by a fifth, so that callers do not return as one.
@@ -25,6 +27,12 @@ class Retries:
         multiplier: How much longer each pause is than the last.
     """
 
+    former_names: ClassVar[Mapping[str, str]] = {
+        "first_pause": "initial_backoff",
+        "longest_pause": "max_backoff",
+        "factor": "multiplier",
+    }
+
     attempts: int = 5
     initial_backoff: float = 0.2
     max_backoff: float = 5.0
@@ -32,17 +40,9 @@ class Retries:
 
     def __new__(cls, *_values: Any, **settings: Any) -> Self:
         """Refuses the names that these settings had before."""
-        for name in settings.keys() & _RENAMED.keys():
-            raise TypeError(_renamed(name))
+        for name in settings.keys() & cls.former_names.keys():
+            raise TypeError(f"Retries.{name} is {cls.former_names[name]} now")
         return super().__new__(cls)
-
-    # Type checkers would take any name for a setting.
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            is_renamed = name in _RENAMED
-            message = _renamed(name) if is_renamed else f"{type(self).__name__!r} object has no attribute {name!r}"
-            raise AttributeError(message, name=name, obj=self)
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= _MOST_ATTEMPTS:
@@ -63,7 +63,3 @@ class Retries:
                 "retryableStatusCodes": ["UNAVAILABLE"],
             }
         }
-
-
-def _renamed(name: str) -> str:
-    return f"Retries has no {name} any more; it is called {_RENAMED[name]} now"

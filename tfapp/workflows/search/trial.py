@@ -22,7 +22,7 @@ from tfapp.core.threads import set_training_threads
 from tfapp.errors import TfappError
 from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.registry import find_task, read_evaluation
-from tfapp.training import EpochEvent, RunFolder, StepEvent, make_strategy
+from tfapp.training import EpochEvent, Observer, RunFolder, make_strategy
 from tfapp.workflows.candidate_run import train_candidate
 from tfapp.workflows.plan import PlannedCandidate
 from tfapp.workflows.run_data import load_splits
@@ -38,7 +38,7 @@ class _StoppedError(Exception):
     """Ends a training between two of its steps, with its files closed."""
 
 
-class _Dialogue:
+class _Dialogue(Observer):
     """An observer that tells the search of each epoch, and ends the training when it is told to."""
 
     def __init__(self, epochs: int, input_stream: IO[str], output_stream: IO[str]) -> None:
@@ -61,17 +61,11 @@ class _Dialogue:
         self._outgoing.write(f"{json.dumps(event)}\n")
         self._outgoing.flush()
 
-    def on_start(self, step: int, total_steps: int) -> None:
-        """Does nothing."""
-
     def on_progress(self, step: int) -> None:
         """Ends the training where the time of the search is over."""
         del step
         if self._stop.is_set():
             raise _StoppedError
-
-    def on_step(self, event: StepEvent) -> None:
-        """Does nothing."""
 
     def on_epoch(self, event: EpochEvent) -> None:
         """Tells of an epoch, and waits for whether to go on; fits of a head take no time that could be saved."""

@@ -1,17 +1,36 @@
-"""Refuses imports of modules by the names that they had before."""
+"""Raises errors for modules and attributes by the names that they had before, which say the new ones."""
 
 from __future__ import annotations
 
 import sys
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from importlib.abc import Loader
     from types import ModuleType
 
-__all__ = ["refuse_moved_modules"]
+__all__ = ["FormerNames", "refuse_moved_modules"]
+
+
+class FormerNames:
+    """A class whose errors for old names of its attributes say the new ones.
+
+    Attributes:
+        former_names: What stands there now, by the old name.
+    """
+
+    former_names: ClassVar[Mapping[str, str]] = {}
+
+    # Type checkers would take any name for an attribute.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in self.former_names:
+                message = f"{type(self).__name__}.{name} is {self.former_names[name]} now"
+            raise AttributeError(message, name=name, obj=self)
 
 
 def refuse_moved_modules(package: str, new_place: Callable[[str], str | None]) -> None:
