@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from tfapp.cli._shared_options import add_options
-from tfapp.core.option_values import named_values
+from tfapp.core.command_options import named_values
 
 __all__ = ["FILE_HELP", "TaskOption", "with_hints"]
 

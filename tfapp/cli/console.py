@@ -56,7 +56,7 @@ def console(
         from tfapp.console.console_state import ConsoleState
         from tfapp.web.access import Access
     if not home.is_dir():
-        raise SettingsError(f"--home {home}: no such folder")
+        raise SettingsError(f"--home {home}: no such folder; make it, or choose another")
     if database is not None:
         parse_url(database)
     log_to_stderr()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 from rich.filesize import decimal
 
-from tfapp.apps.shared.cli_options import Json
 from tfapp.cli import _model_tables as tables
 from tfapp.cli._server_options import with_servers
 from tfapp.core import terminal
+from tfapp.core.command_options import Json
 from tfapp.errors import ReleaseRefusedError
 from tfapp.workflows.deploy import Servers
 

@@ -100,7 +100,7 @@ def _print_answers(predictor: Predictor, inputs: Sequence[str], *, probabilities
 
 
 def file_to_score(inputs: Sequence[str]) -> Path | None:
-    """Tells whether the arguments are one file or texts.
+    """Finds the file to score among arguments that may be texts.
 
     Args:
         inputs: The arguments.

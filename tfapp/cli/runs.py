@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 import typer
 from rich.filesize import decimal
 
-from tfapp.apps.shared.cli_options import Json
 from tfapp.cli._model_tables import print_table
 from tfapp.cli.train import Runs
 from tfapp.core import terminal
+from tfapp.core.command_options import Json
 from tfapp.core.wording import format_duration, pluralize
 from tfapp.errors import SettingsError
 

@@ -47,7 +47,7 @@ def read_toml(file: Path, *, hint: str = "") -> dict[str, Any]:
         raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         # Beside what is no TOML: numbers of thousands of digits, brackets in thousands of brackets.
-        raise SettingsError(f"{file}: not valid TOML: {error}") from error
+        raise SettingsError(f"{file}: not valid TOML: {error}; mend the line") from error
 
 
 def build_settings(settings: type[S], values: Mapping[str, Any], overrides: Iterable[str], *, source: str) -> S:
@@ -93,7 +93,9 @@ def _depth_limit(source: str) -> Iterator[None]:
     try:
         yield
     except RecursionError as error:
-        raise SettingsError(f"{source}: its sections are nested too deeply") from error
+        raise SettingsError(
+            f"{source}: its sections are nested too deeply; no setting is more than three names deep"
+        ) from error
 
 
 def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel]) -> None:
@@ -110,7 +112,9 @@ def apply_override(values: dict[str, Any], item: str, settings: type[BaseModel])
     for section in sections:
         inner = values.setdefault(section, {})
         if not isinstance(inner, dict):
-            raise SettingsError(f"--set {' '.join(name.split())}: {section} is a value, not a section")
+            raise SettingsError(
+                f"--set {' '.join(name.split())}: {section} is a value, not a section; set {section} itself"
+            )
         values = inner
     values[leaf] = _parse_value(text.strip(), wants_text=_takes_text([*sections, leaf], settings))
 

@@ -175,7 +175,9 @@ def _full_name(key: str, fields: Mapping[str, FieldInfo], *, is_dimension: bool 
         leaves = searchable_names if "." in key else [name.rpartition(".")[2] for name in searchable_names]
         raise SettingsError(f"unknown setting search.{key}{did_you_mean(key, leaves)}")
     if is_dimension and names[0].partition(".")[0] not in _SEARCHED:
-        raise SettingsError(f"search.{key}: trials are compared on the same data, so {names[0]} cannot be searched")
+        raise SettingsError(
+            f"search.{key}: trials are compared on the same data, so {names[0]} cannot be searched; remove it"
+        )
     return names[0]
 
 
@@ -188,7 +190,7 @@ def _in_order(dimensions: Mapping[str, SearchDimension]) -> list[str]:
         return list(TopologicalSorter(before).static_order())
     except CycleError as error:
         raise SettingsError(
-            f"search: the conditions of {' and '.join(error.args[1][1:])} wait for one another"
+            f"search: the conditions of {' and '.join(error.args[1][1:])} wait for one another; remove one of them"
         ) from error
 
 

@@ -124,7 +124,7 @@ def foreign_setting(values: dict[str, Any], task: TaskSettings, tasks: Iterable[
 
 
 def _is_default(value: Any, field: FieldInfo) -> bool:
-    """Tells whether a value is a setting's default, or was in an earlier version, whose runs hold it."""
+    """Returns whether a value is a setting's default, or was in an earlier version, whose runs hold it."""
     try:
         parsed_value = TypeAdapter(field.rebuild_annotation()).validate_python(value)
     except ValidationError:

@@ -45,7 +45,10 @@ class BackgroundScoring:
         for endpoint, entry in self._state.models():
             if entry.name == model:
                 return endpoint
-        raise RegistryError(f"{model}: this model no longer exists, so its pool cannot be scored")
+        raise RegistryError(
+            f"{model}: this model no longer exists, so its pool cannot be scored; publish it again, or "
+            "add a pool for another model"
+        )
 
     def start(self, pool: PoolRow) -> None:
         """Starts to score a pool by the released version; where that is running, it runs once more afterwards."""

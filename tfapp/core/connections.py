@@ -144,19 +144,19 @@ class ConnectionGate:
         return True
 
     def begin(self, peer: Any) -> None:
-        """Notes that a connection's request is at work."""
+        """Records that a connection's request is at work."""
         if connection := self._newest.get(peer):
             self._callers[connection.address].waiting.pop(connection, None)
 
     def wait(self, peer: Any) -> None:
-        """Notes that a connection waits from now on, for its next request or for more of a body."""
+        """Records that a connection waits from now on, for its next request or for more of a body."""
         if connection := self._newest.get(peer):
             queue = self._callers[connection.address].waiting
             queue.pop(connection, None)
             queue[connection] = None
 
     def forget(self, connection: GuardedConnection) -> None:
-        """Notes that a connection is closed, or about to be."""
+        """Records that a connection is closed, or about to be."""
         if connection not in self._open:
             return
         self._open.remove(connection)

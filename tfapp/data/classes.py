@@ -205,7 +205,7 @@ def _fill_splits(splits: dict[str, Rows], from_files: Mapping[str, Rows], settin
 
 
 def _absent_labels(splits: Mapping[str, Rows], from_files: Mapping[str, Rows], settings: DataSettings) -> list[Finding]:
-    """Notes labels of train that dev or test lacks."""
+    """Returns findings on labels of train that dev or test lacks."""
     train, *held_out = [_class_counts(splits[split].table["label"], settings) for split in ("train", "dev", "test")]
     findings = []
     for split, labels in zip(("dev", "test"), held_out, strict=True):

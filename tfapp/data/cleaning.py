@@ -117,7 +117,7 @@ def normalize_text(text: str) -> str:
 
 
 def is_visible(text: str) -> bool:
-    """Tells whether a text has a character that is neither white space nor a control or format character."""
+    """Returns whether a text has a character that is neither white space nor a control or format character."""
     return any(unicodedata.category(character) not in _INVISIBLE for character in text)
 
 

@@ -164,7 +164,7 @@ def describe(
 
 
 def _has_lists(source: Source) -> bool:
-    """Tells whether the file's labels are lists, by the settings or the first labels themselves."""
+    """Returns whether the file's labels are lists, by the settings or the first labels themselves."""
     settings = source.settings
     if settings.label_separator or settings.rating or source.file_format.table != "nested":
         return bool(settings.label_separator)

@@ -138,7 +138,7 @@ def known_numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 
 
 def is_multi_label(column: pa.ChunkedArray) -> bool:
-    """Tells whether a label column holds lists of labels."""
+    """Returns whether a label column holds lists of labels."""
     return bool(pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type))
 
 

@@ -16,7 +16,7 @@ from tfapp.data.split_assignment import split_numbers
 __all__ = ["Suffices", "fill_splits"]
 
 Suffices: TypeAlias = Callable[[str, Rows], bool]
-"""Tells whether rows are enough to learn from ("train"), or to evaluate on ("dev", "test")."""
+"""Returns whether rows are enough to learn from ("train"), or to evaluate on ("dev", "test")."""
 
 _MOST_TRIED: Final = 1000
 

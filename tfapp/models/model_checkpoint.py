@@ -67,7 +67,7 @@ class ModelCheckpoint(abc.ABC):
 
     @staticmethod
     def is_saved(folder: Path) -> bool:
-        """Tells whether `save` wrote a whole model into a folder."""
+        """Returns whether `save` wrote a whole model into a folder."""
         return (folder / _CONFIG).is_file()
 
     @staticmethod

@@ -249,11 +249,10 @@ class LabelStore(FormerNames):
     def _drop(self, name: str, to_drop: Collection[int], action: str, note: str) -> None:
         text, model = self._log.text(), self.model(name)
         listed_versions = set(model.policy.specific.versions)
-        changes = model.kind == "specific" and listed_versions & set(to_drop)
-        numbers = sorted(listed_versions - set(to_drop)) if changes else None
-        self._commit(
-            text, model, model.labels, numbers, Change(name, action, versions=tuple(sorted(to_drop)), note=note)
-        )
+        is_listed = model.kind == "specific" and listed_versions & set(to_drop)
+        numbers = sorted(listed_versions - set(to_drop)) if is_listed else None
+        change = Change(name, action, versions=tuple(sorted(to_drop)), note=note)
+        self._commit(text, model, model.labels, numbers, change)
 
     def _previous(self, name: str, label: str, changes: list[Change]) -> int | None:
         on_disk = set(versions(self.models, name))

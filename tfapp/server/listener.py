@@ -93,15 +93,17 @@ def check_socket(path: Path) -> None:
         ServerError: Somebody does, or there is a file of that name, or no folder for it.
     """
     if not path.parent.is_dir():
-        raise ServerError(f"cannot listen on {path}: no folder {path.parent}")
+        raise ServerError(f"cannot listen on {path}: no folder {path.parent}; make it first")
     if path.exists() and not path.is_socket():
-        raise ServerError(f"cannot listen on {path}: there is a file of that name")
+        raise ServerError(f"cannot listen on {path}: there is a file of that name; remove it, or choose another path")
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
         except OSError as error:
             if "too long" in str(error):
-                raise ServerError(f"cannot listen on {path}: the path is too long for a UNIX socket") from error
+                raise ServerError(
+                    f"cannot listen on {path}: the path is too long for a UNIX socket; choose a shorter one"
+                ) from error
             return
     raise ServerError(f"cannot listen on {path}: another server does; stop it, or choose another --grpc_socket_path")
 

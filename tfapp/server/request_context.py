@@ -69,7 +69,7 @@ class RequestContext:
         return None if self._deadline is None else max(0.0, self._deadline - self._clock())
 
     def cancel(self) -> None:
-        """Notes that the caller has gone; called by the connection, in any thread, at the latest at the deadline."""
+        """Records that the caller has gone; called by the connection, in any thread, at the latest at the deadline."""
         self._left = True
         notify = self._notify
         if notify is not None:

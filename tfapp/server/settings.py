@@ -70,7 +70,10 @@ class TlsSettings(BaseModel):
     @model_validator(mode="after")
     def _check_authority(self) -> Self:
         if self.client_verify and not self.custom_ca:
-            raise ValueError("client_verify needs custom_ca, the authority that clients' certificates come from")
+            raise ValueError(
+                "client_verify needs custom_ca, the authority that clients' certificates come from; give it, or leave "
+                "out client_verify"
+            )
         return self
 
 
@@ -167,7 +170,10 @@ class ServerSettings(BaseModel):
     @model_validator(mode="after")
     def _check_rest_tls(self) -> Self:
         if self.rest_tls and (self.tls is None or self.rest_api_port is None):
-            raise ValueError("rest_tls needs a REST port (rest_api_port) and certificates (ssl_config_file)")
+            raise ValueError(
+                "rest_tls needs a REST port (rest_api_port) and certificates (ssl_config_file); give both, or "
+                "leave it out"
+            )
         if self.tls and self.tls.client_verify and self.rest_api_port is not None and not self.rest_tls:
             raise ValueError(
                 "client_verify asks gRPC callers for certificates, but REST would answer anybody in plain text; "

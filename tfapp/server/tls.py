@@ -45,7 +45,9 @@ def server_context(tls: TlsSettings) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=tls.custom_ca)
         except (ssl.SSLError, ValueError) as error:
-            raise ServerError(f"SSL config: custom_ca holds no PEM certificate: {_reason(error)}") from error
+            raise ServerError(
+                f"SSL config: custom_ca holds no PEM certificate: {_reason(error)}; paste the file of the authority"
+            ) from error
     if tls.client_verify:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -165,4 +165,4 @@ def _ask(find_obstacle: Callable[[str, Client], str], address: str, client: Clie
     except (DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError) as error:
         return str(error)
     except StatusError as error:
-        raise RegistryError(f"{address} cannot be asked: {error}") from error
+        raise RegistryError(f"{address} cannot be asked: {error}; check the address, and what answers there") from error

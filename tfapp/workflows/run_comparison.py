@@ -169,7 +169,7 @@ def _read_evaluated_run(record: RunRecord, data: str | None) -> _EvaluatedRun:
     folder = RunFolder(record.folder.evaluation_folder(data))
     command = f"tfapp evaluate {record.path}" + (f" --data {data}" if data else "")
     if record.problem:
-        raise TrainingError(f"{record.path}: the run cannot be read: {record.problem}")
+        raise TrainingError(f"{record.path}: the run cannot be read: {record.problem}; choose another run")
     if not (folder.path / "evaluation.json").is_file():
         state = (
             f"is {record.state}" if record.state != "finished" else f"was not evaluated on {data or 'its test split'}"

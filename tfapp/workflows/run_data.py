@@ -63,7 +63,7 @@ def check_same_data(folder: RunFolder, splits: Splits) -> None:
 
 
 def _has_thinned(findings: list[dict[str, Any]], splits: Splits) -> bool:
-    """Tells whether a run's dev or test lacks repeated rows, which they keep since a file of theirs stays whole."""
+    """Returns whether a run's dev or test lacks repeated rows, which they keep since a file of theirs stays whole."""
     names = {splits.settings.dev, splits.settings.test}
     kinds = ("duplicate", "conflicting_duplicate", "overlap")
     return any(

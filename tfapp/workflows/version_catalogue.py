@@ -233,7 +233,9 @@ def _reading_graph(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, DecodeError, ValueError) as error:
-        raise RegistryError(f"{folder}: its saved_model.pb cannot be read: {error}") from error
+        raise RegistryError(
+            f"{folder}: its saved_model.pb cannot be read: {error}; publish the version again"
+        ) from error
 
 
 def _read_settings(version: VersionMetadata) -> dict[str, Any]:

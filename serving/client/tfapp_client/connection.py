@@ -159,7 +159,7 @@ class Endpoint:
         return library.secure_channel(self.target, self._credentials, options=self._options, compression=compression)
 
     def speaks_http(self) -> bool:
-        """Tells whether the address answers in HTTP/1, as a REST port does; False where that cannot be found out.
+        """Returns whether the address answers in HTTP/1, as a REST port does; False where that cannot be found out.
 
         Of a name with several addresses, gRPC may report the last one alone, at which nothing listens.
         """

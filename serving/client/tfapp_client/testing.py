@@ -183,7 +183,7 @@ class FakeTransport(_FakeServer):
         return self._take(method, request, timeout)
 
     def close(self) -> None:
-        """Notes in `closed` that the client was closed."""
+        """Records in `closed` that the client was closed."""
         self.closed = True
 
 
@@ -195,7 +195,7 @@ class AsyncFakeTransport(_FakeServer):
         return self._take(method, request, timeout)
 
     async def close(self) -> None:
-        """Notes in `closed` that the client was closed."""
+        """Records in `closed` that the client was closed."""
         self.closed = True
 
 

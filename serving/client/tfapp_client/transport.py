@@ -181,7 +181,7 @@ def _stubs(channel: Any) -> dict[str, Any]:
 
 
 def _is_unreachable(error: Any, probe_error: Any) -> bool:
-    """Tells whether a call, or the probe after it, ended since no address could be connected to."""
+    """Returns whether a call, or the probe after it, ended since no address could be connected to."""
     last = probe_error or error
     return last.code() is grpc.StatusCode.UNAVAILABLE and any(text in (last.details() or "") for text in _NO_ADDRESS)
 

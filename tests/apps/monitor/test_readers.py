@@ -252,7 +252,7 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_rejected_until_it_changes(tmp
     (tmp_path / "a.csv").touch()
     (tmp_path / "b.jsonl").write_text(line(1))
     first = list(FolderReader(tmp_path, {}, follow=False).batches(threading.Event()))
-    assert ids(first) == [f"{tmp_path / 'a.csv'}: the file is empty", 1]
+    assert ids(first) == [f"{tmp_path / 'a.csv'}: the file is empty; give one that has rows", 1]
     positions = {batch.checkpoint.name: batch.checkpoint.position for batch in first if batch.checkpoint}
     assert list(FolderReader(tmp_path, positions, follow=False).batches(threading.Event())) == []
     (tmp_path / "a.csv").write_text("id,text\n7,seven\n")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from tfapp.apps.shared.cli_options import Json, needs_applications
+from tfapp.apps.shared.cli_options import needs_applications
+from tfapp.core.command_options import Json
 from tfapp.core.terminal import console, print_json
 from tfapp.core.wording import pluralize
 

@@ -125,7 +125,7 @@ class Pools:
         query = select(PoolTextRow).where(PoolTextRow.pool_id == pool.id, PoolTextRow.id == text)
         row = self._store.read(lambda session: session.scalars(query).first())
         if row is None:
-            raise DataError(f"{pool.name}: no text {text} in this pool")
+            raise DataError(f"{pool.name}: no text {text} in this pool; open the pool again")
         return row
 
     def texts_to_score(self, pool: PoolRow, version: int, limit: int, *, after: int = 0) -> list[tuple[int, str]]:

@@ -9,14 +9,13 @@ import typer
 
 from tfapp.apps.monitor import output
 from tfapp.apps.shared.cli_options import (
-    Json,
     Server,
     SetItem,
     SettingsFile,
     columns_option,
     needs_applications,
 )
-from tfapp.core.option_values import named_values
+from tfapp.core.command_options import Json, named_values
 from tfapp.core.signals import stop_signals
 from tfapp.errors import SettingsError
 

@@ -179,7 +179,7 @@ class Monitor(Application[MonitorSettings]):
             positions = message_store.checkpoints(FileFollower.name(path))
             return FolderReader(path, positions, follow=follow, size=size)
         if not path.exists() and not (follow and path.parent.is_dir()):
-            raise DataError(f"{path}: no such file or folder")
+            raise DataError(f"{path}: no such file or folder; check the path")
         position = message_store.checkpoint(FileFollower.name(path))
         if path.suffix.lower() in _TABLES:
             return TableReader(path, position, size=size)

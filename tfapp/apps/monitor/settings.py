@@ -66,7 +66,7 @@ class SmtpSettings(Settings):
         try:
             host.encode("idna")
         except UnicodeError:
-            raise ValueError("is no host's name") from None
+            raise ValueError("is no host's name, such as mail.example.com") from None
         return host
 
     @field_validator("user", "password")
@@ -82,7 +82,7 @@ class SmtpSettings(Settings):
     def _are_addresses(cls, addresses: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (addresses,) if isinstance(addresses, str) else addresses:
             if not address.strip() or not address.isprintable():
-                raise ValueError(f"{address!r:.100} is no mail address")
+                raise ValueError(f"{address!r:.100} is no mail address, such as team@example.com")
         return addresses
 
     @model_validator(mode="after")

@@ -10,14 +10,13 @@ import typer
 from tfapp.apps.recommend import output
 from tfapp.apps.shared.cli_options import (
     Encoding,
-    Json,
     Server,
     SetItem,
     SettingsFile,
     columns_option,
     needs_applications,
 )
-from tfapp.core.option_values import named_values
+from tfapp.core.command_options import Json, named_values
 
 if TYPE_CHECKING:
     from tfapp.apps.recommend.service import Recommend

@@ -15,7 +15,6 @@ from tfapp.errors import SettingsError
 __all__ = [
     "SECRETS_HELP",
     "Encoding",
-    "Json",
     "Server",
     "SetItem",
     "SettingsFile",
@@ -31,7 +30,6 @@ Server: TypeAlias = Annotated[
     str | None,
     typer.Option(help=f"HOST:PORT of a model server; by default one is started on the folder's models. {SECRETS_HELP}"),
 ]
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 SetItem: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Overrides a setting.")
 ]

@@ -116,7 +116,7 @@ def _tables(
             else:
                 yield RejectedRow(number, f"{len(fields)} fields, expected {len(names)}", text[:_SHOWN].strip())
         if names is None:
-            raise DataError(f"{path}: the file is empty")
+            raise DataError(f"{path}: the file is empty; give one that has rows")
 
     return read
 

@@ -11,7 +11,6 @@ import typer
 
 from tfapp.apps.shared.cli_options import (
     Encoding,
-    Json,
     Server,
     SetItem,
     SettingsFile,
@@ -19,7 +18,7 @@ from tfapp.apps.shared.cli_options import (
     needs_applications,
 )
 from tfapp.apps.support import output
-from tfapp.core.option_values import named_values
+from tfapp.core.command_options import Json, named_values
 
 if TYPE_CHECKING:
     from tfapp.apps.support.service import Support

@@ -41,7 +41,7 @@ class Turn:
 
 
 def refers_back(question: str) -> bool:
-    """Tells whether a question needs the turn before it, by its English words.
+    """Returns whether a question needs the turn before it, by its English words.
 
     It does where it begins as one that goes on ("and", "what about"), or is short and has a pronoun.
 

@@ -162,7 +162,7 @@ class LabellingPages:
         model = request.path_params["model"]
         rows = [json.dumps(row, ensure_ascii=False) for row in self._state.feedback.labels.rows(model)]
         if not rows:
-            raise DataError(f"{model[:80]}: no texts have been labelled for this model yet")
+            raise DataError(f"{model[:80]}: no texts have been labelled for this model yet; label some first")
         # The name is ours: what a model is called must not become part of a header.
         headers = {"Content-Disposition": 'attachment; filename="labels.jsonl"'}
         return Response("\n".join(rows) + "\n", media_type="application/jsonl", headers=headers)

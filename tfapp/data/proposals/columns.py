@@ -148,21 +148,21 @@ def _separator(texts: list[str]) -> str | None:
 
 
 def _is_few(values: list[Any], rows: list[Any]) -> bool:
-    """Tells whether values are short, few, and come again, as labels are."""
+    """Returns whether values are short, few, and come again, as labels are."""
     distinct = set(map(str, values))
     limit = min(_MOST_LABELS, max(2, len(rows) // 2))
     return 2 <= len(distinct) <= limit and max(map(len, distinct)) <= _LONGEST_LABEL
 
 
 def _is_id_name(name: str) -> bool:
-    """Tells whether a column is named like ids, as user_id or userId are; label_id is named like labels."""
+    """Returns whether a column is named like ids, as user_id or userId are; label_id is named like labels."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     *others, last = re.split(r"[\W_]+", words.strip("_ ")) or [""]
     return last in _ID_WORDS and not set(others) & set(LABEL_NAMES)
 
 
 def _are_ids(values: Sequence[Any], *, has_id_name: bool) -> bool:
-    """Tells whether nearly all values look like codes or addresses, and differ or have the name of an id."""
+    """Returns whether nearly all values look like codes or addresses, and differ or have the name of an id."""
     texts = [str(value) for value in values if value not in (None, "") and (has_id_name or isinstance(value, str))]
     code_count = sum(text.isascii() and not _BLANK.search(text) and bool(_CODED.search(text)) for text in texts)
     code_count -= 0 if has_id_name else sum(_FRACTION.fullmatch(text) is not None for text in texts)

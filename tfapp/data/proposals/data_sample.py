@@ -140,7 +140,7 @@ def take_sample(
     notes += source.file_format.sniff_notes(source.path, _read_options(source, encoding))
     columns, header = _first_rows(source, encoding, hints)
     if not any(columns.values()):
-        raise DataError(f"{name}: no rows to look at")
+        raise DataError(f"{name}: no rows to look at; give a file that has some")
     return DataSample(source, columns, settings if header else {**settings, "header": False}, notes, hints)
 
 

@@ -63,7 +63,7 @@ def _tsv_records(path: Path, options: ReadOptions) -> Iterator[NumberedFields]:
 def _iter_blocks(path: Path, records: Iterator[NumberedFields], options: ReadOptions) -> Iterator[Block]:
     first = next(records, None)
     if first is None:
-        raise DataError(f"{path}: the file is empty")
+        raise DataError(f"{path}: the file is empty; give one that has rows")
     if options.header:
         names = _check_names(path, first[1])
     else:

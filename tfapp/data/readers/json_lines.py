@@ -90,7 +90,9 @@ def _to_array(field: pa.Field, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values, field.type)
     except (pa.ArrowException, OverflowError) as error:
-        raise DataError(f'column "{field.name}" holds values of types that do not go together: {error}') from error
+        raise DataError(
+            f'column "{field.name}" holds values of types that do not go together: {error}; write all as texts'
+        ) from error
 
 
 def _parse(path: Path, line: int, text: str) -> dict[str, Any]:
@@ -100,7 +102,9 @@ def _parse(path: Path, line: int, text: str) -> dict[str, Any]:
         problem = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError(f"{path}, line {line}: not valid JSON: {problem}; jsonl has one object a line") from error
     if not isinstance(value, dict):
-        raise DataError(f"{path}, line {line}: expected a JSON object, got {type(value).__name__}")
+        raise DataError(
+            f"{path}, line {line}: expected a JSON object, got {type(value).__name__}; jsonl has one object a line"
+        )
     return value
 
 

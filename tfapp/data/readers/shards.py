@@ -89,5 +89,5 @@ def _read_json(file: Path) -> Mapping[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise DataError(f"{file}: not readable: {error}") from error
+        raise DataError(f"{file}: not readable: {error}; mend the file") from error
     return value if isinstance(value, dict) else {}

@@ -120,5 +120,5 @@ def _bad_in_bioes(index: int, last_tag: Tag, tag: Tag, position: str) -> Iterato
 
 
 def _goes_on(last_tag: Tag, tag: Tag) -> bool:
-    """Tells whether a word is of the same entity as the one before."""
+    """Returns whether a word is of the same entity as the one before."""
     return tag.mark in ("I", "E") and last_tag.mark in ("B", "I") and tag.label == last_tag.label

@@ -125,7 +125,9 @@ def _codec(encoding: str) -> str:
         "".encode(encoding)  # refuses what is no text encoding, such as base64
         name = codecs.lookup(encoding).name
     except (LookupError, ValueError) as error:
-        raise DataError(f'data.encoding must be a text encoding that Python knows, got "{encoding}"') from error
+        raise DataError(
+            f'data.encoding must be a text encoding that Python knows, such as utf-8 or cp1252, got "{encoding}"'
+        ) from error
     return "utf-8" if name == "utf-8-sig" else name
 
 

@@ -77,11 +77,11 @@ class VersionState:
         return self.state is State.LOADING and self.failures > 0
 
     def note_load(self, servable: Servable) -> None:
-        """Notes that the version is loaded, and takes requests."""
+        """Records that the version is loaded, and takes requests."""
         self.servable, self.error, self.failures, self.state = servable, None, 0, State.AVAILABLE
 
     def forget(self) -> None:
-        """Notes that the version is not wanted any more: if it comes back, its failures do not count."""
+        """Records that the version is not wanted any more: if it comes back, its failures do not count."""
         self.failures = 0
         if self.state is State.LOADING:
             self.state = State.END
@@ -114,7 +114,7 @@ class LoadRetries:
         return not version_state.is_retried or time.monotonic() >= version_state.retry_at
 
     def note_failure(self, version_state: VersionState, error: RequestError) -> bool:
-        """Notes that a load failed, and why; returns whether the version is given up."""
+        """Records that a load failed, and why; returns whether the version is given up."""
         version_state.failures += 1
         last = version_state.failures > self._max_retries
         version_state.error, version_state.state = error, State.END if last else State.LOADING

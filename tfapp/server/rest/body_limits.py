@@ -80,7 +80,7 @@ class PendingBytes:
             victim.cancel()
 
     def keep(self, body: Holding) -> None:
-        """Notes that a body is complete, and is not to be ended any more.
+        """Records that a body is complete, and is not to be ended any more.
 
         Raises:
             TooManyBytesError: It was ended already.
@@ -130,7 +130,7 @@ class BodyShare:
         self._size += size
 
     def keep(self) -> None:
-        """Notes that the body has been read.
+        """Records that the body has been read.
 
         Raises:
             TooManyBytesError: It had to make room for others meanwhile.

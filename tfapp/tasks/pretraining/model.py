@@ -106,7 +106,9 @@ class LanguageModel(TokenPredictor):
             ModelError: As the base class; or there is no [MASK].
         """
         if "[MASK]" not in preset.vocabulary:
-            raise ModelError(f"preset {preset.name}: its vocabulary lacks [MASK], which pretraining needs")
+            raise ModelError(
+                f"preset {preset.name}: its vocabulary lacks [MASK], which pretraining needs; take another preset"
+            )
         return super().from_preset(preset, labels, settings, dtype=dtype)
 
     @classmethod

@@ -58,7 +58,10 @@ class SimCse(Embedder):
             ModelError: It has too few positions, or no dropout.
         """
         if not backbone.dropout:
-            raise ModelError(f"preset {settings.preset}: its dropout is 0, but simcse tells a text's two vectors by it")
+            raise ModelError(
+                f"preset {settings.preset}: its dropout is 0, but simcse tells a text's two vectors by it; "
+                "take another preset"
+            )
         return super().fit_backbone(backbone, settings)
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> list[Row]:

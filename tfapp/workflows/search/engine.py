@@ -149,7 +149,10 @@ class SearchLoop:
         self.on_event({"event": "trial_end", "number": trial.number, "state": "failed", "reason": reason})
         self._failures.append(reason)
         if len(self._failures) >= _MOST_FAILURES:
-            raise TrainingError(f"{pluralize(len(self._failures), 'trial')} in a row failed, the last one: {reason}")
+            raise TrainingError(
+                f"{pluralize(len(self._failures), 'trial')} in a row failed, the last one: {reason}; "
+                "mend the settings, then search again"
+            )
 
     def _check_same_data(self, fingerprint: str | None) -> None:
         if fingerprint is None:

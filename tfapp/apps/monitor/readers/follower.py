@@ -65,7 +65,7 @@ class FileFollower:
                 file = self.file.open("rb")
             except FileNotFoundError as error:
                 if not self.follow:
-                    raise DataError(f"{self.file}: no such file") from error
+                    raise DataError(f"{self.file}: no such file; check the path") from error
                 stop.wait(self.pause)  # between the renaming and the new beginning, there is none
                 continue
             except OSError as error:

@@ -1,12 +1,17 @@
-"""Reads the values of options that the commands of the library and of the applications share."""
+"""Holds options that the commands of the library and of the applications share, and reads their values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated, TypeAlias
+
+import typer
 
 from tfapp.errors import SettingsError
 
-__all__ = ["named_values"]
+__all__ = ["Json", "named_values"]
+
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 
 
 def named_values(option: str, items: Iterable[str] | None) -> Mapping[str, str]:
