@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NoReturn
 
-__all__ = ["NEW_PLACES", "PREPROCESSOR_METHODS", "missing_name"]
+__all__ = ["NEW_PLACES", "PREPROCESSOR_METHODS", "missing_name", "refuse_old_names"]
 
 # Modules, and public names of the packages that are still there.
 NEW_PLACES: Final = {
@@ -121,3 +122,12 @@ def missing_name(module: str, name: str) -> Exception:
     if place:
         return ImportError(f"{module}.{name} is {place} now", name=f"{module}.{name}")
     return AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def refuse_old_names(module: str) -> Callable[[str], NoReturn]:
+    """Returns the `__getattr__` of a module, which raises the error of `missing_name`."""
+
+    def refuse(name: str) -> NoReturn:
+        raise missing_name(module, name)
+
+    return refuse

@@ -8,8 +8,9 @@ A data set is prepared as one file `data.jsonl`, a preset as a Hugging Face chec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tfapp._old_names import refuse_old_names
 from tfapp.assets.cache import home, is_pulled, path
 from tfapp.assets.entries import Asset, catalogue, find, require
 from tfapp.assets.fetch import pull
@@ -29,8 +30,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        from tfapp._old_names import missing_name
-
-        raise missing_name(__name__, name)
+    __getattr__ = refuse_old_names(__name__)

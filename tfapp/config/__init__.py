@@ -7,8 +7,9 @@ The descriptions of the fields are the reference of the settings file: `tfapp in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tfapp._old_names import refuse_old_names
 from tfapp.config.experiment import DEFAULT_TASK, Experiment, dump_toml
 from tfapp.config.parse import parse_experiment
 from tfapp.config.settings.augment import AugmentSettings, PerturbationKind
@@ -41,8 +42,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        from tfapp._old_names import missing_name
-
-        raise missing_name(__name__, name)
+    __getattr__ = refuse_old_names(__name__)

@@ -7,8 +7,9 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tfapp._old_names import refuse_old_names
 from tfapp.core.progress import OnProgress
 from tfapp.data.cleaning import normalize_text
 from tfapp.data.describe import CountTokens, Description, LengthStats, describe
@@ -59,8 +60,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        from tfapp._old_names import missing_name
-
-        raise missing_name(__name__, name)
+    __getattr__ = refuse_old_names(__name__)

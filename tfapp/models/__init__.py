@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tfapp._old_names import refuse_old_names
 from tfapp.core.tensorflow_import import import_tensorflow
 
 import_tensorflow()
@@ -34,8 +35,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        from tfapp._old_names import missing_name
-
-        raise missing_name(__name__, name)
+    __getattr__ = refuse_old_names(__name__)

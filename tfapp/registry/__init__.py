@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tfapp._old_names import refuse_old_names
 from tfapp.registry.history import Change
 from tfapp.registry.label_store import CONFIG_FILE, LabelStore
 from tfapp.registry.model_config import STABLE, ConfiguredModel, read_model_config
@@ -39,8 +40,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        from tfapp._old_names import missing_name
-
-        raise missing_name(__name__, name)
+    __getattr__ = refuse_old_names(__name__)

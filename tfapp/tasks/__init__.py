@@ -6,11 +6,9 @@ file), `playground` with `class_playground` (their forms in the console).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tfapp._old_names import refuse_old_names
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        from tfapp._old_names import missing_name
-
-        raise missing_name(__name__, name)
+    __getattr__ = refuse_old_names(__name__)

@@ -130,14 +130,9 @@ def _read_result(values: Mapping[str, Any]) -> SeedResult:
     return SeedResult(**{**values, "interval": tuple(values["interval"])})
 
 
-def _run_in(folder: Path) -> Path:
-    """Returns the run that a seed's process left."""
-    return max(file.parent for file in folder.glob("*/*/settings.toml"))
-
-
 def _destination(folder: Path, runs: Path) -> tuple[str, str]:
     """Returns the run that a seed's process left in its folder, and where it goes among other runs."""
-    source = _run_in(folder)
+    source = max(file.parent for file in folder.glob("*/*/settings.toml"))
     return str(source), str(_free_path(runs / source.name))
 
 
