@@ -57,7 +57,7 @@ def find_fields(text: str) -> Field:
 class _Scanner:
     def __init__(self, text: str) -> None:
         self._tokens = [token for token in _TOKEN.finditer(text) if token.lastgroup]
-        self._at = 0
+        self._index = 0
 
     def fields(self, closes: str) -> Iterator[Field]:
         while self._text() != closes:
@@ -88,7 +88,7 @@ class _Scanner:
             yield Field(name.group(), name.start(), opening.start(), self._skip_to_bracket())
             return
         while self._text() in _CLOSES:
-            yield self._message(name.group(), self._tokens[self._at].start())
+            yield self._message(name.group(), self._tokens[self._index].start())
             self._skip(",")
         self._next()
 
@@ -101,14 +101,14 @@ class _Scanner:
         return Field(name.group(), name.start(), first.start(), last.end())
 
     def _text(self) -> str:
-        return self._tokens[self._at].group() if self._at < len(self._tokens) else ""
+        return self._tokens[self._index].group() if self._index < len(self._tokens) else ""
 
     def _next(self) -> re.Match[str]:
-        self._at += 1
-        return self._tokens[self._at - 1]
+        self._index += 1
+        return self._tokens[self._index - 1]
 
     def _skip(self, *marks: str) -> None:
-        self._at += self._text() in marks
+        self._index += self._text() in marks
 
     def _skip_to_bracket(self) -> int:
         while (last := self._next()).group() != "]":

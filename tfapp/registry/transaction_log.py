@@ -84,10 +84,10 @@ class TransactionLog:
         """
         try:
             self.config.parent.mkdir(parents=True, exist_ok=True)
-            with process_lock(self._beside("lock"), timeout=_LOCK_SECONDS):
+            with process_lock(self._sibling("lock"), timeout=_LOCK_SECONDS):
                 # Whoever writes these files holds the lock: their drafts are those of processes that were killed.
                 sweep_drafts_of(self.config, self._history, self._pending_file)
-                yield self._caught_up()
+                yield self._finish_pending()
         except BlockingIOError as error:
             raise RegistryError(f"{self.config}: {error} has been changing it for a while; try again") from error
         except OSError as error:
@@ -104,7 +104,7 @@ class TransactionLog:
         history.append(self._history, [change])
         self._pending_file.unlink()
 
-    def _caught_up(self) -> list[Change]:
+    def _finish_pending(self) -> list[Change]:
         changes = history.read(self._history)
         new_changes = self._unrecorded_changes(changes)
         new_changes += _edits(self.text(), self.config, [*changes, *new_changes])
@@ -135,9 +135,9 @@ class TransactionLog:
 
     @property
     def _pending_file(self) -> Path:
-        return self._beside("pending")
+        return self._sibling("pending")
 
-    def _beside(self, suffix: str) -> Path:
+    def _sibling(self, suffix: str) -> Path:
         return self.config.with_name(f".{self.config.name}.{suffix}")
 
 

@@ -53,7 +53,7 @@ def require_models(folder: Path | str, names: tuple[str, ...] = ()) -> list[str]
     """
     names_on_disk = models(folder)
     if not names_on_disk:
-        raise RegistryError(f"{folder}: no model in it, expected folders NAME/VERSION{_where_else(Path(folder))}")
+        raise RegistryError(f"{folder}: no model in it, expected folders NAME/VERSION{_other_folder(Path(folder))}")
     for name in names:
         if name not in names_on_disk:
             raise RegistryError(f"{folder}: no model {name} in it{did_you_mean(name, names_on_disk)}")
@@ -144,7 +144,7 @@ def _version_folders(model: Path) -> dict[int, Path]:
     return {number: child for number, child in folders.items() if number <= _HIGHEST}
 
 
-def _where_else(folder: Path) -> str:
+def _other_folder(folder: Path) -> str:
     if _version_folders(folder):
         return f"; it is a model's own folder: serve {folder.parent}"
     if (folder / "saved_model.pb").exists():

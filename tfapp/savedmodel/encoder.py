@@ -65,7 +65,9 @@ class PackedEncoder(tf.Module):
         """
         lengths, columns = self._columns(ids)
         if self._head_input == "tokens":
-            values = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=True)
+            values = in_sub_batches(
+                self._encode_one, self._encode_many, lengths, columns, size=self._tokens, by_token=True
+            )
             padded_values = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False).to_tensor()
             # As wide as `Preprocessor.pad` makes no rows.
             return tf.pad(padded_values, [[0, 0], [0, tf.maximum(2 - tf.shape(padded_values)[1], 0)], [0, 0]])
@@ -82,10 +84,10 @@ class PackedEncoder(tf.Module):
         return tf.cast(ids.row_lengths(), tf.int32), columns
 
     def _pool(self, lengths: tf.Tensor, columns: list[tf.Tensor]) -> tf.Tensor:
-        rows = in_sub_batches(self._one, self._many, lengths, columns, size=self._tokens, by_token=False)
+        rows = in_sub_batches(self._encode_one, self._encode_many, lengths, columns, size=self._tokens, by_token=False)
         return rows if self._compare is None else self._compare(rows)
 
-    def _one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
+    def _encode_one(self, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Computes [1, H] or [P, K] of the tokens int32[P] of one text."""
         count = tf.size(tokens)
         size = tf.gather(self._sizes, count)
@@ -97,7 +99,7 @@ class PackedEncoder(tf.Module):
         rows = tf.where(positions < count, 0, -1)
         return self._read(x, rows, count[tf.newaxis])[: count if self._head_input == "tokens" else None]
 
-    def _many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
+    def _encode_many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
         """Computes [N, H] or [P, K] of the tokens int32[P] of N texts one after another; the last may be empty."""
         rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
         positions = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)

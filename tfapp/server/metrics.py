@@ -47,7 +47,7 @@ class Counter:
     def add(self, values: _LabelValues = (), amount: int = 1) -> None:
         """Adds to the count of some label values."""
         with self._lock:
-            values = _told_apart(self._cells, values)
+            values = _limit_names(self._cells, values)
             self._cells[values] = self._cells.get(values, 0) + amount
 
     def lines(self) -> Iterator[str]:
@@ -79,7 +79,7 @@ class Histogram:
         """Adds one amount."""
         bucket = bisect_left(self._bounds, amount)
         with self._lock:
-            values = _told_apart(self._cells, values)
+            values = _limit_names(self._cells, values)
             cell = self._cells.get(values)
             if cell is None:
                 cell = self._cells[values] = ([0] * (len(self._bounds) + 1), [0.0])
@@ -195,7 +195,7 @@ def _powers(first: float, factor: float, count: int) -> list[float]:
     return [first * factor**power for power in range(count)]
 
 
-def _told_apart(cells: dict[_LabelValues, Any], values: _LabelValues) -> _LabelValues:
+def _limit_names(cells: dict[_LabelValues, Any], values: _LabelValues) -> _LabelValues:
     return values if values in cells or len(cells) < _MOST_NAMES else ("", *values[1:])
 
 

@@ -123,7 +123,7 @@ class ModelServer:
             listener.check()
         self.manager.poll()
         if not self.manager.available():
-            raise ServerError(_none_loads(self.manager))
+            raise ServerError(_load_failures(self.manager))
         for listener in self._listeners:
             listener.start()
         self.manager.start(self.settings.file_system_poll_wait_seconds)
@@ -256,7 +256,7 @@ def _loader(settings: ServerSettings, scheduler: BatchScheduler | None, metrics:
     return load
 
 
-def _none_loads(manager: ModelManager) -> str:
+def _load_failures(manager: ModelManager) -> str:
     failures = manager.failures()
     if not failures:
         return "there is no version to serve; publish one with `tfapp export`"

@@ -55,13 +55,13 @@ class Distillation:
     def __call__(self, ids: tf.RaggedTensor, targets: Any, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss as a sum over a batch's rows and its divisor, as `TaskModel.batch_loss` does."""
         if self.settings.hidden_weight:
-            losses = self._losses_beside(ids, targets)
+            losses = self._losses_with_states(ids, targets)
         else:
             labels, teacher_logits = targets
             losses = self._answers(labels, teacher_logits, self.student.logits(ids, training=True))
         return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
 
-    def _losses_beside(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
+    def _losses_with_states(self, ids: tf.RaggedTensor, targets: tf.Tensor) -> tf.Tensor:
         teacher_logits, teacher_states = self.teachers[0].trace(ids)
         logits, states = self.student.trace(ids, training=True)
         layer_numbers = chosen_layers(len(teacher_states), len(states))

@@ -80,7 +80,7 @@ class Servers:
         """
 
         def find_obstacle(_address: str, client: Client) -> str:
-            return _elsewhere(client, name, label, version, self.timeout)
+            return _label_obstacle(client, name, label, version, self.timeout)
 
         self._wait(f"has not moved label {label} of {name} to version {version}", find_obstacle, config)
 
@@ -105,7 +105,7 @@ class Servers:
 
         def lacks(address: str) -> bool:
             with self._server(address).client() as client:
-                return bool(_ask(lambda _, c: _elsewhere(c, name, label, version, self.timeout), address, client))
+                return bool(_ask(lambda _, c: _label_obstacle(c, name, label, version, self.timeout), address, client))
 
         return replace(self, addresses=[address for address in self.addresses if lacks(address)])
 
@@ -149,7 +149,7 @@ class Servers:
                 ) from error
 
 
-def _elsewhere(client: Client, name: str, label: str, version: int, timeout: float) -> str:
+def _label_obstacle(client: Client, name: str, label: str, version: int, timeout: float) -> str:
     """Returns where a label points, if that is not the version."""
     label_version = client.metadata(name, label=label, timeout=timeout).version
     return "" if label_version == version else f"it is at {label_version}"

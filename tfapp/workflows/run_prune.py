@@ -111,7 +111,7 @@ def _reasons(
     metadata_by_run = _published_versions(models)
     reasons: dict[Path, str] = {}
     for record in old_records:
-        versions = [version for version, source in metadata_by_run.items() if _came_from(source, record)]
+        versions = [version for version, source in metadata_by_run.items() if _was_published_from(source, record)]
         users = [other.name for other in all_records if other.path != record.path and _names(other, record.path)]
         if record.state == RUNNING:
             reasons[record.path] = "it is running"
@@ -132,7 +132,7 @@ def _published_versions(models: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
     return {str(graph.parents[1]): read_metadata(graph.parents[1]) for graph in graphs}
 
 
-def _came_from(version: Mapping[str, Any], record: RunRecord) -> bool:
+def _was_published_from(version: Mapping[str, Any], record: RunRecord) -> bool:
     """Returns whether a version was published from a run; one that does not say so may be from any on its data."""
     source, data = version.get("run"), version.get("data")
     if isinstance(source, str):

@@ -66,7 +66,7 @@ class Labels:
         values |= {"given": labels, "given_by": label.given_by, "given_at": now}
 
         def work(session: Session) -> None:
-            row = session.scalars(_of(label.model).where(LabelRow.key == key)).first()
+            row = session.scalars(_rows_of_model(label.model).where(LabelRow.key == key)).first()
             if row is None:
                 session.add(LabelRow(model=label.model, key=key, text=label.text, **values))
             else:
@@ -79,7 +79,7 @@ class Labels:
         """Deletes the label of a text, if it has one."""
 
         def work(session: Session) -> None:
-            row = session.scalars(_of(model).where(LabelRow.key == text_key(text))).first()
+            row = session.scalars(_rows_of_model(model).where(LabelRow.key == text_key(text))).first()
             if row is not None:
                 session.delete(row)
 
@@ -92,7 +92,7 @@ class Labels:
 
     def latest(self, model: str, limit: int = 10) -> list[LabelRow]:
         """Returns the last labels, newest first."""
-        query = _of(model).order_by(LabelRow.given_at.desc(), LabelRow.id.desc()).limit(limit)
+        query = _rows_of_model(model).order_by(LabelRow.given_at.desc(), LabelRow.id.desc()).limit(limit)
         return self._store.read(lambda session: list(session.scalars(query)))
 
     def rows(self, model: str) -> Iterator[dict[str, Any]]:
@@ -100,7 +100,7 @@ class Labels:
 
         Besides, what was known of the answer: model, version, predicted, score, given_by, given_at.
         """
-        for row in self._store.read(lambda session: list(session.scalars(_of(model).order_by(LabelRow.id)))):
+        for row in self._store.read(lambda session: list(session.scalars(_rows_of_model(model).order_by(LabelRow.id)))):
             yield {
                 "text": row.text,
                 "label": row.given if row.multi_label else row.given[0],
@@ -109,5 +109,5 @@ class Labels:
             }
 
 
-def _of(model: str) -> Any:
+def _rows_of_model(model: str) -> Any:
     return select(LabelRow).where(LabelRow.model == model)

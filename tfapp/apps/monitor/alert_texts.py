@@ -31,9 +31,9 @@ def alert_texts(session: Session, alert: AlertRow, settings: MonitorSettings, li
     if alert.kind == "rise":
         query = query.where(MessageRow.topic == alert.topic, MessageRow.sentiment == settings.negative)
         query = query.order_by(MessageRow.sentiment_confidence.desc(), MessageRow.id)
-        return _unlike(session.scalars(query.limit(_LOOKED_AT)), limit)
+        return _drop_similar(session.scalars(query.limit(_LOOKED_AT)), limit)
     rows = list(session.scalars(query.order_by(MessageRow.id).limit(_LOOKED_AT)))
-    return _unlike(_strangest(session, alert, rows), limit)
+    return _drop_similar(_by_distance(session, alert, rows), limit)
 
 
 def reference_of(session: Session) -> tuple[ReferenceRow, TextProfile] | None:
@@ -42,7 +42,7 @@ def reference_of(session: Session) -> tuple[ReferenceRow, TextProfile] | None:
     return None if row is None else (row, TextProfile.from_json(row.profile))
 
 
-def _unlike(rows: Iterable[MessageRow], limit: int) -> list[MessageRow]:
+def _drop_similar(rows: Iterable[MessageRow], limit: int) -> list[MessageRow]:
     """Returns the first texts, each wording once."""
     wordings: dict[str, MessageRow] = {}
     for row in rows:
@@ -52,7 +52,7 @@ def _unlike(rows: Iterable[MessageRow], limit: int) -> list[MessageRow]:
     return list(wordings.values())
 
 
-def _strangest(session: Session, alert: AlertRow, rows: Sequence[MessageRow]) -> list[MessageRow]:
+def _by_distance(session: Session, alert: AlertRow, rows: Sequence[MessageRow]) -> list[MessageRow]:
     reference = reference_of(session)
     measure: DriftMeasure | None = next((name for name in MEASURES if name == alert.kind), None)
     if reference is None or measure is None:

@@ -30,18 +30,18 @@ class DetectorState:
         self._session = session
         self._settings = settings
         self._subject = subject
-        self._mine = (DetectorStateRow.subject == subject, DetectorStateRow.width == settings.window)
+        self._conditions = (DetectorStateRow.subject == subject, DetectorStateRow.width == settings.window)
 
     def begin(self, since: datetime) -> datetime:
         """Returns where evaluation begins: at the first window that has changed, but no further back than `REACH`."""
-        last = self._session.scalar(select(func.max(DetectorStateRow.start)).where(*self._mine))
+        last = self._session.scalar(select(func.max(DetectorStateRow.start)).where(*self._conditions))
         if last is None:
             return since
         return max(since, shift(last, WIDTHS[self._settings.window], -REACH * self._settings.history))
 
     def evaluate(self, detector: Detector[W], windows: Sequence[tuple[datetime, W]], first: datetime) -> list[Episode]:
         """Evaluates windows, each with its first moment, from the state before `first`, and stores the results."""
-        before = select(DetectorStateRow.state).where(*self._mine, DetectorStateRow.start < first)
+        before = select(DetectorStateRow.state).where(*self._conditions, DetectorStateRow.start < first)
         state = self._session.scalars(before.order_by(DetectorStateRow.start.desc()).limit(1)).first()
         verdicts, episodes = fold(detector, windows, state)
         for start, verdict in verdicts:

@@ -84,7 +84,7 @@ class MonitorPages(StatePages[AppState]):
             raise HTTPException(404)
         queries = self._queries()
         alert = queries.alert(whole_number("the alert", name, largest=LARGEST_KEY))
-        chart = self._around(queries, alert) if alert.kind == "rise" else None
+        chart = self._episode_chart(queries, alert) if alert.kind == "rise" else None
         texts = queries.texts_of(alert, _TEXTS)
         return self._page(request, "monitor_alert.html", alert=alert, texts=texts, chart=chart)
 
@@ -102,7 +102,7 @@ class MonitorPages(StatePages[AppState]):
     def _page(self, request: Request, template: str, **context: Any) -> Response:
         return self._views.page(request, template, negative=self._monitor().settings.negative, **context)
 
-    def _around(self, queries: MonitorQueries, alert: AlertRow) -> Chart | None:
+    def _episode_chart(self, queries: MonitorQueries, alert: AlertRow) -> Chart | None:
         """Returns a chart of the topic's share before, during and after the rise, beside the expected share."""
         end = shift(alert.end or alert.found, WIDTHS[alert.width], _AROUND // 4)
         newest = queries.newest()

@@ -93,7 +93,7 @@ class Pipeline:
                     self._evaluate_windows(idle=is_idle)
                     newest, has_changes = self.ticks() if is_idle else newest, False
             if not self.stop.is_set():
-                self._patiently(lambda: self.evaluator.evaluate(final=True))
+                self._retry(lambda: self.evaluator.evaluate(final=True))
         except StopRequested:
             _log.info("stopped while it waited; what was not stored is read again")
         finally:
@@ -105,7 +105,7 @@ class Pipeline:
     def _evaluate_windows(self, *, idle: bool) -> None:
         """Evaluates the windows; the longer it takes, because old texts change many windows, the more rarely."""
         start = self.ticks()
-        self._patiently(lambda: self.evaluator.evaluate(idle=idle))
+        self._retry(lambda: self.evaluator.evaluate(idle=idle))
         end = self.ticks()
         self._evaluate_at = end + _APART * (end - start)
 
@@ -152,7 +152,7 @@ class Pipeline:
         """Classifies and stores batches, and tells each one its counts."""
         messages, rejections = self._messages(batches)
         flat = [message for part in messages for message in part]
-        new_messages = self._patiently(lambda: self.message_store.new_messages(flat))
+        new_messages = self._retry(lambda: self.message_store.new_messages(flat))
         classifications: list[ClassifiedMessage] = []
         for message, result in zip(new_messages, self.classifiers.classify(new_messages), strict=True):
             if isinstance(result, RejectedRow):
@@ -174,15 +174,15 @@ class Pipeline:
         messages = [row for row in rows if isinstance(row, ClassifiedMessage)]
         rejections = [row for row in rows if isinstance(row, RejectedMessage)]
         try:
-            return self._patiently(lambda: self.message_store.keep(messages, rejections, checkpoints, duplicates))
+            return self._retry(lambda: self.message_store.keep(messages, rejections, checkpoints, duplicates))
         except StopRequested:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one row causes, the others are stored
             # Where the database takes nothing at all, no row is to blame, and this raises.
-            self._patiently(lambda: self.message_store.keep([], [], [], 0))
+            self._retry(lambda: self.message_store.keep([], [], [], 0))
             result = self._store_by_halves(rows, error)
         # What was stored just now is known if it comes again, so the checkpoints may come last.
-        return result + self._patiently(lambda: self.message_store.keep([], [], checkpoints, duplicates))
+        return result + self._retry(lambda: self.message_store.keep([], [], checkpoints, duplicates))
 
     def _store_by_halves(self, rows: Sequence[ClassifiedMessage | RejectedMessage], problem: Exception) -> StoredBatch:
         """Stores rows by halves, down to the one that cannot be stored."""
@@ -235,7 +235,7 @@ class Pipeline:
                 )
             )
 
-    def _patiently(self, work: Callable[[], T]) -> T:
+    def _retry(self, work: Callable[[], T]) -> T:
         """Runs work that needs the database, again and again while that is away."""
         while True:
             try:

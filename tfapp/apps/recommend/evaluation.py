@@ -104,7 +104,7 @@ def evaluate(
     snapshot = Snapshot.at(start, past, item_matrix, settings)
     list_builder = ListBuilder(snapshot, exact_search(snapshot), settings, learning.ranking, pairs)
     rankers, new_rankers = (_rankers(list_builder, k, new_only=new_only) for new_only in (False, True))
-    new_item_cases = _only(cases, snapshot.new)
+    new_item_cases = _select(cases, snapshot.new)
     return ListEvaluation(
         len(past),
         len(log) - len(past),
@@ -156,7 +156,7 @@ def _best(scores: NDArray[np.float64], available: NDArray[np.bool_], case: PastL
     return rows[np.argsort(-scores[rows], kind="stable")[:k]]
 
 
-def _only(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
+def _select(cases: Sequence[PastList], items: NDArray[np.bool_]) -> list[PastList]:
     """Returns the lists of users who liked some of the given items, with these as the only relevant ones."""
     lists = (PastList(case.user, case.history, case.relevant[items[case.relevant]]) for case in cases)
     return [past_list for past_list in lists if len(past_list.relevant)]

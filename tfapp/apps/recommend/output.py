@@ -70,7 +70,7 @@ def show_list(result: Suggestions, *, as_json: bool) -> None:
         table.add_column(name, justify="right" if not name else "left")
     for rank, suggestion in enumerate(result.suggestions, start=1):
         table.add_row(
-            str(rank), *(Text(cell) for cell in (suggestion.item.key, suggestion.item.title, _because(suggestion)))
+            str(rank), *(Text(cell) for cell in (suggestion.item.key, suggestion.item.title, _reason_text(suggestion)))
         )
     console().print(table)
     if not result.trained:
@@ -128,7 +128,7 @@ def _show_scores(title: str, scores: Mapping[str, Score]) -> None:
     console().print(table)
 
 
-def _because(suggestion: Suggestion) -> str:
+def _reason_text(suggestion: Suggestion) -> str:
     if suggestion.reasons:
         return "\n".join(_reason(reason) for reason in suggestion.reasons)
     if "popular" in suggestion.ways:

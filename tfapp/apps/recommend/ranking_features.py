@@ -44,7 +44,7 @@ def features(
     Returns:
         float[C, names].
     """
-    columns = _text(snapshot, profile, rows) | _together(snapshot, profile, rows) | _popular(snapshot, rows)
+    columns = _text(snapshot, profile, rows) | _cooccurrence(snapshot, profile, rows) | _popular(snapshot, rows)
     return np.stack([columns[name] for name in names], axis=1)
 
 
@@ -65,7 +65,7 @@ def _text(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> F
     }
 
 
-def _together(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> FeatureColumns:
+def _cooccurrence(snapshot: Snapshot, profile: UserProfile, rows: NDArray[np.intp]) -> FeatureColumns:
     history, cooccurrence = profile.history, snapshot.like_cooccurrence
     likes, recent_likes = history.likes, history.recent_likes
     like_shares = cooccurrence.scores(history.items, likes)[rows] / (likes.sum() + 1)

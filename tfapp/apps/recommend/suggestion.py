@@ -104,7 +104,7 @@ def reasons_for(snapshot: Snapshot, profile: UserProfile, row: int, *, request: 
     likes = profile.history.items[profile.history.strengths > 0]
     reasons = [
         *_ties(item_matrix, likes, item_matrix.vectors[likes] @ item_matrix.vectors[row], "text"),
-        *_ties(item_matrix, likes, _together(snapshot, likes, row), "together"),
+        *_ties(item_matrix, likes, _cooccurrence(snapshot, likes, row), "together"),
     ]
     if profile.request is not None:
         reasons.append(Reason(None, request, "text", float(profile.request @ item_matrix.vectors[row])))
@@ -121,7 +121,7 @@ def _ties(item_matrix: ItemMatrix, likes: NDArray[np.intp], cosines: NDArray[Any
     return [Reason(item_matrix.items[item].key, item_matrix.items[item].title, kind, cosine) for item, cosine in pairs]
 
 
-def _together(snapshot: Snapshot, items: NDArray[np.intp], row: int) -> NDArray[np.float64]:
+def _cooccurrence(snapshot: Snapshot, items: NDArray[np.intp], row: int) -> NDArray[np.float64]:
     """Returns the cosines of items by the users who liked both; 0 where these are too few to tell from chance."""
     cosines = snapshot.like_cooccurrence.rows(items, np.array([row]))[:, 0]
     likes = snapshot.popularity.likes

@@ -143,19 +143,19 @@ class LabellingPages:
         names = [*(labels if pool.multi_label or not other else ()), *([other] if other else ())]
         answer = (text.version, text.predicted, text.score, str(request.session.get("name", "")))
         feedback.labels.give(Label(pool.model, text.text, tuple(names), pool.multi_label, *answer))
-        return self._on(request, pool, form)
+        return self._continue(request, pool, form)
 
     def _skip(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
         self._state.feedback.pools.skip(pool, form.number("text", largest=LARGEST_KEY))
-        return self._on(request, pool, form)
+        return self._continue(request, pool, form)
 
     def _undo(self, request: Request, form: Form) -> Response:
         pool = self._pool(request)
         self._state.feedback.labels.take_back(pool.model, form.required_text("text", longest=200_000))
-        return self._on(request, pool, form, "Label removed; the text is back in the pool.")
+        return self._continue(request, pool, form, "Label removed; the text is back in the pool.")
 
-    def _on(self, request: Request, pool: PoolRow, form: Form, notice: str = "") -> Response:
+    def _continue(self, request: Request, pool: PoolRow, form: Form, notice: str = "") -> Response:
         return self._views.redirect(request, f"/labelling/pool/{pool.id}?by={form.choice('by', MEASURES)}", notice)
 
     def _export(self, request: Request) -> Response:
@@ -182,11 +182,11 @@ class LabellingPages:
 
 
 class Leases:
-    """Leases things to people for a while.
+    """Leases texts of pools to people for a while.
 
     Args:
         ticks: Tells the time, in seconds.
-        seconds: How long something is lent.
+        seconds: How long a text is lent.
     """
 
     def __init__(self, ticks: Callable[[], float], seconds: float = 120.0) -> None:
@@ -195,15 +195,15 @@ class Leases:
         self._lent: dict[tuple[str, int], tuple[str, float]] = {}
         self._lock = threading.Lock()
 
-    def others(self, of: str, who: str) -> set[int]:
+    def others(self, pool: str, person: str) -> set[int]:
         """Returns the texts that other people are labelling."""
         with self._lock:
             now = self._ticks()
             self._lent = {key: lease for key, lease in self._lent.items() if lease[1] > now}
-            return {number for (thing, number), (holder, _) in self._lent.items() if thing == of and holder != who}
+            return {text for (key, text), (holder, _) in self._lent.items() if key == pool and holder != person}
 
-    def take(self, of: str, number: int, who: str) -> None:
-        """Leases something to a person, whose earlier lease ends."""
+    def take(self, pool: str, text: int, person: str) -> None:
+        """Leases a text to a person, whose earlier lease in the pool ends."""
         with self._lock:
-            others = {key: lease for key, lease in self._lent.items() if key[0] != of or lease[0] != who}
-            self._lent = {**others, (of, number): (who, self._ticks() + self._seconds)}
+            others = {key: lease for key, lease in self._lent.items() if key[0] != pool or lease[0] != person}
+            self._lent = {**others, (pool, text): (person, self._ticks() + self._seconds)}

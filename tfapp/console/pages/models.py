@@ -47,14 +47,14 @@ class ModelPages(StatePages[ConsoleState]):
 
     def routes(self) -> list[BaseRoute]:
         """Returns the routes of the pages."""
-        return [Route("/models", self._list), Route("/models/{endpoint}/{name}", self._one)]
+        return [Route("/models", self._list), Route("/models/{endpoint}/{name}", self._details)]
 
     def _list(self, request: Request) -> Response:
         entries = _with_states(self._state.models())
         folder = self._state.endpoints["models"].folder
         return self._views.page(request, "models.html", models=entries, folder=folder, server=self._state.server)
 
-    def _one(self, request: Request) -> Response:
+    def _details(self, request: Request) -> Response:
         endpoint, catalogue_entry = self._state.model(request.path_params["endpoint"], request.path_params["name"])
         (entry,) = _with_states([(endpoint, catalogue_entry)])
         version = _version(catalogue_entry, request.query_params.get("version"))

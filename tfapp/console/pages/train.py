@@ -56,7 +56,7 @@ class TrainPages:
             post("/train", self._upload),
             Route("/train/file/{file}", self._file),
             post("/train/file/{file}", self._look_or_start),
-            Route("/train/{number}", self._one),
+            Route("/train/{number}", self._details),
             post("/train/{number}/cancel", self._cancel),
             Route("/train/{number}/report", self._report),
         ]
@@ -128,7 +128,7 @@ class TrainPages:
             ["train", str(file.path), *options, *output_options], title=file.name, model=model
         )
 
-    def _one(self, request: Request) -> Response:
+    def _details(self, request: Request) -> Response:
         training = self._training(request)
         state, log = training.state, training.log()
         earlier_trainings = [other for other in self._state.trainings.all() if other.number < training.number]

@@ -86,8 +86,8 @@ class Proposal:
 
     def with_candidate(self, candidate: Candidate) -> Self:
         """Returns the settings of one candidate, as a proposal without candidates."""
-        model = _laid_over(self.model, candidate.model)
-        return replace(self, model=model, training=_laid_over(self.training, candidate.training), candidates=())
+        model = _merge(self.model, candidate.model)
+        return replace(self, model=model, training=_merge(self.training, candidate.training), candidates=())
 
     def as_one(self) -> Self:
         """Returns the settings for a settings file: those of the last candidate of quality good, with its reason."""
@@ -97,7 +97,7 @@ class Proposal:
         return replace(self.with_candidate(candidate), notes=(*self.notes, f"{candidate.name}: {candidate.reason}"))
 
 
-def _laid_over(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**values, **overrides}.items() if value is not None}
 
 

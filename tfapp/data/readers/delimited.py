@@ -70,12 +70,12 @@ def _iter_blocks(path: Path, records: Iterator[NumberedFields], options: ReadOpt
         names = [str(index) for index in range(len(first[1]))]
         records = chain([first], records)
     indices = [(index, name) for index, name in enumerate(names) if options.selects(name)]
-    for row, rows in group_rows(_same_width(path, records, len(names)), options.block_rows):
+    for row, rows in group_rows(_check_widths(path, records, len(names)), options.block_rows):
         columns_of = {name: [fields[index] for _, fields in rows] for index, name in indices}
         yield Block(row, columns_of, tuple(line for line, _ in rows))
 
 
-def _same_width(path: Path, records: Iterator[NumberedFields], width: int) -> Iterator[NumberedFields]:
+def _check_widths(path: Path, records: Iterator[NumberedFields], width: int) -> Iterator[NumberedFields]:
     for line, fields in records:
         if len(fields) != width:
             raise DataError(

@@ -33,7 +33,7 @@ def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
             raise DataError(f"{path}: the sheet is empty; set data.sheet to another ({_sheet_list(book)})")
         names = _names(path, first[1]) if options.header else [str(index) for index in range(len(first[1]))]
         rows = records if options.header else chain([first], records)
-        for row, some in group_rows(_same_width(path, rows, len(names)), options.block_rows):
+        for row, some in group_rows(_check_widths(path, rows, len(names)), options.block_rows):
             values = {
                 name: [fields[index] for _, fields in some] for index, name in enumerate(names) if options.selects(name)
             }
@@ -118,7 +118,7 @@ def _names(path: Path, values: list[Any]) -> list[str]:
     return names
 
 
-def _same_width(path: Path, records: Iterator[NumberedCells], width: int) -> Iterator[NumberedCells]:
+def _check_widths(path: Path, records: Iterator[NumberedCells], width: int) -> Iterator[NumberedCells]:
     for number, values in records:
         if len(values) > width:
             raise DataError(

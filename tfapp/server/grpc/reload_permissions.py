@@ -26,7 +26,7 @@ class ReloadPermissions:
         mutual_tls = settings.tls is not None and settings.tls.client_verify
         self._allowed = settings.allow_reload or mutual_tls
         root = settings.models_root
-        folders = {_beside(model.base_path) for model in models} if root is None else {root}
+        folders = {_parent_folder(model.base_path) for model in models} if root is None else {root}
         self._roots = [folder.absolute().resolve() for folder in folders]
 
     def check_caller(self) -> None:
@@ -65,7 +65,7 @@ class ReloadPermissions:
         return any(resolved_path.is_relative_to(root) for root in self._roots)
 
 
-def _beside(base_path: Path) -> Path:
+def _parent_folder(base_path: Path) -> Path:
     """Returns the folder of a model's neighbours; the model's own where that would be the root of all files."""
     folder = base_path.absolute().parent
     return folder if folder != folder.parent else base_path

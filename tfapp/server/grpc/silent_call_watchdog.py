@@ -101,14 +101,14 @@ class SilentCallWatchdog:
     def _cancel(self, calls: set[grpc.ServicerContext]) -> None:
         """Cancels those of some calls that still wait."""
         with self._lock:
-            calls = self._to_cancel(calls & self._waiting)
+            calls = self._calls_to_cancel(calls & self._waiting)
             self._waiting -= calls
             self._timer, self._last_look = None, self._ticks()
             self._watch()
         for call in calls:
             call.cancel()
 
-    def _to_cancel(self, calls: set[grpc.ServicerContext]) -> set[grpc.ServicerContext]:
+    def _calls_to_cancel(self, calls: set[grpc.ServicerContext]) -> set[grpc.ServicerContext]:
         """Returns the calls of connections with many calls; all, where those with few are too many together."""
         counts = Counter(call.peer() for call in self._waiting)
         light_calls = {call for call in self._waiting if counts[call.peer()] <= self._many // _SHARES}

@@ -155,7 +155,7 @@ class ModelManager(ServedVersions):
             self._point_labels(model)
         if not versions or self._available(model.name) & versions:
             # A label that waits for its new version to load is answered by the old one until then.
-            self._unload_unwanted(model.name, versions | self._waited_for(model))
+            self._unload_unwanted(model.name, versions | self._awaited_versions(model))
         else:
             # Nothing new takes requests yet: the old version stays.
             self._forget(model.name, versions)
@@ -231,12 +231,12 @@ class ModelManager(ServedVersions):
                 self._changed.wait_for(lambda: self._stopped or is_settled(), seconds_left)
             missing_models = [model for model in models if not self._available(model.name)]
             if missing_models:
-                text = ", ".join(self._why_not(model) for model in missing_models)
+                text = ", ".join(self._load_problem(model) for model in missing_models)
                 raise RequestError(
                     grpc.StatusCode.UNKNOWN, f"{len(missing_models)} model(s) did not become available: {{{text}, }}"
                 )
 
-    def _why_not(self, model: ServedModel) -> str:
+    def _load_problem(self, model: ServedModel) -> str:
         errors = {version: state.error for version, state in self._version_states[model.name].items() if state.error}
         if not errors:
             return f"{{{{name: {model.name}}} due to error: no version in {model.base_path}}}"

@@ -120,7 +120,7 @@ class ServedVersions:
                 for label, version in model.labels.items()
             }
 
-    def _waited_for(self, model: ServedModel) -> set[int]:
+    def _awaited_versions(self, model: ServedModel) -> set[int]:
         """Returns the versions that labels still point at because those that they move to take no requests yet."""
         return {version for label, version in self.labels(model.name).items() if version != model.labels.get(label)}
 

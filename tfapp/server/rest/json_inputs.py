@@ -145,7 +145,7 @@ def _plain_rows(rows: list[Any], dtype: JsonDtype) -> NDArray[Any]:
         if _is_object(row):
             raise invalid_argument(f"Expecting value/list but got object at item {index} of input list")
         try:
-            arrays.append(_like_the_first(_value_by_value(row, dtype), arrays))
+            arrays.append(_check_shape(_value_by_value(row, dtype), arrays))
         except RequestError as error:
             raise _element_error(f"element: {index}", error) from error
     return np.stack(arrays)
@@ -173,7 +173,7 @@ def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional:
                 if name not in dtypes:
                     raise invalid_argument(f"JSON object: does not have named input: {name}")
                 values = arrays.setdefault(name, [])
-                values.append(_like_the_first(_value_by_value(value, dtypes[name]), values))
+                values.append(_check_shape(_value_by_value(value, dtypes[name]), values))
             except RequestError as error:
                 raise _element_error(f"element: {index} key: {name}", error) from error
         if row.keys() != rows[0].keys() or dtypes.keys() - optional - row.keys():
@@ -184,7 +184,7 @@ def _rows_one_by_one(rows: list[Any], dtypes: Mapping[str, JsonDtype], optional:
     return {name: np.stack(values) for name, values in arrays.items()}
 
 
-def _like_the_first(array: NDArray[Any], earlier_arrays: list[NDArray[Any]]) -> NDArray[Any]:
+def _check_shape(array: NDArray[Any], earlier_arrays: list[NDArray[Any]]) -> NDArray[Any]:
     if earlier_arrays and array.size != earlier_arrays[0].size:
         raise invalid_argument(f"Expecting tensor size: {earlier_arrays[0].size} but got: {array.size}")
     if earlier_arrays and array.shape != earlier_arrays[0].shape:

@@ -97,7 +97,7 @@ def evaluate_entities(
         main_interval=f1_interval(counts),
         word_accuracy=accuracy,
         word_types=word_types,
-        out_of_reach=sum(_out_of_reach(spans, *borders) for spans, borders in zip(truth, words, strict=True)),
+        out_of_reach=sum(_count_unreachable(spans, *borders) for spans, borders in zip(truth, words, strict=True)),
         confusion=_confusion(labels, truth, predictions),
         mistake_counts=tuple(kinds[kind] for kind in MISTAKE_KINDS),
         mistakes=tuple(_worst(mistakes)),
@@ -134,7 +134,7 @@ def _word_types(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArray[
     return types
 
 
-def _out_of_reach(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> int:
+def _count_unreachable(spans: Sequence[Span], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> int:
     begin, stop = set(starts.tolist()), set(ends.tolist())
     return sum(span.start not in begin or span.end not in stop for span in spans)
 
@@ -184,7 +184,7 @@ def _mistake(truth: Span | None, guess: Span | None, text: str, row: int) -> Ent
     start, end = min(span.start for span in spans), max(span.end for span in spans)
     return EntityMistake(
         kind=kind,
-        context=_around(text, start, end),
+        context=_excerpt(text, start, end),
         truth=_fold_spaces(text[truth.start : truth.end]) if truth else "",
         truth_type=truth.label if truth else "",
         predicted=_fold_spaces(text[guess.start : guess.end]) if guess else "",
@@ -194,7 +194,7 @@ def _mistake(truth: Span | None, guess: Span | None, text: str, row: int) -> Ent
     )
 
 
-def _around(text: str, start: int, end: int) -> str:
+def _excerpt(text: str, start: int, end: int) -> str:
     first, stop = max(start - _CONTEXT, 0), end + _CONTEXT
     head, tail = "…" if first else "", "…" if stop < len(text) else ""
     return f"{head}{_fold_spaces(text[first:stop])}{tail}"

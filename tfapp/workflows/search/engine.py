@@ -69,7 +69,7 @@ class SearchLoop:
         Raises:
             TrainingError: Several trials failed in a row; says why the last one did.
         """
-        self._started = self.clock() - self._used_before()
+        self._started = self.clock() - self._earlier_seconds()
         self._beaten = self._noted = -float("inf")
         self.study.drop_losers()
         with progress("Searching", "trials", quiet=self.quiet) as advance:
@@ -186,7 +186,7 @@ class SearchLoop:
     def _time_file(self) -> Path:
         return self.study.folder / "time.json"
 
-    def _used_before(self) -> float:
+    def _earlier_seconds(self) -> float:
         try:
             return float(json.loads(self._time_file.read_text(encoding="utf-8"))["used"])
         except (OSError, ValueError, KeyError):

@@ -98,7 +98,7 @@ class FileFollower:
     def _begin(self, file: BinaryIO) -> Mapping[str, Any]:
         """Returns the position at which reading begins: that of this file's checkpoint, or the file's beginning."""
         position = self.position
-        return position if position is not None and _is_same(file, position) else self._at(file, 0)
+        return position if position is not None and _is_same(file, position) else self._position(file, 0)
 
     def _read(self, file: BinaryIO, position: Mapping[str, Any], *, last: bool) -> Iterator[Batch]:
         """Yields the lines behind a position, with `last` also an unfinished last one; ends where the file was cut."""
@@ -115,10 +115,10 @@ class FileFollower:
                 rows += [row] if row else []
             if offset == begin:
                 return
-            position = self._at(file, offset)
+            position = self._position(file, offset)
             yield Batch(self.source or self.file.stem, rows, Checkpoint(self.name(self.file), position))
 
-    def _at(self, file: BinaryIO, offset: int) -> dict[str, Any]:
+    def _position(self, file: BinaryIO, offset: int) -> dict[str, Any]:
         stat = os.fstat(file.fileno())
         head = min(_HEAD, offset)
         return {"device": stat.st_dev, "inode": stat.st_ino, "offset": offset, "head": [head, _head(file, head)]}
