@@ -204,13 +204,13 @@ class _LimitedHttp(HttpToolsProtocol):
         self._unsent = self.transport.get_write_buffer_size()
         self._set_deadline(self.loop.time() + self._limits.body_seconds)
 
-    def _set_deadline(self, when: float) -> None:
-        self._deadline = when
-        if self._timer is not None and self._timer.when() > when:
+    def _set_deadline(self, deadline: float) -> None:
+        self._deadline = deadline
+        if self._timer is not None and self._timer.when() > deadline:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
-            self._timer = self.loop.call_at(when, self._check_deadline)
+            self._timer = self.loop.call_at(deadline, self._check_deadline)
 
     def _check_deadline(self) -> None:
         self._timer = None

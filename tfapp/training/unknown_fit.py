@@ -155,15 +155,15 @@ def fit_unknown(unknown: Unknown, logits: NDArray[np.floating], targets: NDArray
         logits: float[N, K], of dev, which the model was not trained on.
         targets: int[N], the texts' labels; -1 for those of no label, which do not move the limit.
     """
-    far = unknown.novelty(logits).numpy().astype(np.float64)[targets >= 0]
-    if not len(far):
+    distances = unknown.novelty(logits).numpy().astype(np.float64)[targets >= 0]
+    if not len(distances):
         return unknown
-    scale = max(float(far.std()), _FINEST_SCALE * unknown.magnitude(logits)) or 1.0
-    limit = share_limit(far, unknown.share)
-    return replace(unknown, limit=limit, scale=scale, known=len(far), refused=int(np.sum(far >= limit)))
+    scale = max(float(distances.std()), _FINEST_SCALE * unknown.magnitude(logits)) or 1.0
+    limit = share_limit(distances, unknown.share)
+    return replace(unknown, limit=limit, scale=scale, known=len(distances), refused=int(np.sum(distances >= limit)))
 
 
-def share_limit(far: NDArray[np.float64], share: float) -> float:
+def share_limit(distances: NDArray[np.float64], share: float) -> float:
     """Returns the limit from which on known texts are refused, so that no more than a share of further ones is.
 
     With the n distances in order, x(1) to x(n), the limit lies above x(r), r = ceil((1 - share) (n + 1)), half way to
@@ -172,10 +172,10 @@ def share_limit(far: NDArray[np.float64], share: float) -> float:
     fewer the limit lies just above x(n).
 
     Args:
-        far: float64[N], N of 1 or more: how far known texts are that the model was not trained on.
+        distances: float64[N], N of 1 or more: how far known texts are that the model was not trained on.
         share: Of known texts, those that may be refused.
     """
-    order = np.sort(far)
+    order = np.sort(distances)
     # Rounded, for 0.95 * 20 may be more than 19 in floating point.
     rank = min(math.ceil(round((1.0 - share) * (len(order) + 1), 9)), len(order))
     highest = order[rank - 1]

@@ -94,11 +94,11 @@ class Views:
         """Renders a page with the message of an error."""
         return self.page(request, "error.html", status, message=message, status=status)
 
-    def redirect(self, request: Request, where: str, notice: str = "") -> Response:
+    def redirect(self, request: Request, address: str, notice: str = "") -> Response:
         """Redirects to a page, which shows the notice."""
         if notice:
             request.session["notice"] = notice
-        return RedirectResponse(where, 303)
+        return RedirectResponse(address, 303)
 
     def post(self, path: str, action: Action) -> Route:
         """Returns a route for a form, which is read, whose token is checked, and whose action runs in a thread."""

@@ -192,18 +192,18 @@ class Leases:
     def __init__(self, ticks: Callable[[], float], seconds: float = 120.0) -> None:
         self._ticks = ticks
         self._seconds = seconds
-        self._lent: dict[tuple[str, int], tuple[str, float]] = {}
+        self._leases: dict[tuple[str, int], tuple[str, float]] = {}
         self._lock = threading.Lock()
 
     def others(self, pool: str, person: str) -> set[int]:
         """Returns the texts that other people are labelling."""
         with self._lock:
             now = self._ticks()
-            self._lent = {key: lease for key, lease in self._lent.items() if lease[1] > now}
-            return {text for (key, text), (holder, _) in self._lent.items() if key == pool and holder != person}
+            self._leases = {key: lease for key, lease in self._leases.items() if lease[1] > now}
+            return {text for (key, text), (holder, _) in self._leases.items() if key == pool and holder != person}
 
     def take(self, pool: str, text: int, person: str) -> None:
         """Leases a text to a person, whose earlier lease in the pool ends."""
         with self._lock:
-            others = {key: lease for key, lease in self._lent.items() if key[0] != pool or lease[0] != person}
-            self._lent = {**others, (pool, text): (person, self._ticks() + self._seconds)}
+            others = {key: lease for key, lease in self._leases.items() if key[0] != pool or lease[0] != person}
+            self._leases = {**others, (pool, text): (person, self._ticks() + self._seconds)}

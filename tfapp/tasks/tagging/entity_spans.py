@@ -41,14 +41,14 @@ def tag_words(
     return tags
 
 
-def merge_words(tags: tf.Tensor, certain: tf.Tensor, words: Words, types: Sequence[str]) -> dict[str, tf.Tensor]:
+def merge_words(tags: tf.Tensor, probabilities: tf.Tensor, words: Words, types: Sequence[str]) -> dict[str, tf.Tensor]:
     """Merges words into entities.
 
     An I- that continues no entity of its type begins one.
 
     Args:
         tags: int32[N, W].
-        certain: float32[N, W], the tags' probabilities.
+        probabilities: float32[N, W], the tags' probabilities.
         words: The words of the N texts.
         types: The types' names.
 
@@ -59,7 +59,7 @@ def merge_words(tags: tf.Tensor, certain: tf.Tensor, words: Words, types: Sequen
     lengths = words.start.row_lengths()
     is_token = tf.sequence_mask(lengths, tf.shape(tags)[1])
     rows = words.start.value_rowids()
-    tag, probability = tf.boolean_mask(tags, is_token), tf.boolean_mask(certain, is_token)
+    tag, probability = tf.boolean_mask(tags, is_token), tf.boolean_mask(probabilities, is_token)
     kind = (tag + 1) // 2
     # As neighbours in one row; the first word of a text has none.
     before = tf.concat([[0], kind[:-1]], axis=0)[: tf.size(kind)]

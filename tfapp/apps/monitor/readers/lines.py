@@ -15,14 +15,14 @@ LONGEST_LINE: Final = 1_000_000
 _EXCERPT: Final = 2000
 
 
-def line_row(where: str, line: bytes) -> SourceRow | None:
+def line_row(position: str, line: bytes) -> SourceRow | None:
     """Parses a line of jsonl, or the beginning of one that is too long; None where it is blank."""
     if len(line) > LONGEST_LINE:
         excerpt = line[:_EXCERPT].decode("utf-8", "replace")
-        return SourceRow(where, RejectedRow(1, f"the line has more than {LONGEST_LINE} bytes", excerpt))
+        return SourceRow(position, RejectedRow(1, f"the line has more than {LONGEST_LINE} bytes", excerpt))
     try:
         text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         reason = f"byte 0x{line[error.start]:02x} is not utf-8"
-        return SourceRow(where, RejectedRow(1, reason, line[:_EXCERPT].decode("utf-8", "replace").strip()))
-    return SourceRow(where, parse_json(1, text)) if text else None
+        return SourceRow(position, RejectedRow(1, reason, line[:_EXCERPT].decode("utf-8", "replace").strip()))
+    return SourceRow(position, parse_json(1, text)) if text else None

@@ -47,11 +47,11 @@ class Redaction(logging.Filter):
 
 
 @contextmanager
-def delivery(where: str, secrets: Iterable[str | None] = ()) -> Iterator[None]:
+def delivery(receiver: str, secrets: Iterable[str | None] = ()) -> Iterator[None]:
     """Raises any error within the block as a `SinkError`: one line that names the sink, without secrets.
 
     Args:
-        where: The sink, as people may read it.
+        receiver: The sink, as people may read it.
         secrets: What is left out of errors, and of the log meanwhile.
 
     Raises:
@@ -65,7 +65,7 @@ def delivery(where: str, secrets: Iterable[str | None] = ()) -> Iterator[None]:
         reason = getattr(error, "strerror", None)
         message = reason if isinstance(reason, str) else str(error) or type(error).__name__
         # Not `from error`: a trace would tell what is left out here.
-        raise SinkError(" ".join(f"{where}: {redaction(message)}".split())[:_LONGEST]) from None
+        raise SinkError(" ".join(f"{receiver}: {redaction(message)}".split())[:_LONGEST]) from None
     finally:
         logger.removeFilter(redaction)
 
