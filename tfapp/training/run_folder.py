@@ -16,10 +16,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from tfapp_client.former_names import FormerNames
+
 from tfapp.config import Experiment, dump_toml
 from tfapp.core import threads
 from tfapp.core.files import private_folder, write_json, write_text
-from tfapp.core.former_names import FormerNames
 from tfapp.core.locks import process_lock
 from tfapp.errors import TrainingError
 

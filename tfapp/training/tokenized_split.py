@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+from tfapp_client.former_names import FormerNames
 
-from tfapp.core.former_names import FormerNames
 from tfapp.core.rows import row_line, to_rows
 from tfapp.data.batches import TokenizedTexts
 from tfapp.models import TaskModel

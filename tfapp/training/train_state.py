@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tfapp.core.former_names import FormerNames
+from tfapp_client.former_names import FormerNames
 
 __all__ = ["TrainState"]
 
