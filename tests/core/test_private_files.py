@@ -25,6 +25,7 @@ from tfapp.data.part_store import PartStore
 from tfapp.tasks.experiments import read_run_settings
 from tfapp.training.checkpoint import save_checkpoint
 from tfapp.training.run_folder import create_run
+from tfapp.training.tensorboard import TensorBoardLog
 
 
 def mode(path: Path) -> int:
@@ -46,8 +47,25 @@ def usual_umask() -> Iterator[None]:
     os.umask(umask)
 
 
+@pytest.fixture
+def first_modes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """The modes with which files come to be, before anything else can be done about them, by their names."""
+    modes: dict[str, int] = {}
+    open_file = os.open
+
+    def watched_open(path: str, flags: int, *arguments: int, **options: int) -> int:
+        is_new = flags & os.O_CREAT and not os.path.lexists(path)
+        descriptor = open_file(path, flags, *arguments, **options)
+        if is_new:
+            modes[os.fsdecode(path)] = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", watched_open)
+    return modes
+
+
 @pytest.mark.usefixtures("open_umask")
-def test_a_private_file_is_never_wide(tmp_path: Path) -> None:
+def test_a_private_file_is_never_wide(tmp_path: Path, first_modes: dict[str, int]) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("old")
     file.chmod(0o666)
@@ -56,6 +74,7 @@ def test_a_private_file_is_never_wide(tmp_path: Path) -> None:
         draft.write_text("secret")
         assert mode(draft) == 0o600
     assert (file.read_text(), mode(file)) == ("secret", 0o600)
+    assert first_modes == {str(draft): 0o600}
 
 
 @pytest.mark.usefixtures("open_umask")
@@ -187,6 +206,20 @@ def test_the_texts_of_a_finished_run_are_private(toy_run: Run) -> None:
     assert mode(toy_run.path) == 0o700
     for name in ("settings.toml", "data.json", "evaluation.json", "report.html", "history.jsonl"):
         assert mode(toy_run.path / name) == 0o600
+    events = list(toy_run.path.glob("tensorboard/**/events.*"))
+    assert len(events) > 1
+    assert {mode(path) for path in events} == {0o600}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_what_tensorboard_shows_is_private_from_the_first_byte(tmp_path: Path, first_modes: dict[str, int]) -> None:
+    with TensorBoardLog(tmp_path / "tensorboard") as log:
+        log.scalars(1, {"loss": 0.5})
+        log.scalars(1, {"loss": 0.5}, split="dev")
+    assert {path.name: mode(path) for path in (tmp_path / "tensorboard").iterdir()} == {"train": 0o700, "dev": 0o700}
+    assert mode(tmp_path / "tensorboard") == 0o700
+    assert first_modes == {str(path): 0o600 for path in tmp_path.glob("tensorboard/*/*")}
+    assert len(first_modes) == 2
 
 
 def test_exported_models_stay_readable(toy_models: Path) -> None:

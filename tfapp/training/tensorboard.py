@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tfapp.core.files import private_folder, private_opener
 from tfapp.evaluation import plots
 
 if TYPE_CHECKING:
@@ -116,16 +117,18 @@ class TensorBoardLog:
 
 
 class _EventFile:
-    """One event file, the last of its folder."""
+    """One event file, the last of its folder; it shows texts of the data, so it is private."""
 
     def __init__(self, folder: Path, purge_step: int | None) -> None:
         from tensorboard.compat.proto import event_pb2
         from tensorboard.summary.writer.record_writer import RecordWriter
 
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder.parent)
+        private_folder(folder)
         earlier = sorted(folder.glob(_PATTERN))
         self._events = event_pb2
-        self._writer = RecordWriter(_next_path(folder, earlier).open("xb"))
+        file = open(_next_path(folder, earlier), "xb", opener=private_opener)  # noqa: SIM115 - `close` closes it
+        self._writer = RecordWriter(file)
         self._write(file_version="brain.Event:2")
         # TensorBoard takes the first start it meets as the run's own, and purges from the step of each later one.
         if not earlier or purge_step is not None:

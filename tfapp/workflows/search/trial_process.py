@@ -18,6 +18,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any, Final
 
+from tfapp.core.files import private_opener
+
 __all__ = ["TRIAL_COMMAND", "run_trial_process"]
 
 TRIAL_COMMAND: Final = (sys.executable, "-m", "tfapp.workflows.search.trial")
@@ -48,7 +50,7 @@ def run_trial_process(
     Returns:
         The last line: the event `end`, `stopped`, or `error` with its `message`, also where the process crashed.
     """
-    with log.open("w", encoding="utf-8") as errors:
+    with open(log, "w", encoding="utf-8", opener=private_opener) as errors:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
