@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import trustme
 
+from tfapp.core.connections import ConnectionLimits
 from tfapp.server import ServerSettings
-from tfapp.server.security_warnings import security_warnings
-from tfapp.server.settings import TlsSettings
+from tfapp.server.grpc.channel_options import channel_options
+from tfapp.server.security_warnings import BATCHING_LIMITS, LIMITS, security_warnings
+from tfapp.server.settings import BatchingSettings, TlsSettings
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,8 @@ def test_the_defaults_are_the_safe_ones(tls: dict[str, str]) -> None:
         ({"allow_reload": True}, ["--allow_reload"]),
         # Nobody without a certificate gets that far.
         ({"allow_reload": True, "tls": {"client_verify": True}}, ["--ssl_config_file with client_verify"]),
+        ({"models_root": "/"}, []),
+        ({"models_root": "/", "allow_reload": True}, ["--allow_reload", "--models_root /"]),
         ({"allow_unsafe_ops": True}, ["--allow_unsafe_ops"]),
         ({"rest_api_port": 0, "tls": {}}, ["no --rest_tls"]),
         ({"rest_api_port": 0, "rest_api_enable_cors_support": True}, ["--rest_api_enable_cors_support"]),
@@ -53,3 +57,59 @@ def test_each_loosening_is_named(settings: dict[str, Any], flags: list[str], tls
     assert [line.partition(":")[0] for line in security_warnings(ServerSettings(**settings))] == [
         flag.partition(":")[0] for flag in flags
     ]
+
+
+def test_each_limit_above_its_default_is_named_with_both() -> None:
+    defaults = ServerSettings(rest_api_port=0)
+    for name in LIMITS:
+        limit = getattr(defaults, name)
+        (line,) = security_warnings(ServerSettings.model_validate({"rest_api_port": 0, name: 2 * limit}))
+        flag = name if name == "max_message_bytes" else f"--{name}"
+        assert line.startswith(f"{flag} {2 * limit} (by default {limit}): ")
+        assert security_warnings(ServerSettings.model_validate({"rest_api_port": 0, name: limit / 2})) == []
+
+
+def test_limits_of_a_port_that_there_is_not_are_no_matter() -> None:
+    assert security_warnings(ServerSettings(rest_api_keep_alive_seconds=1e9, rest_api_max_connections=1 << 30)) == []
+
+
+def test_each_number_of_the_settings_limits_callers_or_is_none_of_theirs() -> None:
+    """A new one is to be put into one of the lists."""
+    fields = (*ServerSettings.model_fields.items(), *BatchingSettings.model_fields.items())
+    numbers = {name for name, field in fields if field.annotation in (int, float)}
+    connections = {"rest_api_max_connections", "rest_api_max_connections_per_address"}
+    no_limits = {
+        *("port", "file_system_poll_wait_seconds", "model_config_file_poll_wait_seconds", "max_num_load_retries"),
+        *("load_retry_interval_micros", "drain_seconds", "batch_timeout_micros", "num_batch_threads"),
+    }
+    assert numbers == {*LIMITS, *BATCHING_LIMITS, *connections, *no_limits}
+
+
+def test_more_connections_than_there_are_descriptors_for_are_named() -> None:
+    total = ConnectionLimits().total
+    (line,) = security_warnings(ServerSettings(rest_api_port=0, rest_api_max_connections=total + 1))
+    assert line.startswith(f"--rest_api_max_connections {total + 1} (by default {total}): ")
+    few = {"rest_api_port": 0, "rest_api_max_connections": 8}
+    (line,) = security_warnings(ServerSettings(**few, rest_api_max_connections_per_address=7))
+    assert line.startswith("--rest_api_max_connections_per_address 7 (by default 6): ")
+    assert security_warnings(ServerSettings(**few, rest_api_max_connections_per_address=6)) == []
+
+
+def test_batches_without_bounds_are_named() -> None:
+    for name in BATCHING_LIMITS:
+        limit = getattr(BatchingSettings(), name)
+        batching = BatchingSettings.model_validate({name: limit + 1})
+        (line,) = security_warnings(ServerSettings(batching=batching))
+        assert line.startswith(f"{name} in --batching_parameters_file {limit + 1} (by default {limit}): ")
+    (line,) = security_warnings(ServerSettings(batching=None))
+    assert line.startswith("--no-enable_batching: ")
+
+
+def test_each_option_of_grpc_beyond_ours_is_named() -> None:
+    for name, limit in channel_options(ServerSettings()).items():
+        assert isinstance(limit, int)
+        for value in (limit + 1, -1):
+            (line,) = security_warnings(ServerSettings(grpc_channel_arguments={name: value}))
+            assert line.startswith(f"--grpc_channel_arguments={name} {value} (by default {limit}): ")
+    lower = {"grpc.max_receive_message_length": 4 << 20, "grpc.max_connection_age_ms": 1 << 40, "grpc.other": "x"}
+    assert security_warnings(ServerSettings(grpc_channel_arguments=lower)) == []

@@ -24,6 +24,10 @@ def test_what_opens_more_is_named(tmp_path: Path) -> None:
     assert flags == ["--host 0.0.0.0", "no --tls-certificate"]
     tls_access = Access("::", password=PASSWORD, tls=(tmp_path / "certificate", tmp_path / "key"))
     assert tls_access.security_warnings == ["--host ::: other machines can open the console"]
+    names = ("console.example", "other.example")
+    (line,) = Access(names=names).security_warnings
+    assert line.startswith("--name console.example, other.example: ")
+    assert Access(names=names, password=PASSWORD).security_warnings == []
 
 
 def test_a_short_password_is_refused() -> None:

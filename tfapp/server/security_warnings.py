@@ -2,36 +2,146 @@
 
 from __future__ import annotations
 
-from tfapp.core.ports import is_loopback
-from tfapp.server.settings import ServerSettings
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
 
-__all__ = ["security_warnings"]
+from tfapp.core.connections import ConnectionLimits
+from tfapp.core.ports import is_loopback
+from tfapp.server.grpc.channel_options import channel_options
+from tfapp.server.settings import BatchingSettings, ServerSettings
+
+__all__ = ["BATCHING_LIMITS", "LIMITS", "security_warnings"]
+
+LIMITS: Final = MappingProxyType(
+    {
+        "max_request_rows": "one request may take more time and memory",
+        "max_message_bytes": "one request may take more time and memory",
+        "max_pending_answer_bytes": "callers who do not read their answers hold more memory",
+        "grpc_max_threads": "more requests may be in work, and hold memory, at the same time",
+        "grpc_message_timeout_seconds": "callers who send or read slowly over gRPC hold memory for longer",
+        "rest_api_num_threads": "more REST requests may be in work, and hold memory, at the same time",
+        "rest_api_timeout_in_ms": "a REST request may keep the models busy for longer",
+        "rest_api_header_timeout_seconds": "silent callers hold REST connections for longer",
+        "rest_api_body_timeout_seconds": "callers who send or read slowly hold REST connections for longer",
+        "rest_api_keep_alive_seconds": "callers who send nothing more hold REST connections for longer",
+        "rest_api_max_header_bytes": "the header of a REST request may take more memory",
+        "rest_api_max_pending_bytes": "the bodies of REST requests may take more memory together",
+    }
+)
+"""What callers can do more of where a setting is above its default."""
+# What only programs set.
+_NO_FLAGS: Final = ("max_message_bytes",)
+BATCHING_LIMITS: Final = MappingProxyType(
+    {
+        "max_batch_size": "a batch may have more rows, and runs to its end though its callers have gone",
+        "max_enqueued_batches": "more requests may wait, and hold memory",
+    }
+)
+"""The same of the settings of batching."""
+_CHANNEL_LIMITS: Final = MappingProxyType(
+    {
+        "grpc.so_reuseport": "another process of this user may listen on the port, too, and take calls",
+        "grpc.max_allowed_incoming_connections": "gRPC connections may use up the descriptors that all else needs",
+        "grpc.server_handshake_timeout_ms": "silent callers hold gRPC connections for longer",
+        "grpc.max_connection_idle_ms": "callers without calls hold gRPC connections for longer",
+        "grpc.keepalive_time_ms": "callers who have gone without a word hold gRPC connections for longer",
+        "grpc.max_concurrent_streams": "one connection may have more calls open",
+        "grpc.server.max_pending_requests": "more calls may wait, and hold memory",
+        "grpc.server.max_pending_requests_hard_limit": "more calls may wait, and hold memory",
+        "grpc.max_receive_message_length": "one request may take more memory",
+        "grpc.max_send_message_length": "one answer may take more memory",
+    }
+)
 
 
 def security_warnings(settings: ServerSettings) -> list[str]:
-    """Returns a line for each setting that lets more people in, or lets them see more, than the defaults do."""
+    """Returns a line for each setting that lets more people in, or lets them see or take more, than the defaults do."""
+    return [
+        *_reach(settings),
+        *_permissions(settings),
+        *_limits(settings),
+        *_connection_limits(settings),
+        *_batching_limits(settings.batching),
+        *_channel_limits(settings),
+    ]
+
+
+def _reach(settings: ServerSettings) -> Iterator[str]:
+    """Yields lines about who reaches the ports, and who can read what passes there."""
     elsewhere = not is_loopback(settings.host)
     has_rest = settings.rest_api_port is not None
-    lines = []
     if elsewhere:
-        lines.append(f"--host {settings.host}: other machines can call the models")
+        yield f"--host {settings.host}: other machines can call the models"
     if elsewhere and settings.tls is None:
-        lines.append(
-            "no --ssl_config_file: texts and answers travel in plain text, and callers are not asked who they are"
-        )
+        yield "no --ssl_config_file: texts and answers travel in plain text, and callers are not asked who they are"
     if elsewhere and settings.tls is not None and not settings.tls.client_verify:
-        lines.append("--ssl_config_file without client_verify: whoever reaches the port may call the models")
+        yield "--ssl_config_file without client_verify: whoever reaches the port may call the models"
     if settings.tls is not None and has_rest and not settings.rest_tls:
-        lines.append("no --rest_tls: gRPC is encrypted, REST is plain text")
+        yield "no --rest_tls: gRPC is encrypted, REST is plain text"
     if has_rest and settings.rest_api_enable_cors_support:
-        lines.append("--rest_api_enable_cors_support: pages of any site may call REST from their readers' browsers")
-    if settings.tls is not None and settings.tls.client_verify:
-        lines.append(
+        yield "--rest_api_enable_cors_support: pages of any site may call REST from their readers' browsers"
+
+
+def _permissions(settings: ServerSettings) -> Iterator[str]:
+    """Yields lines about what callers and models may do."""
+    is_mutual = settings.tls is not None and settings.tls.client_verify
+    if is_mutual:
+        yield (
             "--ssl_config_file with client_verify: whoever has a certificate of custom_ca may change which models are "
             "served (HandleReloadConfigRequest)"
         )
     elif settings.allow_reload:
-        lines.append("--allow_reload: whoever reaches the gRPC port may change which models are served")
+        yield "--allow_reload: whoever reaches the gRPC port may change which models are served"
+    if settings.models_root is not None and (is_mutual or settings.allow_reload):
+        yield f"--models_root {settings.models_root}: they may have any model below it served"
     if settings.allow_unsafe_ops:
-        lines.append("--allow_unsafe_ops: models may touch files, processes and the network")
-    return lines
+        yield "--allow_unsafe_ops: models may touch files, processes and the network"
+
+
+def _limits(settings: ServerSettings) -> Iterator[str]:
+    """Yields lines about limits above their defaults."""
+    for name, meaning in LIMITS.items():
+        value, default = getattr(settings, name), ServerSettings.model_fields[name].default
+        is_used = settings.rest_api_port is not None or not name.startswith("rest_")
+        if value > default and is_used:
+            yield _line(name if name in _NO_FLAGS else f"--{name}", value, default, meaning)
+
+
+def _connection_limits(settings: ServerSettings) -> Iterator[str]:
+    """Yields lines about limits of REST connections, whose defaults follow from the limit of open files."""
+    if settings.rest_api_port is None:
+        return
+    total, by_address = settings.rest_api_max_connections, settings.rest_api_max_connections_per_address
+    default = ConnectionLimits().total
+    if total > default:
+        meaning = "REST connections may use up the descriptors that all else needs"
+        yield _line("--rest_api_max_connections", total, default, meaning)
+    default = ConnectionLimits(connections=total).by_address
+    if by_address > default:
+        meaning = "one address may have more of all REST connections"
+        yield _line("--rest_api_max_connections_per_address", by_address, default, meaning)
+
+
+def _batching_limits(batching: BatchingSettings | None) -> Iterator[str]:
+    """Yields lines about limits of batching, which its file has."""
+    if batching is None:
+        yield "--no-enable_batching: a large request is not divided, and keeps a thread until its end"
+        return
+    for name, meaning in BATCHING_LIMITS.items():
+        value, default = getattr(batching, name), BatchingSettings.model_fields[name].default
+        if value > default:
+            yield _line(f"{name} in --batching_parameters_file", value, default, meaning)
+
+
+def _channel_limits(settings: ServerSettings) -> Iterator[str]:
+    """Yields lines about options of gRPC that are above ours; below zero they are no limit."""
+    options = channel_options(settings)
+    for name, meaning in _CHANNEL_LIMITS.items():
+        value, default = settings.grpc_channel_arguments.get(name), options[name]
+        if isinstance(value, int) and isinstance(default, int) and (value > default or value < 0):
+            yield _line(f"--grpc_channel_arguments={name}", value, default, meaning)
+
+
+def _line(name: str, value: float, default: float, meaning: str) -> str:
+    return f"{name} {value} (by default {default}): {meaning}"

@@ -51,11 +51,14 @@ class Access:
     @property
     def security_warnings(self) -> list[str]:
         """Returns a line for each setting that lets more people in than the defaults do."""
-        if is_loopback(self.host):
-            return []
-        lines = [f"--host {self.host}: other machines can open the console"]
-        if self.tls is None:
-            lines.append("no --tls-certificate: the password and all pages travel in plain text")
+        lines = []
+        if not is_loopback(self.host):
+            lines.append(f"--host {self.host}: other machines can open the console")
+            if self.tls is None:
+                lines.append("no --tls-certificate: the password and all pages travel in plain text")
+        if self.names and self.password is None:
+            names = ", ".join(self.names)
+            lines.append(f"--name {names}: whoever reaches this machine's port by it, as by a proxy, needs no password")
         return lines
 
     @property

@@ -161,10 +161,11 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], compl
     assert complains in complaint(call("monitor", *arguments, "--home", tmp_path / "home"))
 
 
-def test_a_server_without_the_models_is_told(home: Path, tmp_path: Path) -> None:
-    monitor = Monitor.open(home, server="localhost:1")
+def test_a_server_without_the_models_is_told(home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    monitor = Monitor.open(home, server="localhost:1", overrides=["listen_items=2000"])
     with pytest.raises(ServerError, match="localhost:1: the model toy cannot be asked"):
         replace(monitor, wait=0.5).run([tmp_path], quiet=True)
+    assert "listen_items = 2000 (by default 1000): " in caplog.text
     with pytest.raises(DataError, match="no such file or folder"):
         monitor.run([tmp_path / "deep" / "none.jsonl"])
     with pytest.raises(SettingsError, match="nothing to read"):

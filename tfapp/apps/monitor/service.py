@@ -8,6 +8,7 @@ for alert in monitor.queries.alerts():
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ from tfapp.apps.monitor.readers.follower import FileFollower
 from tfapp.apps.monitor.readers.pipe import PipeReader
 from tfapp.apps.monitor.readers.push import PushReader
 from tfapp.apps.monitor.readers.table import TableReader
+from tfapp.apps.monitor.security_warnings import security_warnings
 from tfapp.apps.monitor.settings import MonitorSettings
 from tfapp.apps.monitor.sinks.log import LogSink
 from tfapp.apps.monitor.sinks.mail import MailSink
@@ -40,6 +42,8 @@ from tfapp.data import Splits
 from tfapp.errors import DataError, SettingsError
 
 __all__ = ["Monitor"]
+
+_log = logging.getLogger(__name__)
 
 _TABLES = (".csv", ".tsv")
 
@@ -112,6 +116,8 @@ class Monitor(Application[MonitorSettings]):
         readers += self._listeners(listen, allow_hosts)
         if not readers:
             raise SettingsError("nothing to read; name a file or a folder, - for standard input, or --listen HOST:PORT")
+        for warning in security_warnings(self.settings):
+            _log.warning(warning)
         for line in self.prepare(quiet=quiet):
             on_trained(line)
         all_sinks = [*self._sinks(), *sinks]

@@ -16,9 +16,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfapp.core.connections import connection_budget
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
+from tfapp.server.grpc.channel_options import channel_options
 from tfapp.server.grpc.deserialization_interceptor import DeserializationInterceptor
 from tfapp.server.grpc.health_service import HealthService
 from tfapp.server.grpc.message_timeouts import MANY_SILENT, MessageTimeouts
@@ -26,7 +26,6 @@ from tfapp.server.grpc.model_service import ModelService
 from tfapp.server.grpc.prediction_service import PredictionService
 from tfapp.server.grpc.reload_permissions import ReloadPermissions
 from tfapp.server.listener import ListenerContext, check_free, check_socket
-from tfapp.server.settings import ServerSettings
 from tfapp.server.tls import server_context, server_credentials
 from tfapp.server.unread_answers import UnreadAnswers
 
@@ -36,18 +35,6 @@ __all__ = ["GrpcListener"]
 _HEALTH_NAMES: Final = ("", "PredictionService", "ModelService")
 # Threads beside those of the requests: they refuse what is too much, and answer for health and status meanwhile.
 _SPARE_THREADS: Final = 8
-# From a connection to the first frames of HTTP/2; gRPC's own default is two minutes.
-_HANDSHAKE_MS: Final = 30_000
-# Without a call. gRPC's clients close by themselves what they have not used for half an hour, and connect anew at the
-# next call, so only others are closed: a GOAWAY from here would be a line in the log of clients in C++ and Python.
-_IDLE_MS: Final = 35 * 60_000
-# A caller that has gone without a word, in the midst of a call; gRPC's own default is two hours.
-_KEEPALIVE_MS: Final = 5 * 60_000
-# Calls that have come and that no thread has begun yet. Beyond, gRPC ends some at random, also those of callers who are
-# no part of the crowd; its own default is a thousand.
-_MOST_UNBEGUN: Final = 1 << 14
-# Calls that one connection has open, beside those that all may have in work; further ones wait in the client.
-_LEAST_STREAMS: Final = 1024
 
 
 class GrpcListener:
@@ -86,7 +73,7 @@ class GrpcListener:
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="call"),
             interceptors=[DeserializationInterceptor(self._timeouts)],
-            options=_options(self._settings),
+            options=list({**channel_options(self._settings), **self._settings.grpc_channel_arguments}.items()),
         )
         self._register_services()
         self.port = self._bind(join_address(self._settings.host, self._settings.port))
@@ -136,21 +123,3 @@ class GrpcListener:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
             names.append(health.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
-
-
-def _options(settings: ServerSettings) -> list[tuple[str, int | str]]:
-    options: dict[str, int | str] = {
-        # gRPC lets a second server share a port that is taken, and with it the calls.
-        "grpc.so_reuseport": 0,
-        # Silent connections must not use up the process's descriptors, which REST and the loading of models need, too.
-        "grpc.max_allowed_incoming_connections": connection_budget(1 if settings.rest_api_port is None else 2),
-        "grpc.server_handshake_timeout_ms": _HANDSHAKE_MS,
-        "grpc.max_connection_idle_ms": _IDLE_MS,
-        "grpc.keepalive_time_ms": _KEEPALIVE_MS,
-        "grpc.max_concurrent_streams": max(_LEAST_STREAMS, 4 * settings.grpc_max_threads),
-        "grpc.server.max_pending_requests": _MOST_UNBEGUN,
-        "grpc.server.max_pending_requests_hard_limit": 2 * _MOST_UNBEGUN,
-        "grpc.max_receive_message_length": settings.max_message_bytes,
-        "grpc.max_send_message_length": settings.max_message_bytes,
-    }
-    return list({**options, **settings.grpc_channel_arguments}.items())
