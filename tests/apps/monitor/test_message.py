@@ -61,7 +61,7 @@ def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
         ({"id": 1}, 'no text in "text"'),
         ({"text": " \u200b "}, 'no text in "text"'),
         ({"text": 5}, 'no text in "text"'),
-        ({"text": "x" * 51}, "the text has 51 characters, more than 50"),
+        ({"text": "x" * 51}, "the text has 51 characters, more than 50 (longest_text)"),
         ({"text": "a", "time": "yesterday"}, "its time, 'yesterday', is neither ISO 8601 nor seconds since 1970"),
         ({"text": "a", "time": True}, "its time, True, is neither"),
         ({"text": "a", "time": "1" * 40}, "is neither"),
@@ -70,7 +70,10 @@ def test_the_same_text_has_the_same_key_and_another_one_another() -> None:
         ({"text": "a", "time": "1899-12-31T23:59:59-00:00"}, "lies before 1900"),
         ({"text": "a", "time": "0001-01-01T00:00:00+14:00"}, "is neither"),
         ({"text": "a", "source": _nest(100_000)}, "it cannot be used: RecursionError"),
-        ({"text": "a", "time": "2099-01-01"}, "its time, 2099-01-01T00:00:00+00:00, lies in the future: after"),
+        (
+            {"text": "a", "time": "2099-01-01"},
+            f"its time, 2099-01-01T00:00:00+00:00, lies in the future: after {NOW.isoformat()} (future_minutes)",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_rejected_with_its_reason(values: dict[str, Any], reason: str) -> None:

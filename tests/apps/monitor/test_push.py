@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
 import threading
 from collections.abc import Iterator
@@ -225,10 +226,10 @@ def test_megabytes_of_what_is_no_text_are_one_refusal(push_reader: tuple[str, li
 def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> None:
     reader, stop = PushReader("127.0.0.1", 0), threading.Event()
     large = json.dumps({"text": "a" * 7_900_000})
-    answers: list[int] = []
+    answers: list[httpx2.Response] = []
 
     def post() -> None:
-        answers.append(httpx2.post(f"http://{reader.address}/messages", content=large, timeout=60).status_code)
+        answers.append(httpx2.post(f"http://{reader.address}/messages", content=large, timeout=60))
 
     batches = reader.batches(stop)
     posters = [threading.Thread(target=post) for _ in range(9)]
@@ -238,14 +239,40 @@ def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> 
     batch_list = [next(batches) for _ in range(8)]
     while not answers:
         posters[0].join(0.01)
-    assert answers == [503]
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in answers] == [(503, "1")]
+    assert "all requests have more than 64000000 bytes; send these again later" in answers[0].json()["error"]
     for batch in batch_list:
         batch.stored(IngestCounts(1))
     for poster in posters:
         poster.join()
     stop.set()
     assert list(batches) == []
-    assert sorted(answers) == [200] * 8 + [503]
+    assert sorted(answer.status_code for answer in answers) == [200] * 8 + [503]
+
+
+def test_so_many_requests_wait_to_be_stored_and_no_more() -> None:
+    reader, stop = PushReader("127.0.0.1", 0), threading.Event()
+    answers: queue.Queue[httpx2.Response] = queue.Queue()
+
+    def post() -> None:
+        answers.put(httpx2.post(f"http://{reader.address}/messages", json={"text": "a"}, timeout=60))
+
+    batches = reader.batches(stop)
+    with ThreadPoolExecutor(66) as pool:
+        pool.submit(post)
+        first = next(batches)
+        # While it is not stored, others wait behind it.
+        for _ in range(65):
+            pool.submit(post)
+        answer = answers.get(timeout=60)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        problem = "more texts are sent than can be classified: 64 requests wait; send these again later"
+        assert answer.json()["error"] == problem
+        first.stored(IngestCounts(1))
+        for _ in range(64):
+            next(batches).stored(IngestCounts(1))
+    stop.set()
+    assert list(batches) == []
 
 
 def test_others_are_answered_while_a_body_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def test_an_answer_that_nobody_takes_ends_its_call() -> None:
     assert not ended_call.cancelled.is_set()
 
 
-def test_a_message_that_does_not_come_ends_its_call(tmp_path: Path) -> None:
+def test_a_message_that_does_not_come_ends_its_call(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     never = threading.Event()
 
     def messages() -> Iterator[bytes]:
@@ -64,3 +64,5 @@ def test_a_message_that_does_not_come_ends_its_call(tmp_path: Path) -> None:
             call(messages(), timeout=60)
         never.set()
     assert excinfo.value.code() is grpc.StatusCode.CANCELLED
+    bound = "calls whose message has not come within 0.05 s (--grpc_message_timeout_seconds): cancelled 1, one of them"
+    assert bound in caplog.text

@@ -61,7 +61,7 @@ def timers() -> _Timers:
 
 
 def _calls(timers: _Timers, seconds: float = 1.0, **options: Any) -> SilentCallWatchdog:
-    return SilentCallWatchdog(seconds, make_timer=timers, ticks=lambda: timers.now, **options)
+    return SilentCallWatchdog("%d, of %s", seconds, make_timer=timers, ticks=lambda: timers.now, **options)
 
 
 def _add(calls: SilentCallWatchdog, connections: list[str]) -> list[_PeerCall]:
@@ -98,7 +98,7 @@ def test_few_calls_wait_for_ever(timers: _Timers) -> None:
     assert timers.timer_count == 0
 
 
-def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) -> None:
+def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers, caplog: pytest.LogCaptureFixture) -> None:
     calls = _calls(timers, 300)
     (early_call,) = _add(calls, ["a"])
     (late_call,) = _add(calls, ["a"])
@@ -106,6 +106,7 @@ def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers) ->
     assert (early_call.cancelled, late_call.cancelled) == (True, False)
     timers.fire()
     assert late_call.cancelled
+    assert [record.message for record in caplog.records] == ["1, of a", "1, of a"]
     assert timers.seconds == [300, 300]
     assert timers.timer_count == 0
 

@@ -103,9 +103,9 @@ class MessageColumns:
         if not isinstance(text, str) or not is_visible(text):
             raise ValueError(f'no text in "{self.columns.get("text", "text")}"')
         if len(text) > self.longest:
-            raise ValueError(f"the text has {len(text)} characters, more than {self.longest}")
+            raise ValueError(f"the text has {len(text)} characters, more than {self.longest} (longest_text)")
         time = now if time_field in (None, "") else parse_time(time_field)
-        check_time(time, latest)
+        check_time(time, latest, "future_minutes")
         name = (" ".join(storable(str(fields["source"] or "")).split()) or storable(source))[:LONGEST_NAME]
         content = storable(text)
         # Without an id and a time of its own, the same text again is the same message.

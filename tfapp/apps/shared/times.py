@@ -35,12 +35,13 @@ def parse_time(value: Any) -> datetime:
         raise ValueError(f"its time, {value!r:.60}, is neither ISO 8601 nor seconds since 1970") from error
 
 
-def check_time(time: datetime, latest: datetime) -> None:
+def check_time(time: datetime, latest: datetime, setting: str) -> None:
     """Refuses times that no text of a stream has.
 
     Args:
         time: With its zone.
         latest: Later ones lie in the future.
+        setting: The setting that `latest` follows from, for the message.
 
     Raises:
         ValueError: It lies before 1900, or after `latest`.
@@ -48,7 +49,7 @@ def check_time(time: datetime, latest: datetime) -> None:
     if time < _EARLIEST:
         raise ValueError(f"its time, {time.isoformat()}, lies before 1900")
     if time > latest:
-        raise ValueError(f"its time, {time.isoformat()}, lies in the future: after {latest.isoformat()}")
+        raise ValueError(f"its time, {time.isoformat()}, lies in the future: after {latest.isoformat()} ({setting})")
 
 
 def shift(time: datetime, by: timedelta, times: float = 1) -> datetime:

@@ -19,6 +19,7 @@ _NONE: Final = object()
 MANY_SILENT: Final = 256
 """Of so many calls that have begun and wait for their message, those that waited for a moment are cancelled: callers
 who begin calls and send nothing take no threads from those who do."""
+_MANY_WAIT: Final = f"{MANY_SILENT} calls or more have begun and send nothing: cancelled %d, one of them of %s"
 _PAUSE: Final = 1.0
 _LEAST_PAUSE: Final = 0.1
 
@@ -33,9 +34,10 @@ class MessageTimeouts:
 
     def __init__(self, timeout: float, answers: UnreadAnswers) -> None:
         self._unread = answers
-        self._silent = SilentCallWatchdog(_PAUSE, many=MANY_SILENT, least_seconds=_LEAST_PAUSE)
-        self._coming = SilentCallWatchdog(timeout)
-        self._going = SilentCallWatchdog(timeout)
+        limit = f"within {timeout:g} s (--grpc_message_timeout_seconds): cancelled %d, one of them of %s"
+        self._silent = SilentCallWatchdog(_MANY_WAIT, _PAUSE, many=MANY_SILENT, least_seconds=_LEAST_PAUSE)
+        self._coming = SilentCallWatchdog(f"calls whose message has not come {limit}", timeout)
+        self._going = SilentCallWatchdog(f"calls whose answer was not taken {limit}", timeout)
 
     def receive_one(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
         """Returns the message of a call that takes one; ends the call, as gRPC does, where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -12,6 +13,8 @@ from typing import Final, Protocol
 import grpc
 
 __all__ = ["SilentCallWatchdog", "Timer"]
+
+_log = logging.getLogger(__name__)
 
 # A connection with no more than this part of too many calls is spared.
 _SHARES: Final = 16
@@ -35,6 +38,8 @@ class SilentCallWatchdog:
     A connection with few calls is spared, as its messages may be long, while others have many.
 
     Args:
+        warning: A line for the log, once a second at most, with %d for the number of calls that were cancelled, and %s
+            for the caller of one.
         seconds: How long is long; a call may wait for up to twice that, as all are looked at together.
         many: From how many calls on.
         least_seconds: Where they are many again and again, long is half as long each time, down to this; None: never.
@@ -44,6 +49,7 @@ class SilentCallWatchdog:
 
     def __init__(
         self,
+        warning: str,
         seconds: float,
         *,
         many: int = 1,
@@ -51,6 +57,7 @@ class SilentCallWatchdog:
         make_timer: Callable[[float, Callable[[], None]], Timer] = threading.Timer,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._warning = warning
         self._most_seconds = self._seconds = seconds
         self._least_seconds = least_seconds or seconds
         self._many = many
@@ -59,7 +66,7 @@ class SilentCallWatchdog:
         self._waiting: set[grpc.ServicerContext] = set()
         self._lock = threading.Lock()
         self._timer: Timer | None = None
-        self._last_look = float("-inf")
+        self._last_look = self._last_log = float("-inf")
 
     @contextmanager
     def watch(self, call: grpc.ServicerContext) -> Iterator[None]:
@@ -105,6 +112,10 @@ class SilentCallWatchdog:
             self._waiting -= calls
             self._timer, self._last_look = None, self._ticks()
             self._watch()
+            is_news = bool(calls) and self._last_look - self._last_log >= 1
+            self._last_log = self._last_look if is_news else self._last_log
+        if is_news:
+            _log.warning(self._warning, len(calls), next(iter(calls)).peer())
         for call in calls:
             call.cancel()
 

@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 _LARGEST: Final = 8_000_000
 # All requests together, of which those that cannot be taken are told to come again.
 _MOST_HELD: Final = 64_000_000
-_BUSY: Final = "more texts are sent than can be classified"
 _WAITING: Final = 64
 _BACKLOG: Final = 2048
 # What callers get to take their last answer.
@@ -150,10 +149,10 @@ class PushReader:
                 body += part
                 self._held += len(part)
                 if len(body) > _LARGEST:
-                    problem = f"more than {_LARGEST} bytes; send fewer texts at once"
+                    problem = f"more than {_LARGEST} bytes in a request; send fewer texts at once"
                     return _problem(413, problem, {"Connection": "close"})
                 if self._held > _MOST_HELD:
-                    return _problem(503, _BUSY, {"Retry-After": "1", "Connection": "close"})
+                    return _busy(f"all requests have more than {_MOST_HELD} bytes", {"Connection": "close"})
             return await self._store_body(bytes(body), request.headers.get("content-type", ""))
         finally:
             self._held -= len(body)
@@ -179,7 +178,7 @@ class PushReader:
         try:
             self._queue.put_nowait(Batch("http", rows, stored=tell))
         except queue.Full:
-            return _problem(503, _BUSY, {"Retry-After": "1"})
+            return _busy(f"{_WAITING} requests wait")
         while not future.done():
             if self._stopping:
                 return _problem(503, "the monitor stops", {"Retry-After": "5"})
@@ -248,6 +247,11 @@ def _row(number: int, item: Any) -> Record | RejectedRow:
     except RecursionError as error:
         content = f"({error})"
     return RejectedRow(number, f"expected a JSON object, got {type(item).__name__}", content)
+
+
+def _busy(bound: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    reason = f"more texts are sent than can be classified: {bound}; send these again later"
+    return _problem(503, reason, {"Retry-After": "1", **(headers or {})})
 
 
 def _problem(status: int, reason: str, headers: dict[str, str] | None = None) -> JSONResponse:
