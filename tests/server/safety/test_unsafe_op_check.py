@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import node_def_pb2
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
+from tests.hostile.v1_models import write_v1_model
 from tests.processes import call
 from tests.served_models import save, write_classifier, write_numbers, write_words
 from tests.toy_exports import TOY_MODELS, ToyExports
@@ -166,6 +168,31 @@ def test_an_asset_in_name_only_is_seen_on_both_ways_to_load(tmp_path: Path) -> N
         folder = _with_table(_make_folder(tmp_path / str(number)))
         _edit(folder, change)
         assert _unsafe_ops(folder) == {("an initialiser", "InitializeTableFromTextFileV2")}
+
+
+def test_a_model_of_tensorflow_1_may_read_its_own_assets_as_long_as_loaders_take_no_others(tmp_path: Path) -> None:
+    def with_asset(graph: Any, file: str, *, collected: bool) -> None:
+        asset = meta_graph_pb2.AssetFileDef(filename=file)
+        asset.tensor_info.name = "asset_path:0"
+        if collected:
+            graph.collection_def["saved_model_assets"].any_list.value.add().Pack(asset)
+        else:
+            graph.asset_file_def.append(asset)
+
+    reads = {("an initialiser", "InitializeTableFromTextFileV2")}
+    files = {"words.txt": set(), "../../words.txt": reads}
+    for number, (file, collected) in enumerate(product(files, (True, False))):
+        folder = write_v1_model(tmp_path / str(number) / "1")
+        assert _unsafe_ops(folder) == set()
+        _edit(
+            folder,
+            lambda model, file=file, collected=collected: with_asset(model.meta_graphs[0], file, collected=collected),
+        )
+        assert _unsafe_ops(folder) == files[file]
+    # Where the graph has assets itself, those of the collection are none.
+    _edit(folder, lambda model: model.meta_graphs[0].asset_file_def.pop())
+    _edit(folder, lambda model: model.meta_graphs[0].asset_file_def.add(filename="words.txt"))
+    assert _unsafe_ops(folder) == reads
 
 
 def _make_folder(folder: Path) -> Path:

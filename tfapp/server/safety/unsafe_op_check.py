@@ -11,6 +11,7 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import variable_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfapp.server.request_errors import RequestError
 from tfapp.server.safety.graph_walk import GraphWalk, node_name
@@ -24,6 +25,7 @@ _INIT_SIGNATURE: Final = "__saved_model_init_op"
 # The last is what `tf.saved_model.load` runs of a model of TensorFlow 1 that names no op to run.
 _INIT_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 _LOCAL_VARIABLES: Final = "local_variables"
+_ASSETS: Final = "saved_model_assets"
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,23 @@ def refuse_unsafe_ops(graphs: Iterable[Any], folder: Path) -> None:
 
 def _runs(graph: Any, folder: Path) -> Iterator[_Runner]:
     is_own_asset = [_is_own(folder, asset.filename) for asset in graph.asset_file_def]
-    assets = {
-        node_name(asset.tensor_info.name)
-        for asset, is_own in zip(graph.asset_file_def, is_own_asset, strict=True)
-        if is_own
-    }
-    walk = GraphWalk(graph, assets)
+    assets = list(graph.asset_file_def) or list(_collected_assets(graph))
+    # Of two files for one node, a loader takes either.
+    foreign_nodes = {node_name(asset.tensor_info.name) for asset in assets if not _is_own(folder, asset.filename)}
+    walk = GraphWalk(graph, {node_name(asset.tensor_info.name) for asset in assets} - foreign_nodes)
     yield from _graph_runs(graph, walk)
     yield from _ObjectGraph(graph.object_graph_def, walk, is_own_asset).runs()
+
+
+def _collected_assets(graph: Any) -> Iterator[Any]:
+    """Yields the AssetFileDefs of TensorFlow 1, which loaders look for where the graph has none itself."""
+    if _ASSETS in graph.collection_def:
+        for value in graph.collection_def[_ASSETS].any_list.value:
+            asset = meta_graph_pb2.AssetFileDef()
+            # What is no asset to us ends the load.
+            with contextlib.suppress(DecodeError):
+                if value.Unpack(asset):
+                    yield asset
 
 
 def _graph_runs(graph: Any, walk: GraphWalk) -> Iterator[_Runner]:
