@@ -7,20 +7,18 @@ import logging
 import resource
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from http.client import HTTPResponse
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.processes import wait_until
+from tests.web_ports import web_port
 from tfapp.core.connections import ConnectionGate, ConnectionLimits, GuardedConnection, connection_budget
 from tfapp.core.ports import open_port
-from tfapp.core.web_server import WebLoop, web_config
 
 _GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 _FLAGS = {"header_bytes": "--most_header", "header_seconds": "--header_time", "address_connections": "--by_address"}
@@ -40,23 +38,8 @@ def _serving(**limits: Any) -> AbstractContextManager[int]:
     return _behind(ConnectionGate(ConnectionLimits(**limits, flags=_FLAGS), "a port"))
 
 
-@contextmanager
-def _behind(gate: ConnectionGate, app: Any = _app) -> Iterator[int]:
-    listener = open_port("127.0.0.1", 0, backlog=512, gate=gate)
-    server = uvicorn.Server(web_config(app, gate, lifespan="off", timeout_graceful_shutdown=1))
-
-    def serve() -> None:
-        with asyncio.Runner(loop_factory=WebLoop) as runner:
-            runner.run(server.serve([listener]))
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+def _behind(gate: ConnectionGate, app: Any = _app) -> AbstractContextManager[int]:
+    return web_port(gate, app)
 
 
 def _connect(port: int, request: bytes = b"") -> socket.socket:
