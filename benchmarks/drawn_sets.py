@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-__all__ = ["SETS", "write_set"]
+__all__ = ["SETS", "LabelledRows", "write_set"]
 
 LabelledRows: TypeAlias = list[tuple[str, str]]
 DrawnSet: TypeAlias = tuple[LabelledRows, LabelledRows]

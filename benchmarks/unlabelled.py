@@ -23,12 +23,11 @@ import statistics
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from accuracy import tfapp
+from drawn_sets import LabelledRows
 from resumable import Measurement, add_options, print_scores, read_results, run_measurements
-
-LabelledRows: TypeAlias = list[tuple[str, str]]
 
 PARTS: Final = {"classifiers": ("sst2", "bbc-news"), "vectors": ("banking77", "bbc-news")}
 COUNTS: Final = (50, 200, 1000)
