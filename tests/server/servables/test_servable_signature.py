@@ -215,11 +215,13 @@ def test_a_run_that_is_not_merged_ends_when_its_caller_leaves(picky_model: Path)
         except RequestError as error:
             results.append((error.code, error.message))
 
-    threads = [threading.Thread(target=go, args=(context,)) for context in (ended_context, live_context)]
+    # An endless run that is not ended must not keep the process, too.
+    contexts = (ended_context, live_context)
+    threads = [threading.Thread(target=go, args=(context,), daemon=True) for context in contexts]
     for thread in threads:
         thread.start()
     # Another's run goes on, and ends with its own caller.
-    for context, thread in zip((ended_context, live_context), threads, strict=True):
+    for context, thread in zip(contexts, threads, strict=True):
         context.cancel()
         thread.join(60)
         assert not thread.is_alive()
