@@ -24,11 +24,15 @@ def _fill(limiter: ConcurrencyLimiter, *connections: str) -> int:
         count += 1
 
 
-def test_one_connection_gets_the_maximum() -> None:
+def test_one_connection_gets_the_maximum(caplog: pytest.LogCaptureFixture) -> None:
     limiter = ConcurrencyLimiter(8)
     assert _fill(limiter, "ipv4:10.0.0.1:1") == 8
     limiter.release("ipv4:10.0.0.1:1")
     assert _fill(limiter, "ipv4:10.0.0.1:1") == 1
+    # Once a second at most.
+    bound = "8 are in work, of at most 8 for callers with many (--grpc_max_threads)"
+    assert caplog.messages[0] == f"refused a request of 10.0.0.1: {bound}"
+    assert len(caplog.messages) < 3
 
 
 def test_a_connection_with_many_requests_does_not_shut_out_others_of_its_address() -> None:

@@ -178,22 +178,23 @@ class ConnectionGate:
     def _make_room(self, address: str) -> str:
         """Ends a connection where there are too many; returns why that cannot be done, or nothing."""
         caller = self._callers.get(address)
-        if caller and caller.open >= self._by_address and not self._end_oldest(caller):
-            flag = self.limits.flag_of("address_connections")
-            return f"{address} has {caller.open} connections at work, the most that one address may have{flag}"
+        if caller and caller.open >= self._by_address:
+            bound = f"the most that one address may have{self.limits.flag_of('address_connections')}"
+            if not self._end_oldest(caller, f"{caller.open} are {bound}"):
+                return f"{address} has {caller.open} connections at work, {bound}"
         if len(self._open) >= self._total:
+            bound = f"the most that there may be{self.limits.flag_of('connections')}"
             widest = max(self._callers.values(), key=lambda caller: len(caller.waiting))
-            if not self._end_oldest(widest):
-                flag = self.limits.flag_of("connections")
-                return f"{len(self._open)} connections are at work, the most that there may be{flag}"
+            if not self._end_oldest(widest, f"{len(self._open)} are {bound}"):
+                return f"{len(self._open)} connections are at work, {bound}"
         return ""
 
-    def _end_oldest(self, caller: _AddressConnections) -> bool:
+    def _end_oldest(self, caller: _AddressConnections, bound: str) -> bool:
         if not caller.waiting:
             return False
         connection = next(iter(caller.waiting))
         self.forget(connection)
-        self.report(f"closed the oldest silent connection of {connection.address}, to take a new one")
+        self.report(f"closed the oldest silent connection of {connection.address}, to take a new one: {bound}")
         # The event loop sees the end and closes it.
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from tfapp.server.settings import ServerSettings
 
 __all__ = ["ConcurrencyLimiter", "Listener", "ListenerContext", "check_free", "check_socket"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class ConcurrencyLimiter:
         self._count = 0
         self._by_connection: Counter[str] = Counter()
         self._by_address: Counter[str] = Counter()
+        self._last_log_time = float("-inf")
         self.total = max_requests + 2 * self._reserve
 
     def acquire(self, connection: str) -> None:
@@ -146,6 +151,7 @@ class ConcurrencyLimiter:
             else:
                 limit = self._max_requests + self._reserve * self._has_few(self._by_connection, connection)
             if self._count >= limit:
+                self._report(address)
                 raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
             self._count += 1
             self._by_connection[connection] += 1
@@ -159,6 +165,14 @@ class ConcurrencyLimiter:
                 counts[key] -= 1
                 if not counts[key]:
                     del counts[key]
+
+    def _report(self, address: str) -> None:
+        """Logs the limit that a request is refused by, once a second at most; TensorFlow Serving's words have none."""
+        now = time.monotonic()
+        if now - self._last_log_time >= 1:
+            self._last_log_time = now
+            bound = "%d are in work, of at most %d for callers with many (--grpc_max_threads)"
+            _log.warning(f"refused a request of %s: {bound}", address, self._count, self._max_requests)
 
     @contextmanager
     def hold(self, connection: str) -> Iterator[None]:
