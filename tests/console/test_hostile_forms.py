@@ -76,6 +76,7 @@ def test_bytes_that_are_no_utf8_are_refused(locked_site: Site, kind: str, field:
     ("kind", "body", "status", "says"),
     [
         ("application/x-www-form-urlencoded", b"a=1&" * 1001, 400, "more than 1000 fields"),
+        ("application/x-www-form-urlencoded", b"a=\xff", 400, "the form is not UTF-8"),
         ("application/x-www-form-urlencoded", b"a=" + b"x" * (16 << 10), 413, "more than 16 kB"),
         ("multipart/form-data", b"--b--", 400, "needs a boundary"),
         ('multipart/form-data; boundary="b\\"c"', b"--b--", 400, "needs a boundary"),
