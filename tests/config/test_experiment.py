@@ -316,13 +316,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path, "no such settings file"),
         (malformed / "below.toml", "no such settings file"),
         (malformed, "not valid TOML: Invalid value (at line 1"),
-        (latin, "not valid TOML"),
+        (latin, "not valid TOML: 'utf-8' codec can't decode byte 0xe9 in position 11"),
     ]
     for file, text in cases:
         with pytest.raises(SettingsError) as error:
             load_experiment(file)
         assert str(error.value).startswith(f"{file}: {text}")
         assert len(str(error.value).splitlines()) == 1
+    assert str(error.value).endswith("; save it as UTF-8")
 
 
 def test_settings_are_frozen() -> None:

@@ -47,7 +47,8 @@ def read_toml(file: Path, *, hint: str = "") -> dict[str, Any]:
         raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         # Beside what is no TOML: numbers of thousands of digits, brackets in thousands of brackets.
-        raise SettingsError(f"{file}: not valid TOML: {error}; mend the line") from error
+        hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else "mend the line"
+        raise SettingsError(f"{file}: not valid TOML: {error}; {hint}") from error
 
 
 def build_settings(settings: type[S], values: Mapping[str, Any], overrides: Iterable[str], *, source: str) -> S:

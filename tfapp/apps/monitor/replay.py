@@ -83,7 +83,7 @@ def replay(
     for window in range(windows):
         rows = []
         for pool in pools:
-            share = next((surge.share for surge in surges if _in(surge, pool.source, window)), pool.share)
+            share = next((surge.share for surge in surges if _is_in_surge(surge, pool.source, window)), pool.share)
             for _ in range(int(counts.poisson(pool.per_window))):
                 texts = pool.negative if draws.random() < share else pool.other
                 rows.append((_BEGIN + timedelta(hours=window + draws.random()), pool.source, draws.choice(texts)))
@@ -91,5 +91,5 @@ def replay(
             yield {"id": f"{window}-{number}", "source": source, "time": time.isoformat(), "text": text}
 
 
-def _in(surge: Surge, source: str, window: int) -> bool:
+def _is_in_surge(surge: Surge, source: str, window: int) -> bool:
     return surge.source == source and surge.start <= window < surge.start + surge.windows
