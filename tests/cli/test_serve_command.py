@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import typer
 from tfapp_client import Client
+from tfapp_client.errors import StatusError
 from typer.testing import CliRunner
 
 from tests.conformance.rest import ask
@@ -29,6 +30,17 @@ from tfapp.registry import CONFIG_FILE, STABLE, LabelStore
 from tfapp.server import ServerSettings
 
 _PROGRAM = "import typer; from tfapp.cli import serve; app = typer.Typer(); serve.register(app); app()"
+# At a line of standard input, gRPC's thread is told to fail.
+_FAILURE = """
+import ctypes, sys, threading
+
+def fail():
+    sys.stdin.readline()
+    numbers = [thread.ident for thread in threading.enumerate() if thread.name.endswith("(_serve)")]
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(numbers[0]), ctypes.py_object(SystemError))
+
+threading.Thread(target=fail, daemon=True).start()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +52,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _run_server(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", _PROGRAM, *arguments, "--port", "0"]
+def _run_server(*arguments: str, program: str = _PROGRAM) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", program, *arguments, "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path.cwd()
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=Path.cwd(),
     )
     watchdog = threading.Timer(120, process.kill)
     watchdog.start()
@@ -83,6 +101,22 @@ def test_serves_until_it_is_told_to_stop(models: Path) -> None:
         text = _read_until_hint(process)
         _check_answers(text)
         _check_end(process, signal.SIGINT)
+
+
+def test_a_server_ends_when_the_thread_that_takes_calls_fails(models: Path) -> None:
+    with _run_server(str(models), program=_FAILURE + _PROGRAM) as process:
+        address = re.search(r"serving on (127\.0\.0\.1:\d+) ", _read_until_hint(process))
+        assert address is not None
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        # The thread fails when it runs Python again.
+        with Client(address[1]) as client, suppress(StatusError):
+            while process.poll() is None:
+                client.classify("news", ["a"], timeout=5)
+        _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the server ends, as gRPC's own thread has failed and no call would be answered" in complaints
 
 
 def _check_answers(text: str) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp.core import terminal
 from tfapp.core.signals import stop_signals
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from tfapp.server import ModelServer
 
 __all__ = ["serve_until_stopped"]
+
+# The name of gRPC's thread (grpc/_server.py), which takes all calls and hands them to other threads.
+_GRPC_THREAD: Final = re.compile(r"^Thread-\d+ \(_serve\)$")
 
 
 def serve_until_stopped(
@@ -34,7 +40,7 @@ def serve_until_stopped(
     logging.getLogger("tfapp").setLevel(logging.INFO)
     from tfapp.server.security_warnings import security_warnings
 
-    with stop_signals(interrupt=True) as stop_event:
+    with stop_signals(interrupt=True) as stop_event, _end_with_grpc():
         server = make()
         # What is here to stay need not be searched whenever a version is unloaded, which would hold up requests.
         gc.collect()
@@ -56,6 +62,30 @@ def serve_until_stopped(
         sys.stderr.flush()
         # A thread still runs a model, and nothing else could stop it.
         os._exit(1)
+
+
+@contextmanager
+def _end_with_grpc() -> Iterator[None]:
+    """Ends the process if gRPC's own thread fails during the block, so that a supervisor starts it again.
+
+    Callers would wait until their deadlines, and so would whoever tells the server to stop.
+    """
+    former_hook = threading.excepthook
+
+    def end(failure: Any) -> None:
+        former_hook(failure)
+        if failure.thread and _GRPC_THREAD.match(failure.thread.name):
+            text = "the server ends, as gRPC's own thread has failed and no call would be answered; start it again"
+            terminal.error_console().print(text, soft_wrap=True)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
+
+    threading.excepthook = end
+    try:
+        yield
+    finally:
+        threading.excepthook = former_hook
 
 
 def _print_ready(server: ModelServer) -> None:
