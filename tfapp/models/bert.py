@@ -184,11 +184,11 @@ class BertModel(TaskModel):
             return logits
 
         # A model of its own with another network: whatever `logits` does beside it is done here too.
-        twin = copy.copy(self)
-        twin.network = network
-        twin.inference = None
-        twin.xla = False
-        return twin.logits(ids, training=training), states
+        clone = copy.copy(self)
+        clone.network = network
+        clone.inference = None
+        clone.xla = False
+        return clone.logits(ids, training=training), states
 
     @cached_property
     def _tracer(self) -> keras.Model:

@@ -182,13 +182,13 @@ class _Shard(tf.Module):
         kernels = [np.reshape(source.kernel, (width, width))[:, heads] for source in sources]
         biases = [np.reshape(source.bias, width)[heads] for source in sources]
         attention, output = parts.attention_output, parts.output
-        nothing = np.zeros(width, np.float32)
+        no_bias = np.zeros(width, np.float32)
         self.product = Dense(np.concatenate(kernels, axis=1), np.concatenate(biases), precision)
         rows = np.reshape(attention.kernel, (width, width))[heads]
-        self.attention_output = Dense(rows, attention.bias if first else nothing, precision)
+        self.attention_output = Dense(rows, attention.bias if first else no_bias, precision)
         columns_in = np.asarray(parts.intermediate.kernel)[:, inner], np.asarray(parts.intermediate.bias)[inner]
         self.intermediate = Dense(*columns_in, precision)
-        self.output = Dense(np.asarray(output.kernel)[inner], output.bias if first else nothing, precision)
+        self.output = Dense(np.asarray(output.kernel)[inner], output.bias if first else no_bias, precision)
 
     def attend(self, x: tf.Tensor, view: View, *, only_firsts: bool) -> tf.Tensor:
         """Returns the output of the shard's heads."""

@@ -86,13 +86,13 @@ class Norm(tf.Module):
         """
         rows = tf.shape(x)[0]
         images = tf.reshape(x, [1, rows, x.shape[-1], 1])
-        nothing = tf.constant([], tf.float32)
+        empty = tf.constant([], tf.float32)
         normal = tf.raw_ops.FusedBatchNormV3(
             x=images,
             scale=tf.fill([rows], 1.0),
             offset=tf.fill([rows], 0.0),
-            mean=nothing,
-            variance=nothing,
+            mean=empty,
+            variance=empty,
             epsilon=_EPSILON,
             data_format="NCHW",
             is_training=True,

@@ -19,7 +19,7 @@ def packed_model(model: TaskModel, *, bfloat16: bool = False) -> TaskModel:
         bfloat16: Compute in bfloat16, not in float32.
 
     Returns:
-        A twin whose logits and features a `PackedEncoder` computes; the model itself where it has none: without a BERT,
+        A copy whose logits and features a `PackedEncoder` computes; the model itself where it has none: without a BERT,
         of a task that is never exported, and on a GPU, which computes a Keras network in fewer and larger ops.
     """
     if not isinstance(model, BertModel) or not model.task.outputs or tf.config.list_physical_devices("GPU"):
