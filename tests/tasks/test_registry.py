@@ -26,6 +26,7 @@ def empty_registry() -> Iterator[None]:
     [
         ("no_such_package.tasks:TONE", "the task tone of .* cannot be loaded: ModuleNotFoundError: No module named"),
         ("tfapp.tasks.ranking.task:TONE", "the task tone of .* cannot be loaded: AttributeError: "),
+        ("math:pi", "the task tone of .* is a float, not a TaskSpec; mend or uninstall it"),
         ("tfapp.tasks.ranking.task:RANKING", "the task tone of .* has the name of a task that is there"),
     ],
 )

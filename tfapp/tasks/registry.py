@@ -36,10 +36,12 @@ def all_tasks() -> Mapping[str, TaskSpec]:
 
 def _load(point: EntryPoint) -> TaskSpec:
     try:
-        task: TaskSpec = point.load()
+        task = point.load()
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise SettingsError(f"{_origin(point)} cannot be loaded: {reason}; mend or uninstall it") from error
+    if not isinstance(task, TaskSpec):
+        raise SettingsError(f"{_origin(point)} is a {type(task).__name__}, not a TaskSpec; mend or uninstall it")
     return task
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from tests.apps.monitor.test_deliveries import alert
 from tests.processes import call, complaint
-from tfapp.apps.monitor.output import show_rejected, show_trends, sparkline
+from tfapp.apps.monitor.output import console_sinks, show_rejected, show_trends, sparkline
 from tfapp.apps.monitor.queries import Trend, TrendPoint
 from tfapp.apps.monitor.tables import DeliveryRow
 from tfapp.apps.monitor.windows import Counts
@@ -65,7 +65,14 @@ def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str
     row = {"source": "http", "place": "item 1", "reason": "no text", "content": "0"}
     show_rejected([row], COUNTS, as_json=False)
     lines = capsys.readouterr().out.split("\n")
-    assert lines[1].strip() == "12 in all; the newest 1 are kept (set_aside_rows), 11 older ones are not"
+    assert lines[1].strip() == "12 in all, 1 of them kept: older ones are not (set_aside_rows)"
+
+
+def test_an_alert_that_has_ended_says_why_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    (sink,) = console_sinks(as_json=False)
+    alert = {"headline": "phone: more negative texts", "state": "over: normal", "ended_by": "normal"}
+    sink.send({"event": "ended", "alert": alert, "texts": []}, "1")
+    assert capsys.readouterr().out.split() == ["Over", "phone:", "more", "negative", "texts;", "back", "to", "normal"]
 
 
 def test_the_old_name_of_a_command_says_the_new_one(tmp_path: Path) -> None:

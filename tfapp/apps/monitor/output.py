@@ -151,10 +151,9 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
         return
     for row in rows:
         print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
-    surplus = counts["rejected"] - counts["rejected_kept"]
-    if surplus > 0:
-        newest = f"the newest {counts['rejected_kept']} are kept (set_aside_rows)"
-        print_line("", f"{counts['rejected']} in all; {newest}, {surplus} older ones are not")
+    total, kept = counts["rejected"], counts["rejected_kept"]
+    if total > kept:
+        print_line("", f"{total} in all, {kept} of them kept: older ones are not (set_aside_rows)")
     if not counts["rejected"]:
         print_line("None", "every row was used")
 
@@ -174,9 +173,11 @@ def _plain(value: object) -> object:
 
 
 def _show_payload(payload: Mapping[str, Any]) -> None:
+    from tfapp.apps.monitor.tables import ENDINGS
+
     alert = payload["alert"]
     if payload["event"] == "ended":
-        print_line("Over", f"{alert['headline']}; {alert['state']}")
+        print_line("Over", f"{alert['headline']}; {ENDINGS[alert['ended_by']]}")
         return
     print_line("Alert", f"{alert['headline']}")
     for text in payload["texts"]:

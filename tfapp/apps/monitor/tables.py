@@ -14,6 +14,7 @@ from tfapp.apps.shared.store import Base, UtcTime
 from tfapp.data.stored_texts import LONGEST_NAME
 
 __all__ = [
+    "ENDINGS",
     "KINDS",
     "AlertKind",
     "AlertRow",
@@ -37,11 +38,12 @@ _MEANS: Final = {
     "length": "words a text",
     "confidence": "the models' confidence",
 }
-_ENDINGS: Final = {
+ENDINGS: Final = {
     "normal": "back to normal",
     "lasting": "it lasted so long that it is normal now",
     "late texts": "texts that came late explain it",
 }
+"""Why alerts end, as people read it."""
 _KEY = String(32)
 _NAME = String(LONGEST_NAME)
 _KIND = String(20)
@@ -197,7 +199,7 @@ class AlertRow(Base):
     @property
     def status(self) -> str:
         """Returns `open`, or why it ended, as people read it."""
-        return f"ended: {_ENDINGS[self.ended_by]}" if self.ended_by else "open"
+        return f"ended: {ENDINGS[self.ended_by]}" if self.ended_by else "open"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns its values for JSON."""
