@@ -68,4 +68,6 @@ REST_BODIES: Final = (
     b'{"instances":' + b"[" * 33 + b'"a"' + b"]" * 33 + b"}",
     b'{"instances":[NaN,Infinity,-1e999]}',
     b'{"instances":[{"b64":"="}]}',
+    # Rows beyond the limit, of which only the last is malformed.
+    b'{"instances":[' + b'"",' * 200_000 + b"[]]}",
 )

@@ -125,13 +125,31 @@ def test_the_limit_on_sizes(tmp_path: Path, echo: Echo) -> None:
 
 def test_lists_are_limited_by_the_rows(tmp_path: Path, echo: Echo) -> None:
     with serving_echo(tmp_path, echo, rest_api_port=0, max_request_rows=2) as server:
-        refusal = ask(_port(server), "POST", _PREDICT, b'{"instances": [' + b"[]," * 126 + b"[]]}")
+        refusal = ask(_port(server), "POST", _PREDICT, b'{"instances": [' + b"[]," * 121 + b"{},[]]}")
         assert refusal.status == 400
         assert refusal.json()["error"] == (
-            "the request has 129 lists and objects; this server takes at most 128, 64 for each of 2 rows "
-            "(--max_request_rows)"
+            "the request has 131 lists and objects, an object counted as 4; this server takes at most 128, 64 for each "
+            "of 2 rows (--max_request_rows)"
         )
-        assert ask(_port(server), "POST", _PREDICT, b'{"instances": [' + b"1," * 500 + b"1]}").status == 200
+        assert ask(_port(server), "POST", _PREDICT, b'{"instances": [[' + b"1," * 500 + b"1]]}").status == 200
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("predict", {"instances": [0, 0, 0, []]}),
+        ("predict", {"inputs": [0, 0, 0, []]}),
+        ("predict", {"inputs": {"x": [0, 0, 0, []]}}),
+        ("classify", {"examples": [{"x": 0.0}, {}, {}, 1]}),
+    ],
+)
+def test_rows_are_counted_before_any_is_read(tmp_path: Path, echo: Echo, verb: str, body: Any) -> None:
+    with serving_echo(tmp_path, echo, rest_api_port=0, max_request_rows=3) as server:
+        refusal = ask(_port(server), "POST", _PREDICT.replace(":predict", f":{verb}"), body)
+        assert refusal.status == 400
+        assert refusal.json()["error"] == (
+            "the request has 4 rows; this server takes at most 3 a request (--max_request_rows)"
+        )
 
 
 def test_bodies_are_limited_in_sum(tmp_path: Path, echo: Echo) -> None:
@@ -341,7 +359,9 @@ def test_a_request_of_too_many_rows_is_refused(server: ModelServer) -> None:
     for document in ({"instances": [0] * 70_000}, {"inputs": [[[0]]] * 70_000}):
         answer = ask(_port(server), "POST", "/v1/models/numbers:predict", document)
         assert answer.status == 400
-        assert "counts as 70000 rows; this server takes at most 65536 a request (--max_request_rows)" in answer.text
+        assert (
+            "the request has 70000 rows; this server takes at most 65536 a request (--max_request_rows)" in answer.text
+        )
     assert ask(_port(server), "POST", "/v1/models/numbers:predict", {"instances": [0] * 50_000}).status == 200
 
 

@@ -13,10 +13,10 @@ from tfapp.server.rest.json_base64 import is_base64
 from tfapp.server.rest.json_dtypes import check_float, json_dtype
 from tfapp.server.rest.json_parser import form_error, type_name
 
-__all__ = ["read_examples"]
+__all__ = ["EXAMPLES", "read_examples"]
 
 _CONTEXT: Final = "context"
-_EXAMPLES: Final = "examples"
+EXAMPLES: Final = "examples"
 _FLOAT: Final = np.finfo(np.float32)
 _STRING: Final = 7
 _LARGEST_INTEGER: Final = 2**63 - 1
@@ -38,13 +38,13 @@ def read_examples(document: dict[str, Any]) -> Any:
 
 
 def _examples(document: dict[str, Any]) -> list[Any]:
-    if _EXAMPLES not in document:
-        raise form_error(document, f"When method is classify, key '{_EXAMPLES}' is expected and was not found")
-    items = document[_EXAMPLES]
+    if EXAMPLES not in document:
+        raise form_error(document, f"When method is classify, key '{EXAMPLES}' is expected and was not found")
+    items = document[EXAMPLES]
     if not isinstance(items, list):
-        raise form_error(document, f"Expecting '{_EXAMPLES}' value to be an list/array")
+        raise form_error(document, f"Expecting '{EXAMPLES}' value to be an list/array")
     if not items:
-        raise form_error(document, f"'{_EXAMPLES}' value is an empty array")
+        raise form_error(document, f"'{EXAMPLES}' value is an empty array")
     return items
 
 

@@ -14,7 +14,7 @@ import orjson
 
 from tfapp.server.request_errors import RequestError, invalid_argument
 
-__all__ = ["check_lists", "describe", "form_error", "parse", "type_name"]
+__all__ = ["check_lists", "check_rows", "describe", "form_error", "parse", "type_name"]
 
 _MESSAGES: Final = {
     "Expecting property name": "Missing a name for object member.",
@@ -37,8 +37,9 @@ _NAMES: Final = {
 }
 _LEAST: Final = -(2**63)
 _TOO_LARGE: Final = 2**64
-# Lists and objects that a request may have, of its most rows in the mean: each takes some fifty bytes.
+# Lists that a request may have, of its most rows in the mean: each takes some fifty bytes, an object four times that.
 _LISTS_A_ROW: Final = 64
+_LISTS_AN_OBJECT: Final = 4
 # A message is cut after fewer characters anyway.
 _LONGEST: Final = 1100
 
@@ -49,11 +50,23 @@ def check_lists(body: bytes, most_rows: int) -> None:
     Raises:
         RequestError: It has too many lists and objects for its most rows; brackets in its strings count, too.
     """
-    lists = body.count(b"[") + body.count(b"{")
+    lists = body.count(b"[") + _LISTS_AN_OBJECT * body.count(b"{")
     if lists > _LISTS_A_ROW * most_rows:
         raise invalid_argument(
-            f"the request has {lists} lists and objects; this server takes at most {_LISTS_A_ROW * most_rows}, "
-            f"{_LISTS_A_ROW} for each of {most_rows} rows (--max_request_rows)"
+            f"the request has {lists} lists and objects, an object counted as {_LISTS_AN_OBJECT}; this server takes at "
+            f"most {_LISTS_A_ROW * most_rows}, {_LISTS_A_ROW} for each of {most_rows} rows (--max_request_rows)"
+        )
+
+
+def check_rows(value: Any, most_rows: int) -> None:
+    """Checks, before any of them is read, that a parsed value has not more rows than a request may have.
+
+    Raises:
+        RequestError: It is a list of more.
+    """
+    if isinstance(value, list) and len(value) > most_rows:
+        raise invalid_argument(
+            f"the request has {len(value)} rows; this server takes at most {most_rows} a request (--max_request_rows)"
         )
 
 

@@ -14,9 +14,9 @@ from tfapp.server.listener import ListenerContext
 from tfapp.server.request_context import RequestContext
 from tfapp.server.request_errors import invalid_argument
 from tfapp.server.rest import json_outputs
-from tfapp.server.rest.json_examples import read_examples
+from tfapp.server.rest.json_examples import EXAMPLES, read_examples
 from tfapp.server.rest.json_inputs import INPUTS, INSTANCES, read_columns, read_rows
-from tfapp.server.rest.json_parser import check_lists, form_error, parse
+from tfapp.server.rest.json_parser import check_lists, check_rows, form_error, parse
 from tfapp.server.rest.url_paths import METADATA, RequestTarget
 from tfapp.server.servables import classify_regress
 from tfapp.server.servables.predict import signature_map, write_spec
@@ -36,8 +36,13 @@ def handle_request(
         RequestError: It cannot be answered.
     """
     try:
-        check_lists(body, listener_context.settings.max_request_rows)
+        most_rows = listener_context.settings.max_request_rows
+        check_lists(body, most_rows)
         document = {} if target.verb == METADATA else parse(body)
+        inputs = document.get(INPUTS)
+        columns = inputs.values() if isinstance(inputs, dict) else [inputs]
+        for rows in (document.get(INSTANCES), document.get(EXAMPLES), *columns):
+            check_rows(rows, most_rows)
         key = document.get(_SIGNATURE, "")
         if not isinstance(key, str):
             raise form_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
