@@ -64,7 +64,7 @@ def test_it_answers_when_the_texts_are_stored(push_reader: tuple[str, list[Batch
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(b"{", 400), (b"\xff", 400), (b"[" * 100_000, 400), (b" " * 9_000_000, 413)]
+    ("body", "status"), [(b"{", 400), (b"\xff", 400), (b"[" * 50_000, 400), (b" " * 9_000_000, 413)]
 )
 def test_what_cannot_be_read_is_refused(push_reader: tuple[str, list[Batch]], body: bytes, status: int) -> None:
     answer = httpx2.post(f"{push_reader[0]}/messages", content=body)
@@ -198,8 +198,16 @@ def test_a_caller_that_leaves_leaves_no_traceback(
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
-def test_a_request_holds_so_many_texts_and_no_more(kind: str) -> None:
+def test_a_request_holds_so_many_texts_and_no_more(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[Batch] = []
+    parsed_rows, rows_of = [], push._rows
+
+    def counted_rows(body: bytes, content_type: str) -> Iterator[SourceRow]:
+        for row in rows_of(body, content_type):
+            parsed_rows.append(row)
+            yield row
+
+    monkeypatch.setattr(push, "_rows", counted_rows)
     with listening(batches, most_items=10, size=4) as address:
 
         def post(number: int) -> httpx2.Response:
@@ -209,8 +217,10 @@ def test_a_request_holds_so_many_texts_and_no_more(kind: str) -> None:
 
         assert post(10).json() == {"stored": 10, "repeated": 0, "rejected": 0}
         assert [len(batch.rows) for batch in batches] == [4, 4, 2]
-        answer = post(11)
+        parsed_rows.clear()
+        answer = post(500)
     assert answer.status_code == 413
+    assert len(parsed_rows) == 11
     assert answer.json()["error"] == "more than 10 texts in a request; send fewer at once, or set listen_items"
     assert len(batches) == 3
 
@@ -221,6 +231,51 @@ def test_megabytes_of_what_is_no_text_are_one_refusal(push_reader: tuple[str, li
     count = len(batches)
     answer = httpx2.post(f"{address}/messages", content=body, timeout=60)
     assert (answer.status_code, len(batches)) == (413, count)
+
+
+@pytest.mark.parametrize("item", [b"[],", b'{"":0},'])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_more_lists_than_the_texts_could_need_are_refused_before_they_are_parsed(item: bytes, kind: str) -> None:
+    batches: list[Batch] = []
+    with listening(batches, most_items=10) as address:
+
+        def post(body: bytes) -> httpx2.Response:
+            return httpx2.post(f"{address}/messages", content=body, headers={"content-type": kind})
+
+        # An object, a list and 638 more are as many as may be, wherever they stand.
+        assert post(b'{"text": "a", "values": [' + item * 637 + item[:-1] + b"]}").json()["stored"] == 1
+        # Nothing closes it: as JSON it would be 400.
+        answer = post(b'{"text": "a", "values": [' + item * 639)
+    problem = "641 lists and objects in a request; at most 640 are taken, 64 for each of 10 texts; "
+    assert (answer.status_code, len(batches)) == (413, 1)
+    assert answer.json()["error"] == problem + "send fewer at once, or set listen_items"
+
+
+def test_large_bodies_are_parsed_one_at_a_time_and_small_ones_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_of, together, large_parse, go_on = push._rows, threading.Event(), threading.Semaphore(), threading.Event()
+
+    def slow_rows(body: bytes, kind: str) -> Iterator[SourceRow]:
+        if len(body) > 200_000:
+            if not large_parse.acquire(blocking=False):
+                together.set()
+            go_on.wait(60)
+            together.wait(0.2)
+            large_parse.release()
+        yield from rows_of(body, kind)
+
+    monkeypatch.setattr(push, "_rows", slow_rows)
+    with listening([]) as address, ThreadPoolExecutor(2) as pool:
+
+        def post(text: str) -> int:
+            return httpx2.post(f"{address}/messages", json={"text": text}, timeout=60).status_code
+
+        futures = [pool.submit(post, "a" * 200_000) for _ in range(2)]
+        try:
+            assert [post("a") for _ in range(3)] == [200] * 3
+        finally:
+            go_on.set()
+        assert [future.result(60) for future in futures] == [200, 200]
+    assert not together.is_set()
 
 
 def test_requests_that_wait_to_be_stored_hold_so_much_together_and_no_more() -> None:

@@ -11,6 +11,7 @@ import queue
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import islice
 from typing import Any, Final
@@ -37,6 +38,10 @@ __all__ = ["PushReader"]
 _log = logging.getLogger(__name__)
 
 _LARGEST: Final = 8_000_000
+# Larger bodies are parsed one at a time, as one keeps all threads waiting and takes many times its bytes.
+_LARGE: Final = 100_000
+# Lists and objects that a request may have, of its most texts in the mean: each takes some hundred bytes.
+_LISTS_A_TEXT: Final = 64
 # All requests together, of which those that cannot be taken are told to come again.
 _MOST_HELD: Final = 64_000_000
 _WAITING: Final = 64
@@ -103,6 +108,7 @@ class PushReader:
         self._queue: queue.Queue[Batch] = queue.Queue(_WAITING)
         # Bytes of all requests that are being read or wait to be stored.
         self._held = 0
+        self._large_body_lock = asyncio.Lock()
         self._socket = open_port(host, port, backlog=_BACKLOG, advice="; take another port")
         self.address = f"{host}:{self._socket.getsockname()[1]}"
         self._stopping = False
@@ -158,9 +164,16 @@ class PushReader:
             self._held -= len(body)
 
     async def _store_body(self, body: bytes, kind: str) -> JSONResponse:
+        # Before it is parsed; brackets in texts count, too.
+        lists, most_lists = body.count(b"[") + body.count(b"{"), _LISTS_A_TEXT * self._most_items
+        if lists > most_lists:
+            bound = f"at most {most_lists} are taken, {_LISTS_A_TEXT} for each of {self._most_items} texts"
+            problem = f"{lists} lists and objects in a request; {bound}; send fewer at once, or set listen_items"
+            return _problem(413, problem)
         try:
-            # In a thread, as a large body takes a second; no more rows than tell that there are too many.
-            rows = await asyncio.to_thread(lambda: list(islice(_rows(body, kind), self._most_items + 1)))
+            async with self._large_body_lock if len(body) > _LARGE else nullcontext():
+                # In a thread, as a large body takes a second; no more rows than tell that there are too many.
+                rows = await asyncio.to_thread(lambda: list(islice(_rows(body, kind), self._most_items + 1)))
         except (ValueError, RecursionError) as error:
             return _problem(400, f"not valid JSON: {str(error)[:500]}")
         if len(rows) > self._most_items:
