@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfapp.core.files import replacing, replacing_folder, sweep_drafts, write_json, write_text
+from tfapp.core.files import read_regular_file, replacing, replacing_folder, sweep_drafts, write_json, write_text
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -111,3 +112,20 @@ def test_drafts_of_folders_are_swept_too(tmp_path: Path) -> None:
     (tmp_path / ".123.preset" / "deep" / ".124.file").touch()
     sweep_drafts(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_others_is_read_only_if_it_is_one_and_small_enough(tmp_path: Path) -> None:
+    file, link, pipe = tmp_path / "file", tmp_path / "link", tmp_path / "pipe"
+    file.write_bytes(b"12345")
+    link.symlink_to(file)
+    assert [read_regular_file(path, 5) for path in (file, link)] == [b"12345"] * 2
+    with pytest.raises(ValueError, match=r"/file has 5 bytes; expected at most 4$"):
+        read_regular_file(file, 4)
+    os.mkfifo(pipe)
+    link.unlink()
+    link.symlink_to("/dev/zero")
+    for path in (pipe, link):
+        with pytest.raises(ValueError, match=f"/{path.name} is a pipe or a device; expected a regular file$"):
+            read_regular_file(path, 5)
+    with pytest.raises(FileNotFoundError):
+        read_regular_file(tmp_path / "none", 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -37,3 +38,11 @@ def test_the_suffix_tells_the_format_of_input_and_output(tmp_path: Path) -> None
         else:
             with pytest.raises(DataError, match=r"use \.csv, \.tsv, \.tab, \.jsonl, \.ndjson, \.parquet, \.pq$"):
                 output_writer(file)
+
+
+def test_a_pipe_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.csv"
+    os.mkfifo(pipe)
+    for name in ("auto", "csv", "arrow"):
+        with pytest.raises(DataError, match=r"a\.csv is a pipe or a device, .*; write what it gives to a file first$"):
+            detect_format(pipe, name)

@@ -25,6 +25,7 @@ __all__ = [
     "narrow",
     "private_folder",
     "private_opener",
+    "read_regular_file",
     "replacing",
     "replacing_folder",
     "safe_name",
@@ -134,6 +135,27 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 def _draft(path: Path) -> Path:
     """Returns the path of a draft: this thread's alone, as others may write the same file at the same time."""
     return path.with_name(f".{threading.get_native_id()}.{path.name}")
+
+
+def read_regular_file(file: Path, most_bytes: int) -> bytes:
+    """Reads a file that somebody else made, which may be a link to a device or a pipe that never ends.
+
+    Args:
+        file: The file, or a link to it.
+        most_bytes: A larger one is refused.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is no regular file, or too large; nothing of it is read.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for its writer.
+    with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{file} is a pipe or a device; expected a regular file")
+        if status.st_size > most_bytes:
+            raise ValueError(f"{file} has {status.st_size} bytes; expected at most {most_bytes}")
+        return stream.read()
 
 
 def pattern_problem(folder: Path) -> str:

@@ -189,9 +189,13 @@ def detect_format(path: Path, format: str = "auto") -> FormatName:  # noqa: A002
         The format.
 
     Raises:
-        DataError: The suffix says nothing, or a folder is given for a file or a file for a folder.
+        DataError: The suffix says nothing, a folder is given for a file or a file for a folder, or it is a pipe or a
+            device.
     """
     shards = not path.is_file() and bool(list_shards(path))
+    if not shards and path.exists() and not (path.is_file() or path.is_dir()):
+        # It is read several times, and a pipe may never end.
+        raise DataError(f"{path} is a pipe or a device, not a file or a folder; write what it gives to a file first")
     folder: FormatName = "arrow" if shards else "folder"
     suffix_format = folder if path.is_dir() or shards else SUFFIXES.get(data_suffix(path))
     name = next((known for known in FORMATS if known == format), None) if format != "auto" else suffix_format

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from itertools import product
@@ -266,6 +267,25 @@ def test_the_command_says_what_a_foreign_model_would_do(tmp_path: Path) -> None:
     error_result = call("models", "check", tmp_path / "none")
     assert error_result.code == 2
     assert "saved_model.pb cannot be read" in error_result.err
+
+
+def test_a_graph_that_is_no_regular_file_or_too_large_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "saved_model.pb"
+
+    def refuse(problem: str) -> None:
+        with pytest.raises(RegistryError, match=rf"^.*{problem}; publish the version again$"):
+            version_catalogue.unsafe_ops(tmp_path)
+        with pytest.raises(ValueError, match=problem):
+            Servable("m", 1, tmp_path)
+        file.unlink()
+
+    os.mkfifo(file)
+    refuse("saved_model.pb is a pipe or a device; expected a regular file")
+    file.symlink_to("/dev/zero")
+    refuse("saved_model.pb is a pipe or a device; expected a regular file")
+    with file.open("wb") as stream:
+        stream.truncate(2**31)
+    refuse("saved_model.pb has 2147483648 bytes; expected at most 2147483647")
 
 
 def _in_table_initializers(file: str) -> None:

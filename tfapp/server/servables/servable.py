@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 from tfapp_client import contract
 
-from tfapp.core.files import pattern_problem
+from tfapp.core.files import pattern_problem, read_regular_file
 from tfapp.core.tensorflow_import import import_tensorflow, without_noise
 from tfapp.server.batching.batch_scheduler import BatchScheduler
 from tfapp.server.request_errors import RequestError
@@ -37,6 +37,8 @@ _LIBRARIES: Final = (
 )
 
 _TAG: Final = "serve"
+# The limit of protobuf.
+_MOST_BYTES: Final = 2**31 - 1
 
 
 class Servable:
@@ -103,7 +105,7 @@ def read_unsafe_ops(folder: Path) -> list[UnsafeOp]:
 
     Raises:
         OSError: Its `saved_model.pb` cannot be read.
-        ValueError: It has no graph to serve.
+        ValueError: That is no regular file, has 2 GiB or more, or has no graph to serve.
         DecodeError: It is no SavedModel.
     """
     return find_unsafe_ops(_read_graphs(folder), folder)
@@ -115,7 +117,7 @@ def check_version(folder: Path) -> None:
     Raises:
         RequestError: It does more, or TensorFlow takes its path for a pattern.
         OSError: Its `saved_model.pb` cannot be read.
-        ValueError: It has no graph to serve.
+        ValueError: That is no regular file, has 2 GiB or more, or has no graph to serve.
         DecodeError: It is no SavedModel.
     """
     _check_path(folder)
@@ -128,7 +130,7 @@ def _check_path(folder: Path) -> None:
 
 
 def _read_graphs(folder: Path) -> list[Any]:
-    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    model = saved_model_pb2.SavedModel.FromString(read_regular_file(folder / "saved_model.pb", _MOST_BYTES))
     graphs = [graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags]
     if not graphs:
         tags = ", ".join(sorted({tag for graph in model.meta_graphs for tag in graph.meta_info_def.tags})) or "none"
