@@ -7,6 +7,7 @@ import logging
 import resource
 import socket
 import threading
+import time
 from contextlib import AbstractContextManager, ExitStack
 from http.client import HTTPResponse
 from typing import Any
@@ -195,6 +196,35 @@ def test_silent_connections_make_room(caplog: pytest.LogCaptureFixture) -> None:
     bound = "6 are the most that one address may have (--by_address)"
     assert messages[0] == f"a port: closed the oldest silent connection of 127.0.0.1, to take a new one: {bound}"
     assert len(messages) < 10
+
+
+def test_malformed_requests_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    message = "Invalid HTTP request received."
+    with _serving() as port:
+        # The next one is a warning again, whatever the last second had.
+        _warn(message, time.time() + 1e6)
+        caplog.clear()
+        start = time.time()
+        for _ in range(200):
+            assert _exchange(port, b"nonsense\r\n\r\n").startswith(b"400 ")
+    lines = [record.message for record in caplog.records].count(message)
+    assert 1 <= lines <= 1 + time.time() - start
+
+
+def test_a_warning_of_the_web_server_is_repeated_after_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    with _serving():
+        for seconds in (0, 0.5, 1, 1.5, 2.5):
+            _warn("a warning", 1e6 + seconds)
+            _warn(f"another one, after {seconds} s", 1e6 + seconds)
+            _warn("an error", 1e6 + seconds, logging.ERROR)
+    messages = [record.message for record in caplog.records]
+    assert [messages.count(message) for message in ("a warning", "an error")] == [3, 5]
+    assert sum(message.startswith("another") for message in messages) == 5
+
+
+def _warn(message: str, created: float, level: int = logging.WARNING) -> None:
+    record = {"name": "uvicorn.error", "msg": message, "levelno": level, "created": created}
+    logging.getLogger("uvicorn.error").handle(logging.makeLogRecord(record))
 
 
 def test_connections_at_work_are_not_ended_for_others() -> None:

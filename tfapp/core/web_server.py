@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from starlette.requests import ClientDisconnect
@@ -19,14 +19,39 @@ __all__ = ["WebLoop", "web_config"]
 _log = logging.getLogger(__name__)
 
 
+class _RepetitionFilter(logging.Filter):
+    """Lets each warning pass once a second, so that callers cannot fill the log with the same one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last_times: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Returns whether a record is logged."""
+        if record.levelno != logging.WARNING:
+            return True
+        # A time from the future is one from before the clock was set back.
+        if 0 <= record.created - self._last_times.get(str(record.msg), -1.0) < 1:
+            return False
+        self._last_times[str(record.msg)] = record.created
+        return True
+
+
+# One for all ports: adding it to uvicorn's logger again does nothing.
+_REPETITIONS: Final = _RepetitionFilter()
+
+
 def web_config(app: Any, gate: ConnectionGate, **arguments: Any) -> uvicorn.Config:
     """Makes the configuration of a web server: no log of its own, no WebSockets, no trust in a proxy's headers.
+
+    The same warning of uvicorn's, as of a request that is no HTTP, is logged once a second at most.
 
     Args:
         app: An ASGI application.
         gate: Counts its connections, and has its limits; the gate of the socket that it listens on.
         arguments: More arguments of `uvicorn.Config`.
     """
+    logging.getLogger("uvicorn.error").addFilter(_REPETITIONS)
     return uvicorn.Config(
         _without_leavers(app),
         http=functools.partial(_LimitedHttp, gate=gate),  # type: ignore[arg-type]
