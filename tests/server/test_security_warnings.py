@@ -80,7 +80,7 @@ def test_each_number_of_the_settings_limits_callers_or_is_none_of_theirs() -> No
     connections = {"rest_api_max_connections", "rest_api_max_connections_per_address"}
     no_limits = {
         *("port", "file_system_poll_wait_seconds", "model_config_file_poll_wait_seconds", "max_num_load_retries"),
-        *("load_retry_interval_micros", "drain_seconds", "batch_timeout_micros", "num_batch_threads"),
+        *("load_retry_interval_micros", "drain_seconds", "batch_timeout_micros"),
     }
     assert numbers == {*LIMITS, *BATCHING_LIMITS, *connections, *no_limits}
 
@@ -111,5 +111,33 @@ def test_each_option_of_grpc_beyond_ours_is_named() -> None:
         for value in (limit + 1, -1):
             (line,) = security_warnings(ServerSettings(grpc_channel_arguments={name: value}))
             assert line.startswith(f"--grpc_channel_arguments={name} {value} (by default {limit}): ")
-    lower = {"grpc.max_receive_message_length": 4 << 20, "grpc.max_connection_age_ms": 1 << 40, "grpc.other": "x"}
+    lower = {"grpc.max_receive_message_length": 4 << 20, "grpc.max_connection_age_ms": 1 << 40}
     assert security_warnings(ServerSettings(grpc_channel_arguments=lower)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "looser", "stricter"),
+    [
+        ("grpc.max_metadata_size", 8192, 8193, 4096),
+        ("grpc.absolute_max_metadata_size", 16384, 104857600, 16384),
+        ("grpc.keepalive_timeout_ms", 20000, 20001, 1000),
+        ("grpc.keepalive_permit_without_calls", 0, 1, 0),
+        ("grpc.http2.max_ping_strikes", 2, 0, 1),
+        ("grpc.http2.max_ping_strikes", 2, 3, 2),
+        ("grpc.http2.min_ping_interval_without_data_ms", 300000, 0, 300001),
+    ],
+)
+def test_each_option_beyond_the_default_of_grpc_is_named(name: str, limit: int, looser: int, stricter: int) -> None:
+    (line,) = security_warnings(ServerSettings(grpc_channel_arguments={name: looser}))
+    assert line.startswith(f"--grpc_channel_arguments={name} {looser} (by default {limit}): ")
+    assert security_warnings(ServerSettings(grpc_channel_arguments={name: stricter})) == []
+
+
+def test_options_of_grpc_that_nothing_is_known_of_are_named() -> None:
+    arguments = {"grpc.minimal_stack": 1, "grpc.max_receive_message_length": "all", "a": "b"}
+    lines = security_warnings(ServerSettings(grpc_channel_arguments=arguments))
+    assert [line.partition(":")[0] for line in lines] == [
+        "--grpc_channel_arguments=grpc.minimal_stack 1",
+        "--grpc_channel_arguments=grpc.max_receive_message_length all",
+        "--grpc_channel_arguments=a b",
+    ]

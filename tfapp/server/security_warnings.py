@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from tfapp.core.connections import ConnectionLimits
 from tfapp.core.ports import is_loopback
@@ -36,9 +36,13 @@ BATCHING_LIMITS: Final = MappingProxyType(
     {
         "max_batch_size": "a batch may have more rows, and runs to its end though its callers have gone",
         "max_enqueued_batches": "more requests may wait, and hold memory",
+        "num_batch_threads": "more batches may run, and hold memory and cores, at the same time",
     }
 )
 """The same of the settings of batching."""
+# Zero strikes are no limit, and a shorter interval allows more.
+_PING_STRIKES: Final = "grpc.http2.max_ping_strikes"
+_PING_INTERVAL: Final = "grpc.http2.min_ping_interval_without_data_ms"
 _CHANNEL_LIMITS: Final = MappingProxyType(
     {
         "grpc.so_reuseport": "another process of this user may listen on the port, too, and take calls",
@@ -51,8 +55,27 @@ _CHANNEL_LIMITS: Final = MappingProxyType(
         "grpc.server.max_pending_requests_hard_limit": "more calls may wait, and hold memory",
         "grpc.max_receive_message_length": "one request may take more memory",
         "grpc.max_send_message_length": "one answer may take more memory",
+        "grpc.max_metadata_size": "the metadata of one call may take more memory",
+        "grpc.absolute_max_metadata_size": "the metadata of one call may take more memory",
+        "grpc.keepalive_timeout_ms": "callers who have gone without a word hold gRPC connections for longer",
+        "grpc.keepalive_permit_without_calls": "callers without calls may send more pings",
+        _PING_STRIKES: "callers may send more pings",
+        _PING_INTERVAL: "callers without calls may send more pings",
     }
 )
+# gRPC's own defaults of what tfapp does not set (its metadata_info.h, ping_abuse_policy.cc and chttp2_transport.cc).
+_GRPC_DEFAULTS: Final = MappingProxyType(
+    {
+        "grpc.max_metadata_size": 8 << 10,
+        "grpc.absolute_max_metadata_size": 16 << 10,
+        "grpc.keepalive_timeout_ms": 20_000,
+        "grpc.keepalive_permit_without_calls": 0,
+        _PING_STRIKES: 2,
+        _PING_INTERVAL: 300_000,
+    }
+)
+# By default a connection has no end; any value is one.
+_HARMLESS: Final = ("grpc.max_connection_age_ms", "grpc.max_connection_age_grace_ms")
 
 
 def security_warnings(settings: ServerSettings) -> list[str]:
@@ -128,19 +151,32 @@ def _batching_limits(batching: BatchingSettings | None) -> Iterator[str]:
     if batching is None:
         yield "--no-enable_batching: a large request is not divided, and keeps a thread until its end"
         return
+    defaults = BatchingSettings()
     for name, meaning in BATCHING_LIMITS.items():
-        value, default = getattr(batching, name), BatchingSettings.model_fields[name].default
+        value, default = getattr(batching, name), getattr(defaults, name)
         if value > default:
             yield _line(f"{name} in --batching_parameters_file", value, default, meaning)
 
 
 def _channel_limits(settings: ServerSettings) -> Iterator[str]:
-    """Yields lines about options of gRPC that are above ours; below zero they are no limit."""
-    options = channel_options(settings)
-    for name, meaning in _CHANNEL_LIMITS.items():
-        value, default = settings.grpc_channel_arguments.get(name), options[name]
-        if isinstance(value, int) and isinstance(default, int) and (value > default or value < 0):
-            yield _line(f"--grpc_channel_arguments={name}", value, default, meaning)
+    """Yields lines about options of gRPC that allow more than by default, or that nothing is known of here."""
+    defaults: dict[str, Any] = {**channel_options(settings), **_GRPC_DEFAULTS}
+    for name, value in settings.grpc_channel_arguments.items():
+        flag, meaning = f"--grpc_channel_arguments={name}", _CHANNEL_LIMITS.get(name)
+        if meaning is None:
+            if name not in _HARMLESS:
+                yield f"{flag} {value}: an option that tfapp does not set; callers may be able to do more"
+        elif not isinstance(value, int):
+            yield f"{flag} {value}: no number, so gRPC may have no limit here: {meaning}"
+        elif _allows_more(name, value, defaults[name]):
+            yield _line(flag, value, defaults[name], meaning)
+
+
+def _allows_more(name: str, value: int, default: int) -> bool:
+    """Returns whether an option's value allows callers more than its default; below zero it is no limit."""
+    if name == _PING_INTERVAL:
+        return value < default
+    return value > default or value < 0 or (name == _PING_STRIKES and value == 0)
 
 
 def _line(name: str, value: float, default: float, meaning: str) -> str:
