@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -26,6 +27,23 @@ def test_list(runs: Path) -> None:
     assert [record["state"] for record in records] == ["finished"] * 3
     assert records[0]["evaluation"]["texts"] == 60
     assert "no run of 'news'" in complaint(call("runs", "list", "news", "--runs", runs))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("runs", "track", "none", "--uri", "http://me:s3cret@127.0.0.1:1"),
+        ("search", "none.toml", "--storage", "postgresql://me:s3cret@127.0.0.1:1/x"),
+        ("console", "--home", "none", "--database", "postgresql://me:s3cret@127.0.0.1:1/x"),
+        ("feedback", "show", "--home", "none", "--database", "postgresql://me:s3cret@127.0.0.1:1/x"),
+        ("monitor", "run", "--home", "none", "--set", "smtp.password=s3cret"),
+    ],
+)
+def test_passwords_on_the_command_line_are_warned_of(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        errors = call(*arguments).err
+    assert f"tfapp: warning: {arguments[-2]} has a password or token" in errors
+    assert "s3cret" not in errors
 
 
 def test_compare(runs: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tfapp.apps.shared.cli_options import SECRETS_HELP, needs_applications
+from tfapp.core.command_options import warn_of_secrets
 from tfapp.core.ports import join_address
 from tfapp.core.terminal import console as screen
 from tfapp.core.terminal import log_to_stderr
@@ -37,7 +38,8 @@ def console(
         ),
     ] = None,
     database: Annotated[
-        str | None, typer.Option(help="The labels' database; by default a SQLite file in HOME/feedback.")
+        str | None,
+        typer.Option(callback=warn_of_secrets, help="The labels' database; by default a SQLite file in HOME/feedback."),
     ] = None,
     host: Annotated[str, _access(help="The address to listen on; 0.0.0.0: all.")] = "127.0.0.1",
     port: Annotated[int, _access(min=0, max=65535, help="The port; 0: any free one.")] = 8600,

@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from tfapp.cli._model_tables import print_table
 from tfapp.cli.train import Runs
 from tfapp.core import terminal
-from tfapp.core.command_options import Json
+from tfapp.core.command_options import Json, warn_of_secrets
 from tfapp.core.wording import format_duration, pluralize
 from tfapp.errors import SettingsError
 
@@ -170,7 +170,9 @@ def track(
     uri: Annotated[
         str,
         typer.Option(
-            envvar="MLFLOW_TRACKING_URI", help="MLflow's database (sqlite:///mlflow.db) or server (http://HOST:PORT)."
+            envvar="MLFLOW_TRACKING_URI",
+            callback=warn_of_secrets,
+            help="MLflow's database (sqlite:///mlflow.db) or server (http://HOST:PORT).",
         ),
     ],
     json: Json = False,

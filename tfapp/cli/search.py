@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tfapp.cli.train import JsonLines, Overrides, Runs
+from tfapp.core.command_options import warn_of_secrets
 
 if TYPE_CHECKING:
     from tfapp.workflows.search import SearchResult
@@ -39,8 +40,9 @@ def search(
     storage: Annotated[
         str | None,
         typer.Option(
+            callback=warn_of_secrets,
             help="The URL of a database that several machines share, such as postgresql://HOST/NAME; by default a "
-            "SQLite file beside the runs."
+            "SQLite file beside the runs.",
         ),
     ] = None,
     runs: Runs = Path("runs"),

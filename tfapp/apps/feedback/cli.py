@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from tfapp.apps.shared.cli_options import needs_applications
-from tfapp.core.command_options import Json
+from tfapp.core.command_options import Json, warn_of_secrets
 from tfapp.core.terminal import console, print_json
 from tfapp.core.wording import pluralize
 
@@ -21,7 +21,10 @@ app = typer.Typer(help="Labels from people: texts to label in the console, and t
 
 _FeedbackHome: TypeAlias = Annotated[Path, typer.Option(help="The feedback's folder.")]
 _Database: TypeAlias = Annotated[
-    str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/NAME; by default a file in the folder.")
+    str | None,
+    typer.Option(
+        callback=warn_of_secrets, help="sqlite:///FILE or postgresql://USER@HOST/NAME; by default a file in the folder."
+    ),
 ]
 _FOLDER = Path("feedback")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from tfapp_client.environment_variables import TLS_ROOT, TOKEN
 
+from tfapp.core.command_options import warn_of_secrets
 from tfapp.errors import SettingsError
 
 __all__ = [
@@ -31,7 +32,8 @@ Server: TypeAlias = Annotated[
     typer.Option(help=f"HOST:PORT of a model server; by default one is started on the folder's models. {SECRETS_HELP}"),
 ]
 SetItem: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Overrides a setting.")
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", callback=warn_of_secrets, help="Overrides a setting."),
 ]
 
 
