@@ -145,10 +145,6 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
         (("run", "--listen", "8600"), "--listen 8600: expected HOST:PORT"),
         (("run", "--listen", "0.0.0.0:8600"), "others can reach it; set listen_token"),
         (("run", "--listen", "127.0.0.1:0", "--allow-host", "http://x"), "--allow-host http://x: expected the name or"),
-        (
-            ("run", "-", "--set", "webhook.url=https://h/", "--set", "webhook.token=\u00e4"),
-            "webhook.token: must be printable ASCII without spaces around it, as it is sent in a header",
-        ),
         (("show", "--by", "word"), "by word: must be one of topic, source, entity"),
         (("alerts", "7"), "no alert 7; `tfapp monitor alerts` lists them"),
         (("alerts", str(2**63)), f"no alert {2**63}; `tfapp monitor alerts` lists them"),
@@ -159,6 +155,15 @@ def test_texts_are_taken_over_http_and_from_a_growing_file_until_it_is_stopped(h
 )
 def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], complains: str) -> None:
     assert complains in complaint(call("monitor", *arguments, "--home", tmp_path / "home"))
+
+
+def test_a_bad_token_on_the_command_line_is_a_line_behind_the_warning(tmp_path: Path) -> None:
+    settings = ("--set", "webhook.url=https://h/", "--set", "webhook.token=\u00e4")
+    result = call("monitor", "run", "-", *settings, "--home", tmp_path / "home")
+    warning, mistake = result.err.splitlines()
+    assert result.code == 2
+    assert "warning: --set has a password or token" in warning
+    assert "webhook.token: must be printable ASCII without spaces around it, as it is sent in a header" in mistake
 
 
 def test_a_server_without_the_models_is_told(home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
