@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -438,3 +440,11 @@ def test_candidates_are_tried_by_quality_and_laid_over_the_proposal() -> None:
     assert replace(proposal, candidates=()).as_one() == replace(proposal, candidates=())
     text = starter_text(proposal, task_settings(), "e")
     assert parse_experiment(tomllib.loads(text)).model.max_length == 64
+
+
+def test_a_parquet_file_without_rows_is_refused_in_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "empty.parquet"
+    with pq.ParquetWriter(file, pa.schema([("text", pa.string()), ("label", pa.string())])):
+        pass
+    with pytest.raises(DataError, match="no rows to look at; give a file that has some"):
+        propose_settings(str(file))

@@ -160,11 +160,17 @@ def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tupl
     file_format = source.file_format
     if file_format.has_optional_header and "header" not in hints:
         options = _read_options(source, encoding, header=False, rows=_SAMPLE_ROWS + 1)
-        columns = next(file_format.read(source.path, options)).columns
+        columns = _first_columns(source, options)
         first = [values[0] for values in columns.values()]
         rows = {name: values[1:] for name, values in columns.items()}
         if looks_headless(first, rows) or len(set(first)) < len(first):
             return columns, False
         return dict(zip(first, rows.values(), strict=True)), True
     header = hints.get("header", True)
-    return next(file_format.read(source.path, _read_options(source, encoding, header=header))).columns, header
+    return _first_columns(source, _read_options(source, encoding, header=header)), header
+
+
+def _first_columns(source: Source, options: ReadOptions) -> dict[str, list[Any]]:
+    """Returns the columns of a file's first block, none of a file without one."""
+    block = next(source.file_format.read(source.path, options), None)
+    return {} if block is None else block.columns
