@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tfapp.core.log_interval import LogInterval
+
 __all__ = [
     "ConnectionGate",
     "ConnectionLimits",
@@ -122,7 +124,7 @@ class ConnectionGate:
         # The newest of each port of a caller, who may use it again before the end of the last one is seen here.
         self._newest: dict[Any, GuardedConnection] = {}
         self._callers: dict[str, _AddressConnections] = {}
-        self._last_log_time = 0.0
+        self._log_interval = LogInterval()
 
     @property
     def open(self) -> int:
@@ -170,9 +172,7 @@ class ConnectionGate:
 
     def report(self, problem: str) -> None:
         """Logs a problem of the port, once a second at most."""
-        now = time.monotonic()
-        if now - self._last_log_time >= 1:
-            self._last_log_time = now
+        if self._log_interval.begin():
             _log.warning("%s: %s", self._name, problem)
 
     def _make_room(self, address: str) -> str:

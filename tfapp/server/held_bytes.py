@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
+from tfapp.core.log_interval import LogInterval
+
 __all__ = ["HeldBytes", "Holding"]
 
 _log = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ class HeldBytes:
         self._clock = clock
         self._holdings: dict[Holding, None] = {}
         self._by_caller: Counter[str] = Counter()
-        self._logged = float("-inf")
+        self._log_interval = LogInterval(clock)
         self.size = 0
 
     def __contains__(self, holding: Holding) -> bool:
@@ -122,6 +124,5 @@ class HeldBytes:
         """Removes some holdings, whose calls are then to be cancelled; the log tells it once a second."""
         for victim in victims:
             self.discard(victim)
-        if victims and self._clock() - self._logged >= 1:
-            self._logged = self._clock()
+        if victims and self._log_interval.begin():
             _log.warning(self._warning, len(victims), victims[0].caller)

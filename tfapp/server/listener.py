@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from urllib.parse import unquote
 import grpc
 
 from tfapp.core.connections import caller_network
+from tfapp.core.log_interval import LogInterval
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
 from tfapp.server.request_errors import RequestError
@@ -132,7 +132,7 @@ class ConcurrencyLimiter:
         self._count = 0
         self._by_connection: Counter[str] = Counter()
         self._by_address: Counter[str] = Counter()
-        self._last_log_time = float("-inf")
+        self._log_interval = LogInterval()
         self.total = max_requests + 2 * self._reserve
 
     def acquire(self, connection: str) -> None:
@@ -168,9 +168,7 @@ class ConcurrencyLimiter:
 
     def _report(self, address: str) -> None:
         """Logs the limit that a request is refused by, once a second at most; TensorFlow Serving's words have none."""
-        now = time.monotonic()
-        if now - self._last_log_time >= 1:
-            self._last_log_time = now
+        if self._log_interval.begin():
             bound = "%d are in work, of at most %d for callers with many (--grpc_max_threads)"
             _log.warning(f"refused a request of %s: {bound}", address, self._count, self._max_requests)
 

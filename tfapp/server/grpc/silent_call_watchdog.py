@@ -12,6 +12,8 @@ from typing import Final, Protocol
 
 import grpc
 
+from tfapp.core.log_interval import LogInterval
+
 __all__ = ["SilentCallWatchdog", "Timer"]
 
 _log = logging.getLogger(__name__)
@@ -66,7 +68,8 @@ class SilentCallWatchdog:
         self._waiting: set[grpc.ServicerContext] = set()
         self._lock = threading.Lock()
         self._timer: Timer | None = None
-        self._last_look = self._last_log = float("-inf")
+        self._last_look = float("-inf")
+        self._log_interval = LogInterval(ticks)
 
     @contextmanager
     def watch(self, call: grpc.ServicerContext) -> Iterator[None]:
@@ -112,8 +115,7 @@ class SilentCallWatchdog:
             self._waiting -= calls
             self._timer, self._last_look = None, self._ticks()
             self._watch()
-            is_news = bool(calls) and self._last_look - self._last_log >= 1
-            self._last_log = self._last_look if is_news else self._last_log
+            is_news = bool(calls) and self._log_interval.begin()
         if is_news:
             _log.warning(self._warning, len(calls), next(iter(calls)).peer())
         for call in calls:

@@ -14,7 +14,7 @@ import orjson
 
 from tfapp.server.request_errors import RequestError, invalid_argument
 
-__all__ = ["check_lists", "check_rows", "describe", "form_error", "parse", "type_name"]
+__all__ = ["check_lists", "describe", "form_error", "parse", "type_name"]
 
 _MESSAGES: Final = {
     "Expecting property name": "Missing a name for object member.",
@@ -55,18 +55,6 @@ def check_lists(body: bytes, most_rows: int) -> None:
         raise invalid_argument(
             f"the request has {lists} lists and objects, an object counted as {_LISTS_AN_OBJECT}; this server takes at "
             f"most {_LISTS_A_ROW * most_rows}, {_LISTS_A_ROW} for each of {most_rows} rows (--max_request_rows)"
-        )
-
-
-def check_rows(value: Any, most_rows: int) -> None:
-    """Checks, before any of them is read, that a parsed value has not more rows than a request may have.
-
-    Raises:
-        RequestError: It is a list of more.
-    """
-    if isinstance(value, list) and len(value) > most_rows:
-        raise invalid_argument(
-            f"the request has {len(value)} rows; this server takes at most {most_rows} a request (--max_request_rows)"
         )
 
 

@@ -16,7 +16,7 @@ from tfapp.server.request_errors import invalid_argument
 from tfapp.server.rest import json_outputs
 from tfapp.server.rest.json_examples import EXAMPLES, read_examples
 from tfapp.server.rest.json_inputs import INPUTS, INSTANCES, read_columns, read_rows
-from tfapp.server.rest.json_parser import check_lists, check_rows, form_error, parse
+from tfapp.server.rest.json_parser import check_lists, form_error, parse
 from tfapp.server.rest.url_paths import METADATA, RequestTarget
 from tfapp.server.servables import classify_regress
 from tfapp.server.servables.predict import signature_map, write_spec
@@ -39,10 +39,7 @@ def handle_request(
         most_rows = listener_context.settings.max_request_rows
         check_lists(body, most_rows)
         document = {} if target.verb == METADATA else parse(body)
-        inputs = document.get(INPUTS)
-        columns = inputs.values() if isinstance(inputs, dict) else [inputs]
-        for rows in (document.get(INSTANCES), document.get(EXAMPLES), *columns):
-            check_rows(rows, most_rows)
+        _check_rows(document, most_rows)
         key = document.get(_SIGNATURE, "")
         if not isinstance(key, str):
             raise form_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
@@ -87,6 +84,18 @@ def _predict(
     if not results:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
     return json_outputs.write_rows(results) if has_rows else json_outputs.write_columns(results)
+
+
+def _check_rows(document: dict[str, Any], most_rows: int) -> None:
+    """Checks, before any of them is read, that a request has not too many rows."""
+    inputs = document.get(INPUTS)
+    columns = inputs.values() if isinstance(inputs, dict) else [inputs]
+    for rows in (document.get(INSTANCES), document.get(EXAMPLES), *columns):
+        if isinstance(rows, list) and len(rows) > most_rows:
+            raise invalid_argument(
+                f"the request has {len(rows)} rows; this server takes at most {most_rows} a request "
+                "(--max_request_rows)"
+            )
 
 
 def _check_form(document: dict[str, Any]) -> bool:
