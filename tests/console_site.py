@@ -91,7 +91,7 @@ def model_server() -> FakeTransport:
         money = 0.5 + (text.casefold().count("money") - text.casefold().count("match")) / 10
         return {"money": money, "sport": 1 - money}
 
-    def places(text: str) -> Sequence[Entity]:
+    def find_places(text: str) -> Sequence[Entity]:
         matches = [match for place in PLACES for match in re.finditer(place, text)]
         return [Entity("place", match[0], match.start(), match.end(), 0.98) for match in matches]
 
@@ -102,7 +102,7 @@ def model_server() -> FakeTransport:
     server = fake_server().classifier("news", news, version=1).classifier("news", news, version=2)
     server.classifier("monitor-topics", lambda text: {"phone": 0.5 + ("phone" in text) * 0.4, "parcel": 0.1})
     server.classifier("monitor-sentiment", news)
-    server.model("topics", _several(TOPICS)).tagger("places", places).answerer("reader", answer)
+    server.model("topics", _several(TOPICS)).tagger("places", find_places).answerer("reader", answer)
     server.pair_classifier("pairs", lambda _one, _other: {"same": 0.8, "other": 0.2})
     server.ranker("ranker", lambda _query, candidate: min(1.0, len(candidate) / 40))
     server.pair_regressor("similarity", lambda query, candidate: len(query) - len(candidate))
@@ -204,7 +204,7 @@ class Site:
         fails: int = 0,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Makes it.
+        """Makes a site in a folder.
 
         Args:
             home: Its folder.

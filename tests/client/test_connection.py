@@ -137,11 +137,14 @@ def test_addresses_become_targets(address: Any, target: str) -> None:
         ("10.0.0.1:1,", "must be HOST:PORT"),
         (["a:1", "b:1"], "must be IP:PORT each, got 'a:1'"),
         (["10.0.0.1", "10.0.0.2"], "must be IP:PORT each"),
+        ("10.0.0.1:1,10.0.0.2:\uff12", "must be IP:PORT each"),
         (["10.0.0.1:1", "[::1]:1"], "all IPv4 or all IPv6"),
         ("localhost", "must be HOST:PORT of the gRPC port, such as localhost:8500, got 'localhost'"),
         ("http://localhost:8500", "must be HOST:PORT .* got 'http://localhost:8500'"),
         ("localhost:8500/v1", "must be HOST:PORT"),
         ("localhost:grpc", "must be HOST:PORT"),
+        ("localhost:\uff18\uff15\uff10\uff10", "must be HOST:PORT"),
+        ("me@localhost:8500", "must be HOST:PORT"),
         ("::1:8500", "must be HOST:PORT"),
         ([" "], "must be HOST:PORT"),
         ("localhost:99999", "the port of HOST:PORT must be from 1 to 65535, got 'localhost:99999'"),
@@ -151,6 +154,12 @@ def test_addresses_become_targets(address: Any, target: str) -> None:
 )
 def test_addresses_that_are_none(address: Any, rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
+        Endpoint(address)
+
+
+@pytest.mark.parametrize("address", [8500, None, [8500], b"localhost:8500"])
+def test_an_address_that_is_no_text(address: Any) -> None:
+    with pytest.raises(TypeError, match="address must be a text, HOST:PORT, or a list of such texts, got"):
         Endpoint(address)
 
 

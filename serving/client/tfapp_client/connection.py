@@ -26,7 +26,7 @@ Token: TypeAlias = str | Callable[[], str]
 
 # What gRPC resolves by itself (grpc/doc/naming.md); other addresses are HOST:PORT.
 _RESOLVERS: Final = ("dns:", "unix:", "unix-abstract:", "vsock:", "ipv4:", "ipv6:", "xds:")
-_HOST_PORT: Final = re.compile(r"(\[[^\[\]\s]+\]|[^:/\[\]\s]+):(?P<port>\d{1,5})")
+_HOST_PORT: Final = re.compile(r"(\[[^\[\]\s]+\]|[^:/@\[\]\s]+):(?P<port>[0-9]{1,5})")
 _LARGEST_PORT: Final = 65_535
 # Longer than any server nearby takes, and little beside the retries that came before.
 _HTTP_SECONDS: Final = 0.5
@@ -199,8 +199,10 @@ def _target(address: str | Sequence[str]) -> str:
     """Writes addresses as gRPC's name resolvers read them."""
     if isinstance(address, str):
         parts = [address] if address.startswith(_RESOLVERS) else address.split(",")
-    else:
+    elif isinstance(address, Sequence) and all(isinstance(part, str) for part in address):
         parts = list(address)
+    else:
+        raise TypeError(f"address must be a text, HOST:PORT, or a list of such texts, got {address!r}")
     parts = [part.strip() for part in parts]
     if len(parts) > 1 and all(parts):
         versions = {_ip_version(part) for part in parts}
@@ -228,7 +230,7 @@ def _ip_version(address: str) -> int:
 
     host, _, port = address.rpartition(":")
     with contextlib.suppress(ValueError):
-        if port.isdecimal():
+        if port.isascii() and port.isdecimal():
             return ipaddress.ip_address(host.strip("[]")).version
     raise ValueError(
         f"several addresses must be IP:PORT each, got {address!r}; write the IP address, or give one DNS name that "

@@ -58,11 +58,11 @@ def classified_message(
 def rows(*texts: str, start: datetime = START, source: str = "shop") -> Batch:
     """A batch of texts, a second apart."""
     times = [start + timedelta(seconds=n) for n in range(len(texts))]
-    places = [
+    source_rows = [
         SourceRow(f"line {n}", Record(n, {"id": f"{start} {n}", "text": text, "time": time.isoformat()}))
         for n, (time, text) in enumerate(zip(times, texts, strict=True), start=1)
     ]
-    return Batch(source, places)
+    return Batch(source, source_rows)
 
 
 class Stream:

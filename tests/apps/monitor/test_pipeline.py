@@ -218,8 +218,10 @@ times = st.one_of(
 @given(st.lists(times, min_size=1, max_size=8), st.sampled_from(["minute", "hour", "day"]))
 def test_whatever_times_texts_have_the_stream_goes_on(sqlite: Store, times: list[Any], window: str) -> None:
     stream = Stream(sqlite, window=window, lateness_minutes=1e12, future_minutes=1e12, least_history=2)
-    places = [SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(times)]
-    outcome = stream.pipeline().run([BatchReader(Batch("shop", places))])
+    source_rows = [
+        SourceRow(f"line {n}", Record(n, {"text": f"phone {n}", "time": time})) for n, time in enumerate(times)
+    ]
+    outcome = stream.pipeline().run([BatchReader(Batch("shop", source_rows))])
     assert outcome.stored + outcome.repeated + outcome.rejected <= len(times)
     assert not [row for row in stream.queries.rejected_rows() if "its time, " not in str(row["reason"])]
     stream.queries.trends(window=window, last=10_000, limit=1)  # type: ignore[arg-type]

@@ -146,7 +146,7 @@ def test_whatever_happens_to_a_file_each_line_is_read_once(
     folder = tmp_path_factory.mktemp("follow")
     file, stream = folder / "app.jsonl", b"".join(line(number).encode() for number in range(60))
     file.touch()
-    numbers, position, rotations, fresh = [], None, 0, False
+    numbers, position, rotations, read_since = [], None, 0, False
     for step, count in plan:
         if step == "write":
             part, stream = stream[:count], stream[count:]
@@ -155,8 +155,8 @@ def test_whatever_happens_to_a_file_each_line_is_read_once(
         elif step == "read":
             rows, position = read(file, position, size=size, ended=True)
             numbers += rows
-            fresh = position is not None
-        elif fresh:
+            read_since = position is not None
+        elif read_since:
             # A writer rotates between lines.
             rest = stream[: stream.find(b"\n") + 1] if not file.read_bytes().endswith(b"\n") else b""
             stream = stream[len(rest) :]
@@ -165,7 +165,7 @@ def test_whatever_happens_to_a_file_each_line_is_read_once(
             rotations += 1
             file.rename(folder / f"app.jsonl.{rotations}")
             file.touch()
-            fresh = False
+            read_since = False
     rows, _ = read(file, position, size=size, ended=True)
     numbers += rows
     assert numbers == list(range(len(numbers)))

@@ -44,28 +44,28 @@ def topic_of(key: str) -> int:
 def test_a_user_gets_what_is_of_their_taste_without_what_they_have_seen(library: Library) -> None:
     recommender = library.recommender()
     for user in range(3):
-        past_places = set(library.catalogue.log_of(f"u{user}", library.catalogue.item_matrix(None)).items.tolist())
+        past_rows = set(library.catalogue.log_of(f"u{user}", library.catalogue.item_matrix(None)).items.tolist())
         suggestions = recommender.recommend(f"u{user}", 10)
         assert len(suggestions.suggestions) == 10
         assert suggestions.trained
         assert sum(topic_of(key) == user for key in keys(suggestions)) >= 8
-        assert not {f"i{place}" for place in past_places} & set(keys(suggestions))
+        assert not {f"i{row}" for row in past_rows} & set(keys(suggestions))
         # A tenth of the places goes to what nobody has met yet.
         assert keys(suggestions)[-1] == f"new{user}"
 
 
 def test_what_was_seen_long_ago_is_left_out_too(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"history": 2})
-    past_places = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
+    past_rows = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
     suggestions = library.recommender().recommend("u0", 60)
     assert suggestions.events == 2
-    assert not {f"i{place}" for place in past_places} & set(keys(suggestions))
+    assert not {f"i{row}" for row in past_rows} & set(keys(suggestions))
 
 
 def test_what_was_seen_may_come_again_by_setting(library: Library) -> None:
     library.settings = library.settings.model_copy(update={"repeat": True})
-    past_places = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
-    assert {f"i{place}" for place in past_places} & set(keys(library.recommender().recommend("u0", 10)))
+    past_rows = set(library.catalogue.log_of("u0", library.catalogue.item_matrix(None)).items.tolist())
+    assert {f"i{row}" for row in past_rows} & set(keys(library.recommender().recommend("u0", 10)))
 
 
 def test_a_suggestion_names_the_items_that_led_to_it(library: Library) -> None:

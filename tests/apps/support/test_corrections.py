@@ -134,10 +134,10 @@ def test_a_follow_up_is_learnt_as_it_was_understood(service: Service) -> None:
     turn = assistant.ask("and what about kites?", "c")
     service.corrections.give(turn.turn, "better", better=BETTER)
     learn(service)
-    fresh = service.assistant()
-    fresh.ask("How do I return a lamp?", "d")
-    assert fresh.ask("and what about kites?", "d").text == BETTER
-    assert fresh.ask("What about kites?").kind == "handover"
+    new_assistant = service.assistant()
+    new_assistant.ask("How do I return a lamp?", "d")
+    assert new_assistant.ask("and what about kites?", "d").text == BETTER
+    assert new_assistant.ask("What about kites?").kind == "handover"
 
 
 def test_what_was_judged_is_what_a_ranking_model_learns_from(service: Service) -> None:

@@ -64,7 +64,7 @@ def words_of(text: str) -> list[tuple[int, int]]:
 FORMAT = "".join(chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Cf")
 
 
-def places(texts: list[str]) -> list[list[tuple[int, int]]]:
+def word_offsets(texts: list[str]) -> list[list[tuple[int, int]]]:
     rows = SPLIT(tf.constant(texts, tf.string)).rows()
     return [list(zip(starts.tolist(), ends.tolist(), strict=True)) for _, starts, ends in rows]
 
@@ -81,7 +81,7 @@ MIXED = st.text(st.one_of(st.sampled_from(SAMPLES), STABLE), max_size=25)
 @given(st.lists(MIXED, max_size=6))
 @example(["👨\u200d👩\u200d👧 ok", "\ufeffBOM e\u0301te\u0301 \u0301 ﬁne…"])
 def test_words_and_places_are_those_of_plain_python(texts: list[str]) -> None:
-    assert places(texts) == [words_of(text) for text in texts]
+    assert word_offsets(texts) == [words_of(text) for text in texts]
 
 
 @settings(max_examples=75)
@@ -119,7 +119,7 @@ def test_pieces_are_those_of_the_whole_text(texts: list[str]) -> None:
 
 
 def test_hard_texts_are_split_whole() -> None:
-    assert places(list(HARD_TEXTS)) == [words_of(text) for text in HARD_TEXTS]
+    assert word_offsets(list(HARD_TEXTS)) == [words_of(text) for text in HARD_TEXTS]
 
 
 def test_first_pieces_are_where_their_words_begin() -> None:

@@ -89,7 +89,7 @@ def test_it_learns_and_says_how_well(run: Run) -> None:
     assert "Scores by type" in run.folder.report.read_text()
 
 
-def places(entities: Any) -> list[tuple[str, int, int]]:
+def entity_spans(entities: Any) -> list[tuple[str, int, int]]:
     return [(entity["tag"], entity["start"], entity["end"]) for entity in entities]
 
 
@@ -110,8 +110,8 @@ def test_run_version_and_both_clients_answer_alike(run: Run, models: Path, serve
         texts, run_answers, exported_answers, served_answers, strict=True
     ):
         assert (
-            places(answer)
-            == places(exported_answer)
+            entity_spans(answer)
+            == entity_spans(exported_answer)
             == [(entity.tag, entity.start, entity.end) for entity in served_answer]
         )
         for scores in ([entity["score"] for entity in exported_answer], [entity.score for entity in served_answer]):
@@ -122,7 +122,7 @@ def test_run_version_and_both_clients_answer_alike(run: Run, models: Path, serve
 def test_a_long_text_is_tagged_to_its_end(run: Run) -> None:
     text = TEXTS[2]
     (entities,) = to_entities(run.predict([text]), [text])
-    assert places(entities) == [("sport", 360, 364), ("money", 366, 369)]
+    assert entity_spans(entities) == [("sport", 360, 364), ("money", 366, 369)]
 
 
 @pytest.mark.slow
@@ -173,7 +173,7 @@ def test_files_are_scored_in_every_format(run: Run, tmp_path: Path) -> None:
         rows = read_rows(tmp_path / f"out.{suffix}")
         assert [str(row["id"]) for row in rows] == ["0", "1", "2"]
         for row, entities in zip(rows, expected, strict=True):
-            assert places(row["predicted_entities"]) == places(entities)
+            assert entity_spans(row["predicted_entities"]) == entity_spans(entities)
             assert [entity["text"] for entity in row["predicted_entities"]] == [entity["text"] for entity in entities]
 
 
@@ -197,7 +197,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 def test_texts_are_answered_with_their_spans(run: Run) -> None:
     rows = run.predictor.objects(["the new ball", "hello"], probabilities=True)
     assert [row["text"] for row in rows] == ["the new ball", "hello"]
-    assert places(rows[0]["entities"]) == [("sport", 8, 12)]
+    assert entity_spans(rows[0]["entities"]) == [("sport", 8, 12)]
     assert json.loads(json.dumps(rows)) == rows
 
 

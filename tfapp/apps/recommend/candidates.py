@@ -69,11 +69,14 @@ def find_candidates(
     likes = snapshot.like_cooccurrence.scores(history.items, history.likes)
     recent = snapshot.like_cooccurrence.scores(history.items, history.recent_likes)
     events = snapshot.event_cooccurrence.scores(history.items, np.ones(len(history)))
-    popular = [_top(counts, old_items, count) for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)]
+    popular = [
+        _greatest_positive(counts, old_items, count)
+        for counts in (snapshot.popularity.likes, *snapshot.popularity.lately)
+    ]
     return Candidates(
         {
             "text": _by_text(snapshot, profile, search, count, old_items),
-            "together": _merge([_top(scores, old_items, count) for scores in (likes, recent, events)]),
+            "together": _merge([_greatest_positive(scores, old_items, count) for scores in (likes, recent, events)]),
             "popular": _merge([popular[1 + len(popular[1:]) // 2], *popular]),
             "new": _new_items(snapshot, profile, available & snapshot.new, count),
         }
@@ -97,7 +100,7 @@ def _new_items(snapshot: Snapshot, profile: UserProfile, new: NDArray[np.bool_],
     return rows[np.lexsort((-snapshot.item_matrix.published[rows], -cosines))[:count]]
 
 
-def _top(scores: NDArray[np.float64], mask: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
+def _greatest_positive(scores: NDArray[np.float64], mask: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
     """Returns the items with the greatest scores over 0, best first."""
     rows = np.flatnonzero(mask & (scores > 0))
     return rows[_greatest(scores[rows], count)]
