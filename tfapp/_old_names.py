@@ -50,7 +50,7 @@ NEW_PLACES: Final = {
         "display": "tfapp.data.notebook_tables",
         "parts": "tfapp.data.part_store",
         "sniff": "tfapp.tasks.settings_proposal.propose_settings",
-        "splitting": "tfapp.data.split_assignment",
+        "splitting": "tfapp.data.split_by_hash",
     },
     "tfapp.models": {
         "Answerer": "tfapp.tasks.answering.model.Answerer",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tfapp.data.cleaning import Rows, drop_duplicates, drop_empty, is_visible, normalize_text, text_keys
 from tfapp.data.labels import has_label, label_counts
-from tfapp.data.split_assignment import assign_splits, split_numbers
+from tfapp.data.split_by_hash import assign_splits, split_numbers
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 

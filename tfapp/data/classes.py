@@ -17,7 +17,7 @@ from tfapp.data.findings import Finding, name_list
 from tfapp.data.label_names import common_spellings, rename_labels, spelling_list, unknown_name
 from tfapp.data.labels import as_label, as_labels, has_label, is_multi_label, label_codes, label_counts, rating_label
 from tfapp.data.sources import Source
-from tfapp.data.split_assignment import split_numbers
+from tfapp.data.split_by_hash import split_numbers
 from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import Target
 from tfapp.errors import DataError

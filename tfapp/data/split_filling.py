@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tfapp.config import DataSettings
 from tfapp.data.cleaning import Rows, found_rows
 from tfapp.data.findings import Finding
-from tfapp.data.split_assignment import split_numbers
+from tfapp.data.split_by_hash import split_numbers
 
 __all__ = ["Suffices", "fill_splits"]
 

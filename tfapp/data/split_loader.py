@@ -16,7 +16,7 @@ from tfapp.data.findings import DataReport, Finding
 from tfapp.data.overlap import drop_overlap
 from tfapp.data.schemas import Schema
 from tfapp.data.sources import AssetCatalogue, Pull, resolve
-from tfapp.data.split_assignment import SPLITS, assign_splits, split_numbers
+from tfapp.data.split_by_hash import SPLITS, assign_splits, split_numbers
 from tfapp.data.splits import Splits, fingerprint_rows
 from tfapp.data.table_reader import read_table
 from tfapp.errors import DataError

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal
 
 from tensorflow_serving.config import model_server_config_pb2
 from tfapp_client.former_names import FormerNames
 
 from tfapp.core.text_protos import parse_text_proto, read_text_proto
 from tfapp.errors import SettingsError
+from tfapp.registry.version_policy import read_policy
 
 __all__ = [
     "STABLE",
     "ConfiguredModel",
-    "Policy",
-    "all_versions",
     "configured_model",
     "configured_models",
     "configured_names",
-    "latest",
     "read_model_config",
-    "read_policy",
-    "specific",
 ]
 
-Policy: TypeAlias = Callable[[Sequence[int]], set[int]]
 STABLE: Final = "stable"
 """The label of the release: once a model has it, servers load the versions that labels name, and no others."""
 
@@ -118,29 +113,3 @@ def _to_model(item: Any) -> ConfiguredModel:
 
 def _models(text: str, path: Path | str) -> Any:
     return parse_text_proto(text, model_server_config_pb2.ModelServerConfig(), path).model_config_list.config
-
-
-def latest(count: int = 1) -> Policy:
-    """Returns the policy that serves the highest versions."""
-    return lambda versions: set(sorted(versions)[-count:])
-
-
-def all_versions() -> Policy:
-    """Returns the policy that serves every version."""
-    return set
-
-
-def specific(numbers: Collection[int]) -> Policy:
-    """Returns the policy that serves those of the wanted versions that are there."""
-    return lambda versions: set(versions) & set(numbers)
-
-
-def read_policy(message: Any) -> Policy:
-    """Reads a ServableVersionPolicy; an empty one means the newest version."""
-    match message.WhichOneof("policy_choice"):
-        case "all":
-            return all_versions()
-        case "specific":
-            return specific(frozenset(message.specific.versions))
-        case _:
-            return latest(max(message.latest.num_versions, 1))

@@ -11,7 +11,7 @@ import pytest
 from tests.registry.fake_versions import add_versions
 from tfapp import registry
 from tfapp.errors import SettingsError
-from tfapp.registry.model_config import specific
+from tfapp.registry.version_policy import specific
 from tfapp.server import folder_server
 from tfapp.server.loading.config_file_watcher import FolderConfig
 from tfapp.server.loading.model_manager import ModelManager

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from tests.server.loading.states import wait_for_state
-from tfapp.registry.model_config import all_versions, specific
+from tfapp.registry.version_policy import all_versions, specific
 from tfapp.server.loading.model_manager import ModelManager
 from tfapp.server.loading.model_source import FolderSource, ServedModel
 from tfapp.server.loading.version_state import State

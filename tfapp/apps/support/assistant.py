@@ -16,9 +16,9 @@ from tfapp_client.errors import ClientError
 from tfapp.apps.support.answer_composition import choose, compose
 from tfapp.apps.support.conversation_log import ConversationLog
 from tfapp.apps.support.dialogue import Turn, interpretations
-from tfapp.apps.support.handover_summary import summarise
+from tfapp.apps.support.handover import disagreement, handover_reason, summarise
 from tfapp.apps.support.reply import AnswerSource, Reply, ReplyKind
-from tfapp.apps.support.retrieval import IntentPrediction, Passage, Retriever, nearest_intent
+from tfapp.apps.support.retrieval import IntentPrediction, Passage, Retriever, best_cosine, nearest_intent
 from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.slots import fill, missing_slots
 from tfapp.data.stored_texts import checked_name, tidy
@@ -120,7 +120,7 @@ class Assistant:
     def _by_passages(self, case: _QuestionState) -> Reply:
         """Returns an answer from passages of the first interpretation that finds a sure one, or the hand-over."""
         # A question that is known by itself is meant as it stands, whatever came before.
-        for index in sorted(range(len(case.passages)), key=lambda index: _best(case.passages[index]) < _SAME):
+        for index in sorted(range(len(case.passages)), key=lambda index: best_cosine(case.passages[index]) < _SAME):
             answer = self._choose(case.passages[index])
             if answer and answer[0].target.answer_id is None:
                 return self._say_nearest(case, answer[0], index)
@@ -130,9 +130,12 @@ class Assistant:
                     answer, partial(self._embed, case), question=interpretation, max_sentences=self.settings.sentences
                 )
                 return self._reply(
-                    case, "passages", text, _best(answer[:1]), interpretation=interpretation, passages=answer
+                    case, "passages", text, best_cosine(answer[:1]), interpretation=interpretation, passages=answer
                 )
-        return self._hand_over(case, case.passages[0], self._reason(case, case.passages[0]))
+        reason = handover_reason(
+            case.intent, case.passages[0], failures=case.failures, answers=self.answers, settings=self.settings
+        )
+        return self._hand_over(case, case.passages[0], reason)
 
     def _say(self, case: _QuestionState, intent: IntentPrediction) -> Reply | None:
         """Returns the intent's answer with its slots filled, or the question for those that are missing."""
@@ -148,9 +151,9 @@ class Assistant:
 
     def _say_nearest(self, case: _QuestionState, passage: Passage, index: int) -> Reply:
         """Returns the answer of the nearest question's intent, unless the intent model has another."""
-        nearest = IntentPrediction(passage.target.intent or "", _best([passage]), index)
+        nearest = IntentPrediction(passage.target.intent or "", best_cosine([passage]), index)
         if case.intent and case.intent.name != nearest.name and nearest.confidence < _SAME:
-            return self._hand_over(case, case.passages[index], _disagreement(case.intent, nearest))
+            return self._hand_over(case, case.passages[index], disagreement(case.intent, nearest))
         no_answer = f"the intent {nearest.name} has no answer on file"
         return self._say(case, nearest) or self._hand_over(case, case.passages[index], no_answer)
 
@@ -172,23 +175,11 @@ class Assistant:
             self._note(case, "ranker", error)
             return self.retriever.search(interpretation, vector, without=answer_ids, rerank=False)
 
-    def _reason(self, case: _QuestionState, passages: Sequence[Passage]) -> str:
-        if case.failures:
-            return f"{'; '.join(case.failures)} could not be asked"
-        if case.intent and case.intent.confidence >= self.settings.intent_threshold:
-            nearest = nearest_intent(passages)
-            if case.intent.name not in self.answers:
-                return f"the intent {case.intent.name} has no answer on file"
-            if nearest and nearest.name != case.intent.name:
-                return _disagreement(case.intent, nearest)
-        threshold = self.settings.answer_threshold
-        return f"nothing known is near enough (cosine {_best(passages):.2f}, at least {threshold:.2f})"
-
     def _hand_over(self, case: _QuestionState, passages: Sequence[Passage], reason: str) -> Reply:
         summary = summarise(
             case.question, reason, turns=case.turns, passages=passages, intent=case.intent, slots=case.slots
         )
-        return replace(self._reply(case, "handover", _HANDED_OVER, _best(passages)), summary=summary)
+        return replace(self._reply(case, "handover", _HANDED_OVER, best_cosine(passages)), summary=summary)
 
     def _reply(
         self,
@@ -245,15 +236,6 @@ class Assistant:
     def _note(self, case: _QuestionState, kind: str, error: ClientError) -> None:
         _log.warning("%s: %s", kind, error)
         case.failures.append(kind)
-
-
-def _disagreement(prediction: IntentPrediction, nearest: IntentPrediction) -> str:
-    return f"the intent model says {prediction.name}, the nearest known questions {nearest.name}"
-
-
-def _best(passages: Sequence[Passage]) -> float:
-    """Returns the highest cosine, as a confidence."""
-    return min(1.0, max((passage.cosine or 0.0 for passage in passages), default=0.0))
 
 
 def _join_names(names: Sequence[str]) -> str:

@@ -17,7 +17,15 @@ from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.word_index import WordIndex
 from tfapp.data.stored_texts import text_key
 
-__all__ = ["IntentPrediction", "Passage", "RetrievalMethod", "Retriever", "count_votes", "nearest_intent"]
+__all__ = [
+    "IntentPrediction",
+    "Passage",
+    "RetrievalMethod",
+    "Retriever",
+    "best_cosine",
+    "count_votes",
+    "nearest_intent",
+]
 
 T = TypeVar("T", bound=Hashable)
 RetrievalMethod = Literal["vectors", "words"]
@@ -154,6 +162,11 @@ def nearest_intent(passages: Sequence[Passage]) -> IntentPrediction | None:
         if passage.target.answer_id is None and passage.target.intent:
             return IntentPrediction(passage.target.intent, passage.cosine or 0.0)
     return None
+
+
+def best_cosine(passages: Sequence[Passage]) -> float:
+    """Returns the highest cosine, as a confidence."""
+    return min(1.0, max((passage.cosine or 0.0 for passage in passages), default=0.0))
 
 
 def count_votes(

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from tfapp import registry
 from tfapp.errors import SettingsError
-from tfapp.registry.model_config import Policy, latest, read_policy
+from tfapp.registry.version_policy import Policy, latest, read_policy
 from tfapp.server.request_errors import RequestError, invalid_argument
 
 __all__ = ["FolderSource", "ModelSource", "ServedModel", "read_served_models", "served_models"]
