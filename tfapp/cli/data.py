@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from tfapp.cli._data_file_options import FILE_HELP, TaskOption, with_hints
+from tfapp.core.wording import pluralize
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def describe(
     if json:
         print_json({**description.to_dict(), "notes": list(proposal.notes)})
         return
-    console().print(f"{description.source}: {description.rows} rows", markup=False, soft_wrap=True)
+    console().print(f"{description.source}: {pluralize(description.rows, 'row')}", markup=False, soft_wrap=True)
     for note in proposal.notes:
         console().print(note, markup=False, soft_wrap=True)
     for table in tables(description):

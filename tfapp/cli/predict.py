@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tfapp.core.rows import Row
+from tfapp.core.wording import pluralize
 from tfapp.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _score(score: Callable[..., int], predictor: Predictor, file: Path, target: 
     if json:
         print_json({"rows": count, "output": str(target)})
     else:
-        console().print(f"{count} rows scored: {target}", markup=False, soft_wrap=True)
+        console().print(f"{pluralize(count, 'row')} scored: {target}", markup=False, soft_wrap=True)
 
 
 def _print_answers(predictor: Predictor, inputs: Sequence[str], *, probabilities: bool, json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from tfapp.apps.feedback.tables import PoolRow
 from tfapp.console.console_state import ConsoleState
+from tfapp.core.wording import pluralize
 from tfapp.errors import RegistryError
 from tfapp.tasks.registry import all_tasks
 from tfapp.web.background_jobs import BackgroundJob
@@ -66,11 +67,11 @@ class BackgroundScoring:
 
     def _score(self, pool: PoolRow, job: BackgroundJob) -> str:
         def go_on(count: int) -> bool:
-            job.note = f"{count} texts"
+            job.note = pluralize(count, "text")
             return not job.stopping
 
         count = self._state.feedback.score(pool, self.endpoint(pool.model).client(), go_on=go_on)
-        return f"{count} texts scored"
+        return f"{pluralize(count, 'text')} scored"
 
 
 def _name(pool: PoolRow) -> str:

@@ -53,9 +53,9 @@ def test_what_no_sink_took_is_queued_anew(tmp_path: Path) -> None:
         stream = alert(store, "webhook")
         store.run(lambda session: session.execute(update(DeliveryRow).values(failed_at=stream.clock())))
         result = call("monitor", "resend", 1, "--home", tmp_path)
-        assert result.out == "Queued    1 messages; tfapp monitor run sends them, one that runs already at once\n", (
-            result
-        )
+        assert (
+            result.out == "Queued    1 message; tfapp monitor run sends what is queued, one that runs already at once\n"
+        ), result
         assert stream.queries.counts()["undelivered"] == 1
         assert json.loads(call("monitor", "resend", "--json", "--home", tmp_path).out) == {"queued": 0}
         assert "there is no message that no sink took" in call("monitor", "resend", "--home", tmp_path).out

@@ -193,7 +193,13 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], compl
 def test_the_demo_shows_each_step(tmp_path: Path) -> None:
     result = call("support", "demo", "--home", tmp_path)
     assert result.code == 0, result
-    for expected in ("2306 rows: 1176 new", "Service   Venus", "Service   Jupiter", "Why: ", "Learnt    1 corrections"):
+    for expected in (
+        "2306 rows: 1176 new",
+        "Service   Venus",
+        "Service   Jupiter",
+        "Why: ",
+        "Learnt    1 correction: 1 new pair,",
+    ):
         assert expected in result.out
     assert result.out.rindex("Service   Parcels arrive") > result.out.rindex("Learnt")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tfapp.apps.shared.output import print_line
 from tfapp.core.terminal import console, print_json
+from tfapp.core.wording import pluralize
 
 if TYPE_CHECKING:
     from tfapp.apps.monitor.batches import IngestCounts
@@ -71,11 +72,14 @@ def show_outcome(outcome: IngestCounts, counts: Mapping[str, int], *, as_json: b
     if as_json:
         print_json({**asdict(outcome), "alerts": counts["alerts"], "undelivered": counts["undelivered"]})
         return
-    print_line("Read", f"{outcome.stored} new texts, {outcome.repeated} duplicates, {outcome.rejected} rejected")
-    note = f"; {counts['undelivered']} messages to sinks wait to be sent" if counts["undelivered"] else ""
+    texts, repeated = pluralize(outcome.stored, "new text"), pluralize(outcome.repeated, "duplicate")
+    print_line("Read", f"{texts}, {repeated}, {outcome.rejected} rejected")
+    undelivered, undeliverable = counts["undelivered"], counts["undeliverable"]
+    note = f"; {pluralize(undelivered, 'message')} still to be sent to sinks" if undelivered else ""
     print_line("Alerts", f"{counts['alerts']} in all{note}")
-    if counts["undeliverable"]:
-        print_line("Not sent", f"{counts['undeliverable']} messages that no sink took; tfapp monitor show says why")
+    if undeliverable:
+        messages = pluralize(undeliverable, "message")
+        print_line("Not sent", f"{messages} that no sink took; tfapp monitor show says why")
     if outcome.rejected:
         print_line("", "tfapp monitor rejected says why")
 
@@ -139,7 +143,8 @@ def show_resent(number: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"queued": number})
     elif number:
-        print_line("Queued", f"{number} messages; tfapp monitor run sends them, one that runs already at once")
+        sending = "tfapp monitor run sends what is queued, one that runs already at once"
+        print_line("Queued", f"{pluralize(number, 'message')}; {sending}")
     else:
         print_line("None", "there is no message that no sink took")
 

@@ -18,6 +18,7 @@ from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.tables import AlertRow
 from tfapp.apps.monitor.windows import WIDTHS, Counts, WidthName
 from tfapp.apps.shared.times import shift
+from tfapp.core.wording import pluralize
 from tfapp.errors import DataError, SettingsError
 from tfapp.web.app_state import AppState, OverviewTile, StatePages, UnlabelledTexts, WebApplication
 from tfapp.web.charts import Chart, Series, Window, column_chart, line_chart, spark
@@ -191,7 +192,7 @@ def _tile(monitor: Monitor | None) -> OverviewTile:
     if monitor is None:
         return OverviewTile("Monitor", "/monitor")
     alerts, texts = len(monitor.queries.alerts(open_only=True)), monitor.queries.counts()["texts"]
-    caption = f"{'open alert' if alerts == 1 else 'open alerts'} · {texts} texts"
+    caption = f"{'open alert' if alerts == 1 else 'open alerts'} · {pluralize(texts, 'text')}"
     return OverviewTile("Monitor", "/monitor", alerts, caption, urgent=alerts > 0)
 
 

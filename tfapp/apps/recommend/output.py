@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfapp.apps.shared.output import print_ingest, print_line, print_rejected
 from tfapp.core.terminal import console, print_json
+from tfapp.core.wording import pluralize
 
 if TYPE_CHECKING:
     from tfapp.apps.recommend.catalogue import TrainedRanking
@@ -51,7 +52,8 @@ def show_trained(training: TrainedRanking, *, as_json: bool) -> None:
             {"at": training.at.isoformat(), "events": training.events, "lists": training.lists, "weights": weights}
         )
         return
-    print_line("Learnt", f"from {training.lists} lists of the past, of {training.events} events")
+    lists, events = pluralize(training.lists, "list"), pluralize(training.events, "event")
+    print_line("Learnt", f"from {lists} of the past, of {events}")
     strongest = sorted(weights.items(), key=lambda pair: -abs(pair[1]))[:5]
     print_line("Most by", ", ".join(f"{name} {weight:+.2f}" for name, weight in strongest))
     print_line("Next", "tfapp recommend for USER")
@@ -98,7 +100,7 @@ def show_counts(
     print_line("Rejected", str(counts["rejected"]))
     print_line("Trained", time or "no; tfapp recommend train")
     for user in users:
-        print_line("User", f"{user['user']}, {user['events']} events, the last at {user['last']}")
+        print_line("User", f"{user['user']}, {pluralize(user['events'], 'event')}, the last at {user['last']}")
     print_rejected(rejected_rows)
 
 
@@ -114,7 +116,7 @@ def show_evaluation(result: ListEvaluation, *, as_json: bool) -> None:
         scores: Mapping[str, Score] = getattr(result, name)
         users = next(iter(scores.values())).users
         if users:
-            _show_scores(f"{title} ({users} users)", scores)
+            _show_scores(f"{title} ({pluralize(users, 'user')})", scores)
 
 
 def _show_scores(title: str, scores: Mapping[str, Score]) -> None:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tfapp.apps.recommend.session import RecommendSession
+from tfapp.core.wording import pluralize
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import DataError, SettingsError
 from tfapp.web.app_state import AppState, OverviewTile, StatePages, WebApplication
@@ -100,7 +101,7 @@ def _tile(session: RecommendSession | None) -> OverviewTile:
     if session is None:
         return OverviewTile("Recommend", "/recommend")
     counts = session.catalogue.counts()
-    return OverviewTile("Recommend", "/recommend", counts["items"], f"items · {counts['users']} users")
+    return OverviewTile("Recommend", "/recommend", counts["items"], f"items · {pluralize(counts['users'], 'user')}")
 
 
 RECOMMEND: Final = WebApplication(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tfapp.core.terminal import console
+from tfapp.core.wording import pluralize
 
 if TYPE_CHECKING:
     from tfapp.apps.shared.ingest import IngestResult
@@ -20,8 +21,8 @@ def print_line(name: str, text: str) -> None:
 
 def print_ingest(result: IngestResult) -> None:
     """Prints the counts of an ingest, and the reasons of rejected rows."""
-    counts = f"{result.added} new, {result.repeated} duplicates, {result.rejected} rejected"
-    print_line("Read", f"{result.rows} rows: {counts}")
+    counts = f"{result.added} new, {pluralize(result.repeated, 'duplicate')}, {result.rejected} rejected"
+    print_line("Read", f"{pluralize(result.rows, 'row')}: {counts}")
     for reason, count in result.reasons.items():
         print_line("", f"{count} x {reason}")
 

@@ -16,6 +16,7 @@ from tfapp.apps.support.knowledge import add_pairs
 from tfapp.apps.support.qa_pairs import QAPair
 from tfapp.apps.support.tables import CorrectionRow, TextRow, TurnRow
 from tfapp.core.clock import Clock, after
+from tfapp.core.wording import pluralize
 from tfapp.data.stored_texts import checked_name, tidy
 from tfapp.errors import ConflictError, SettingsError
 
@@ -38,6 +39,12 @@ class LearningResult:
     corrections: int
     added: int
     refused: int
+
+    @property
+    def summary(self) -> str:
+        """Returns the outcome in one line."""
+        pairs = f"{pluralize(self.added, 'new pair')}, {self.refused} refused"
+        return f"{pluralize(self.corrections, 'correction')}: {pairs}"
 
 
 class Corrections:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfapp.apps.shared.output import print_ingest, print_line, print_rejected
 from tfapp.core.terminal import print_json
+from tfapp.core.wording import pluralize
 
 if TYPE_CHECKING:
     from tfapp.apps.support.reply import Reply
@@ -32,10 +33,9 @@ def show_lesson(result: LearningSummary, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    counts = result.lesson
-    print_line("Learnt", f"{counts.corrections} corrections: {counts.added} new pairs, {counts.refused} refused")
+    print_line("Learnt", result.lesson.summary)
     print_line("Intents", result.intent_model)
-    print_line("Embedded", f"{result.embedded} texts")
+    print_line("Embedded", pluralize(result.embedded, "text"))
 
 
 def show_reply(reply: Reply, *, as_json: bool) -> None:

@@ -59,8 +59,7 @@ class SupportSession:
         own_server = RemoteServer(address) if address else None
         result = replace(self.service, server=self.service.server or own_server).learn(quiet=True)
         self._assistant.look()
-        counts = result.lesson
-        return f"{counts.corrections} corrections: {counts.added} new pairs, {counts.refused} refused"
+        return result.lesson.summary
 
     def close(self) -> None:
         """Closes the database."""
