@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from tfapp.evaluation.metrics import macro_f1_shares
 from tfapp.evaluation.paired_tests import LEVEL, PairedTest, mcnemar, paired_bootstrap
-from tfapp.tasks.ranking.metrics import auc_shares
+from tfapp.tasks.ranking.auc import auc_shares
 
 DRAWS = 1000
 FEWER_DRAWS = 200

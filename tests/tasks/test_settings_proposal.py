@@ -27,7 +27,7 @@ from tfapp.data import QUALITIES, Candidate, DataSample, Proposal, write_starter
 from tfapp.data.proposals.proposal import make_proposal
 from tfapp.data.proposals.starter import starter_text
 from tfapp.errors import DataError
-from tfapp.tasks.classification.choices import count_labels
+from tfapp.tasks.classification.default_hyperparameters import count_labels
 from tfapp.tasks.experiments import load_experiment, parse_experiment, task_settings
 from tfapp.tasks.registry import all_tasks, find_task
 from tfapp.tasks.settings_proposal import propose_settings

@@ -20,7 +20,8 @@ from tfapp.tasks.classification.settings import ClassificationModelSettings
 from tfapp.tasks.models import build_model
 from tfapp.training import make_strategy
 from tfapp.training.adversarial_embeddings import AdversarialEmbeddings
-from tfapp.training.gradients import BatchGradients, Gradients, SharpnessAware
+from tfapp.training.gradients import BatchGradients, Gradients
+from tfapp.training.sharpness_aware import SharpnessAware
 
 EPSILON = 0.5
 TokenBatch = tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]

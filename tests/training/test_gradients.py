@@ -18,8 +18,9 @@ from tfapp.config import ModelSettings
 from tfapp.models import TaskModel
 from tfapp.tasks.models import build_model
 from tfapp.training import StepPrecision, make_strategy
-from tfapp.training.gradients import BatchGradients, Gradients, SharpnessAware
+from tfapp.training.gradients import BatchGradients, Gradients
 from tfapp.training.parallel_shards import map_shards, shards_of
+from tfapp.training.sharpness_aware import SharpnessAware
 
 
 def build(preset: Path, task: str, **changes: Any) -> TaskModel:

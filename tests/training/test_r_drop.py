@@ -18,8 +18,9 @@ from tfapp.models import TaskModel
 from tfapp.models.unknown import Unknown
 from tfapp.tasks.models import build_model
 from tfapp.training import make_strategy
-from tfapp.training.gradients import BatchGradients, Gradients, SharpnessAware
+from tfapp.training.gradients import BatchGradients, Gradients
 from tfapp.training.r_drop import RDrop
+from tfapp.training.sharpness_aware import SharpnessAware
 
 ALPHA = 0.7
 ONE = np.array([[1.0, -0.5, 0.2], [0.0, 2.0, -1.0], [3.0, 0.0, 0.0]], np.float32)

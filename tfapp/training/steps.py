@@ -12,8 +12,9 @@ import tensorflow as tf
 from tfapp.data.batches import TokenizedTexts, inference_batches, inference_dataset, training_dataset
 from tfapp.models import TaskModel
 from tfapp.training.adaptation import Adaptation
-from tfapp.training.gradients import BatchGradients, SharpnessAware
+from tfapp.training.gradients import BatchGradients
 from tfapp.training.parallel_shards import map_shards
+from tfapp.training.sharpness_aware import SharpnessAware
 
 __all__ = ["Objective", "StepResult", "distribute", "make_predictor", "make_train_step", "predict_logits"]
 

@@ -21,8 +21,8 @@ from tfapp.config.search_space import read_search_space
 from tfapp.errors import SettingsError, StoreError, TrainingError
 from tfapp.tasks.experiments import task_settings
 from tfapp.workflows.search import SearchResult, search
-from tfapp.workflows.search.engine import SearchLoop
 from tfapp.workflows.search.open_study import open_study
+from tfapp.workflows.search.search_loop import SearchLoop
 from tfapp.workflows.search.trial_settings import trial_experiment
 
 

@@ -15,7 +15,7 @@ from tfapp.data.proposals.label_columns import choose_label, label_settings, pro
 from tfapp.data.proposals.proposal import WINDOW, Proposal, make_proposal
 from tfapp.data.readers.folders import list_files
 from tfapp.errors import DataError
-from tfapp.tasks.classification.choices import choose_training, count_labels
+from tfapp.tasks.classification.default_hyperparameters import choose_training, count_labels
 
 __all__ = ["propose_classification"]
 

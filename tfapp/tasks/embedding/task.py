@@ -17,7 +17,7 @@ from tfapp.data.split_filling import fill_splits
 from tfapp.data.targets import NoLabels
 from tfapp.errors import DataError, SettingsError
 from tfapp.tasks.embedding.answer_format import VectorAnswerFormat
-from tfapp.tasks.embedding.choices import choose_embedding
+from tfapp.tasks.embedding.default_hyperparameters import choose_embedding
 from tfapp.tasks.embedding.evaluation_result import RetrievalEvaluation
 from tfapp.tasks.embedding.experiment import preset_experiment
 from tfapp.tasks.embedding.settings import SETTINGS

@@ -20,8 +20,8 @@ from tfapp.evaluation.ranking_metrics import count_ranks, mean_measures, query_m
 from tfapp.evaluation.row_answers import AnsweredRow, RowAnswers
 from tfapp.evaluation.tables import truncate_text
 from tfapp.models import TaskModel
+from tfapp.tasks.ranking.auc import auc, auc_interval, auc_shares, by_query
 from tfapp.tasks.ranking.evaluation_result import RankingEvaluation
-from tfapp.tasks.ranking.metrics import auc, auc_interval, auc_shares, by_query
 from tfapp.tasks.ranking.model import PairRanker
 from tfapp.training import TokenizedSplit
 from tfapp.training.evaluator import Evaluator

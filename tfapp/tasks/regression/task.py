@@ -11,8 +11,8 @@ from tfapp.data.answer_format import ScoreAnswerFormat
 from tfapp.data.proposals.pair_candidates import choose_pair_candidates
 from tfapp.data.schemas import TABLES, Schema
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
-from tfapp.tasks.regression.choices import choose_regression
 from tfapp.tasks.regression.data import NumberTarget
+from tfapp.tasks.regression.default_hyperparameters import choose_regression
 from tfapp.tasks.regression.evaluation_result import RegressionEvaluation
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression, suggest_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS

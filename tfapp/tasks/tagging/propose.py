@@ -12,7 +12,7 @@ from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.row_blocks import ProblemCount
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.errors import DataError
-from tfapp.tasks.tagging.choices import choose_tagging
+from tfapp.tasks.tagging.default_hyperparameters import choose_tagging
 
 __all__ = ["propose_tagging"]
 

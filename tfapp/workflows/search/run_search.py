@@ -14,10 +14,10 @@ from tfapp.config.search_space import read_search_space
 from tfapp.errors import SettingsError, TrainingError
 from tfapp.tasks.experiments import load_experiment
 from tfapp.tasks.registry import find_task
-from tfapp.workflows.search.engine import OnSearchEvent, SearchLoop
 from tfapp.workflows.search.open_study import open_study
 from tfapp.workflows.search.report import write_search_report
 from tfapp.workflows.search.result import SearchResult, TrialResult
+from tfapp.workflows.search.search_loop import OnSearchEvent, SearchLoop
 from tfapp.workflows.search.study import SearchStudy
 from tfapp.workflows.search.trial_process import TRIAL_COMMAND
 from tfapp.workflows.search.trial_settings import trial_experiment

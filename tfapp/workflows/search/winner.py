@@ -14,8 +14,8 @@ from tfapp.core.files import private_folder, write_json, write_text
 from tfapp.core.locks import process_lock
 from tfapp.core.progress_bar import progress
 from tfapp.errors import TrainingError
-from tfapp.workflows.search.engine import OnSearchEvent
 from tfapp.workflows.search.result import SeedResult
+from tfapp.workflows.search.search_loop import OnSearchEvent
 from tfapp.workflows.search.trial_process import run_trial_process
 
 __all__ = ["train_winner"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from tests.evaluation.scored_rows import graded_rows
-from tfapp.tasks.ranking.metrics import auc, auc_interval, auc_shares, by_query
+from tfapp.tasks.ranking.auc import auc, auc_interval, auc_shares, by_query
 
 
 @given(st.integers(2, 30).flatmap(graded_rows))
