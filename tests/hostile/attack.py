@@ -29,6 +29,8 @@ _MOST_MEGABYTES: Final = 100.0
 # A server in a process of its own: 25,000 to 50,000 inputs made it 1 to 3 MiB larger.
 _MOST_SERVER_MEGABYTES: Final = 25.0
 _MOST_DESCRIPTORS: Final = 20
+# Longer than the time after which a server gives back what malloc holds free.
+_SETTLING_SECONDS: Final = 90
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,20 @@ def attack(
         start_size = start_size or (process.size() if is_warm else None)
     still_good()
     if start_size:
-        megabytes, descriptors = process.size()
         limit = _MOST_MEGABYTES if process.pid == "self" else _MOST_SERVER_MEGABYTES
+        megabytes, descriptors = _settled_size(process, start_size[0] + limit)
         assert megabytes - start_size[0] < limit, f"up to seed {seed}: from {start_size[0]:.0f} to {megabytes:.0f} MiB"
         assert descriptors - start_size[1] < _MOST_DESCRIPTORS, (
             f"up to seed {seed}: from {start_size[1]} to {descriptors} open"
         )
+
+
+def _settled_size(process: Process, limit: float) -> tuple[float, int]:
+    """Returns the size once what the last answers took is given back: below the limit, or after a time."""
+    end = time.monotonic() + _SETTLING_SECONDS
+    while (size := process.size())[0] >= limit and time.monotonic() < end:
+        time.sleep(0.5)
+    return size
 
 
 @contextmanager
