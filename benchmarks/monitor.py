@@ -25,7 +25,6 @@ from typing import Any
 from harness import home_folder
 
 from tfapp import api
-from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import IngestCounts
 from tfapp.apps.monitor.message import ClassifiedMessage, Message
 from tfapp.apps.monitor.message_store import MessageStore
@@ -34,6 +33,7 @@ from tfapp.apps.monitor.replay import ReplaySource, Surge, news_pool, rated_pool
 from tfapp.apps.monitor.service import Monitor
 from tfapp.apps.monitor.tables import AlertRow
 from tfapp.apps.monitor.trend_plot import draw_trends
+from tfapp.apps.monitor.window_evaluator import WindowEvaluator
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import utc_now
 from tfapp.core.files import write_json, write_json_lines
@@ -187,7 +187,7 @@ def _replay(
         rows = replay(pools, windows, surges, seed=seed)
         while batch := [_message(answers, row) for row in islice(rows, 500)]:
             message_store.keep(batch, [], [], 0)
-        AlertEvaluator(store, monitor.settings, utc_now).evaluate(final=True)
+        WindowEvaluator(store, monitor.settings, utc_now).evaluate(final=True)
         queries = MonitorQueries(store, monitor.settings)
         if plot:
             draw_trends(queries.trends(last=windows, limit=3), queries.alerts(), plot)

@@ -13,7 +13,6 @@ from tfapp_client import Client
 from tfapp_client.results import Entity
 from tfapp_client.testing import FakeTransport
 
-from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import Batch, SourceRow
 from tfapp.apps.monitor.classifier_client import ClassifierClient
 from tfapp.apps.monitor.message import ClassifiedMessage, Message, MessageColumns
@@ -21,6 +20,7 @@ from tfapp.apps.monitor.message_store import MessageStore
 from tfapp.apps.monitor.pipeline import Pipeline
 from tfapp.apps.monitor.queries import MonitorQueries
 from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.window_evaluator import WindowEvaluator
 from tfapp.apps.shared.record_reader import Record
 from tfapp.apps.shared.store import Store
 from tfapp.core.clock import Clock
@@ -87,7 +87,7 @@ class Stream:
         self.ticks = ticks
         self.stop = threading.Event()
         self.message_store = MessageStore(store, self.settings, self.clock)
-        self.evaluator = AlertEvaluator(store, self.settings, self.clock, ["log"])
+        self.evaluator = WindowEvaluator(store, self.settings, self.clock, ["log"])
         self.queries = MonitorQueries(store, self.settings)
 
     def pipeline(self, waits: int = 20) -> Pipeline:

@@ -16,14 +16,14 @@ from sqlalchemy import select
 
 from tests.apps.monitor.receivers import PAYLOAD, dribbling
 from tests.apps.monitor.stream import HOUR, Stream
-from tests.apps.monitor.test_alert_evaluator import calm
-from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
+from tests.apps.monitor.test_window_evaluator import calm
 from tfapp.apps.monitor.deliveries import Deliveries
 from tfapp.apps.monitor.settings import MonitorSettings, WebhookSettings
 from tfapp.apps.monitor.sinks.log import LogSink
 from tfapp.apps.monitor.sinks.sink import SinkError
 from tfapp.apps.monitor.sinks.webhook import WebhookSink
 from tfapp.apps.monitor.tables import DeliveryRow
+from tfapp.apps.monitor.window_evaluator import WindowEvaluator
 from tfapp.apps.shared.store import Store
 from tfapp.config.overrides import build_settings
 from tfapp.errors import SettingsError, StoreError
@@ -48,7 +48,7 @@ class FlakySink:
 def alert(store: Store, *sinks: str) -> Stream:
     """A stream in which an alert waits to be delivered."""
     stream = Stream(store)
-    stream.evaluator = AlertEvaluator(store, stream.settings, stream.clock, sinks)
+    stream.evaluator = WindowEvaluator(store, stream.settings, stream.clock, sinks)
     calm(stream)
     stream.hour(8, 20, 16)
     stream.evaluator.evaluate(final=True)

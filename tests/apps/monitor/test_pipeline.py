@@ -17,7 +17,7 @@ from tfapp_client.testing import FakeTransport
 from tfapp_client.transport import Method
 
 from tests.apps.monitor.stream import HOUR, START, Stream, fake_server, rows
-from tests.apps.monitor.test_alert_evaluator import deliveries
+from tests.apps.monitor.test_window_evaluator import deliveries
 from tests.apps.postgres import PostgresServer
 from tfapp.apps.monitor.batches import Batch, Checkpoint, IngestCounts, SourceRow
 from tfapp.apps.monitor.message_store import MessageStore, StoredBatch

@@ -11,12 +11,12 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import Batch, Checkpoint, IngestCounts, Reader
 from tfapp.apps.monitor.classifier_client import ClassifierClient, StopRequested
 from tfapp.apps.monitor.message import ClassifiedMessage, Message, MessageColumns
 from tfapp.apps.monitor.message_store import MessageStore, RejectedMessage, StoredBatch
 from tfapp.apps.monitor.settings import MonitorSettings
+from tfapp.apps.monitor.window_evaluator import WindowEvaluator
 from tfapp.apps.shared.record_reader import RejectedRow
 from tfapp.apps.shared.times import shift
 from tfapp.core.clock import Clock
@@ -52,7 +52,7 @@ class Pipeline:
 
     message_store: MessageStore
     classifiers: ClassifierClient
-    evaluator: AlertEvaluator
+    evaluator: WindowEvaluator
     _: KW_ONLY
     settings: MonitorSettings
     columns: MessageColumns

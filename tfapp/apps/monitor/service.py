@@ -18,7 +18,6 @@ from pathlib import Path
 from tfapp_client import Client
 
 from tfapp import api
-from tfapp.apps.monitor.alert_evaluator import AlertEvaluator
 from tfapp.apps.monitor.batches import IngestCounts, Reader
 from tfapp.apps.monitor.classifier_client import ClassifierClient
 from tfapp.apps.monitor.deliveries import Deliveries
@@ -37,6 +36,7 @@ from tfapp.apps.monitor.sinks.log import LogSink
 from tfapp.apps.monitor.sinks.mail import MailSink
 from tfapp.apps.monitor.sinks.sink import Sink
 from tfapp.apps.monitor.sinks.webhook import WebhookSink
+from tfapp.apps.monitor.window_evaluator import WindowEvaluator
 from tfapp.apps.shared.application import Application
 from tfapp.data import Splits
 from tfapp.errors import DataError, SettingsError
@@ -169,7 +169,7 @@ class Monitor(Application[MonitorSettings]):
         return Pipeline(
             MessageStore(self.store, self.settings, self.clock),
             classifiers,
-            AlertEvaluator(self.store, self.settings, self.clock, [sink.name for sink in sinks]),
+            WindowEvaluator(self.store, self.settings, self.clock, [sink.name for sink in sinks]),
             settings=self.settings,
             columns=columns,
             clock=self.clock,

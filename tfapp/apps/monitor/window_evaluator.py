@@ -25,7 +25,7 @@ from tfapp.apps.shared.store import Store
 from tfapp.apps.shared.times import shift
 from tfapp.core.clock import Clock
 
-__all__ = ["AlertEvaluator"]
+__all__ = ["WindowEvaluator"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _SHOWN: Final = 2000
 _MINUTE: Final = timedelta(minutes=1)
 
 
-class AlertEvaluator:
+class WindowEvaluator:
     """Evaluates the stored windows for rises and drifts, and raises alerts.
 
     Everything that it must remember is in the database, and a window's evaluation follows from the counts alone. So it
