@@ -182,6 +182,20 @@ def test_bodies_are_larger_than_headers_and_requests_come_in_one_piece() -> None
             assert _rest(connection).count(b"HTTP/1.1 200 ") == 301
 
 
+@pytest.mark.parametrize("upgrade", [b"Upgrade: h2c", b"upgrade:h2c"])
+@pytest.mark.parametrize("last", [b"", b"User-Agent: Java-http-client/17.0.9\r\n"])
+def test_an_offer_to_go_on_with_http2_is_ignored(upgrade: bytes, last: bytes) -> None:
+    header = b"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 30\r\nHost: x\r\n"
+    request = header + b"HTTP2-Settings: AAEAAEAA\r\n" + upgrade + b"\r\n" + last + b"\r\n"
+    body = b'["\r\nUpgrade: h2c\r\n",         ]'
+    assert len(body) == 30
+    with _serving() as port, _connect(port, request + body) as connection:
+        assert _answer(connection) == b"200 30"
+        connection.sendall(request)
+        connection.sendall(body)
+        assert _answer(connection) == b"200 30"
+
+
 def test_silent_connections_make_room(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     with _serving(connections=8, address_connections=6) as port, ExitStack() as stack:

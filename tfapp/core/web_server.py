@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import re
 from typing import Any, Final
 
 import uvicorn
@@ -17,6 +18,8 @@ from tfapp.core.connections import ConnectionGate, refusal
 __all__ = ["WebLoop", "web_config"]
 
 _log = logging.getLogger(__name__)
+# What Java's HttpClient offers by default. A server may ignore it; the parser would take the body for another protocol.
+_UPGRADE_TO_HTTP2: Final = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
 class _RepetitionFilter(logging.Filter):
@@ -74,6 +77,12 @@ def _without_leavers(app: Any) -> Any:
             await app(scope, receive, send)
 
     return call
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Leaves the offer to go on with HTTP/2 out of a request's header."""
+    header_end = data.find(b"\r\n\r\n") + 2
+    return _UPGRADE_TO_HTTP2.sub(b"", data[:header_end]) + data[header_end:] if header_end > 1 else data
 
 
 class WebLoop(asyncio.SelectorEventLoop):
@@ -134,6 +143,8 @@ class _LimitedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deadline is None and not self._is_responding():
             self._set_deadline(self.loop.time() + self._limits.header_seconds)
+        if not self._in_body:
+            data = _without_upgrade(data)
         step = self._limits.header_bytes
         for start in range(0, len(data), step):
             if self.transport.is_closing():
