@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import math
 from typing import Any
@@ -66,6 +68,24 @@ def test_what_is_no_json(body: bytes, message: str) -> None:
     with pytest.raises(RequestError) as excinfo:
         parse(body)
     assert excinfo.value.message == f"JSON Parse error: {message}"
+
+
+@pytest.mark.parametrize("end", [b"]}", b",NaN]}", b"]"], ids=["parsed", "parsed slowly", "no JSON"])
+def test_garbage_is_collected_once_it_is_parsed(end: bytes) -> None:
+    phases: list[str] = []
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        phases.append(phase)
+
+    gc.callbacks.append(note)
+    try:
+        with contextlib.suppress(RequestError):
+            parse(b'{"instances":[' + b",".join([b"[]"] * 100_000) + end)
+        # Once behind it; it would be five times with the thresholds of these tests, and hundreds with Python's.
+        assert phases.count("start") <= 1
+        assert gc.isenabled()
+    finally:
+        gc.callbacks.remove(note)
 
 
 def test_what_is_no_object() -> None:
