@@ -21,6 +21,7 @@ from tfapp.api import ServedModels
 from tfapp.console.console_state import ConsoleState
 from tfapp.console.training_queue import TrainingQueue
 from tfapp.core.files import write_text
+from tfapp.registry import STABLE, LabelStore
 from tfapp.web.access import Access
 
 # Prints the arguments, then what the file beside it says; waits for a file; ends as that file says.
@@ -197,6 +198,25 @@ def test_a_finished_one_has_its_report_and_is_served(shop: Site, stand_in: Path,
     assert "<h1>" in report.text
     assert report.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
     assert report.headers["x-frame-options"] == "DENY"
+
+
+def test_a_version_that_no_label_names_is_published_and_waits_for_its_promotion(shop: Site, stand_in: Path) -> None:
+    models = shop.home / "models"
+    write_model(models, "news", "classification", 1)
+    LabelStore.open(models).set_label("news", STABLE, 1, "promote", expected=None)
+    folder = write_model(models, "news", "classification", 3)
+    (stand_in / "lines").write_text(json.dumps({"event": "published", "version": str(folder)}) + "\n")
+    upload(shop)
+    start(shop, model="news")
+    wait_until(lambda: bool(shop.state.trainings.get(1).log().version))
+    shop.state.endpoints["models"].client()
+    page = shop.get("/train/1").text
+    assert "The model published" in text_of(page)
+    assert f"<code>tfapp models promote news 3 --models {models}</code>" in page
+    assert '<a href="/models/models/news">Models</a>' in page
+    assert "Try it" not in page
+    LabelStore.open(models).set_label("news", STABLE, 3, "promote", expected=1)
+    assert "tfapp models promote" not in shop.get("/train/1").text
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from tfapp.workflows.version_catalogue import CallerVersions
 
 __all__ = ["export"]
 
@@ -40,10 +37,9 @@ def export(
 ) -> None:
     """Publishes a run's model, or a preset's embeddings, as the next served version."""
     from tfapp import api
-    from tfapp.cli._model_tables import print_callers
+    from tfapp.cli._published_version import PublishedVersion
     from tfapp.core.terminal import console, print_json
     from tfapp.errors import SettingsError
-    from tfapp.registry.unlabelled_versions import promote_command
 
     if (run is None) == (preset is None):
         raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")
@@ -55,30 +51,11 @@ def export(
         version = api.export_preset(preset, to, name=name, overrides=settings, force=force)
     elif run is not None:
         version = api.export(run, to, overrides=settings, force=force)
-    number = int(version.name)
-    callers = _callers(version.parent.name, to)
+    published_version = PublishedVersion.look_up(version, to)
     if as_json:
-        answers = callers.to_dict() if callers else None
-        print_json({"model": version.parent.name, "version": number, "path": str(version), "callers": answers})
+        record = {"model": version.parent.name, "version": int(version.name), "path": str(version)}
+        print_json({**record, "callers": published_version.callers_json})
         return
-    if callers is None or number in callers.loaded:
-        next_step = f"Next: tfapp serve {to}"
-    else:
-        next_step = "No label names it, so servers do not load it. "
-        next_step += f"Next: {promote_command(version.parent.name, number, to)}"
+    next_step = f"{published_version.note} Next: {published_version.next_command}".lstrip()
     console().print(f"Published {version}; its README.md says what it is. {next_step}", soft_wrap=True)
-    if callers:
-        print_callers(callers)
-
-
-def _callers(name: str, models: Path) -> CallerVersions | None:
-    """Returns which version callers get; None, and a line that says why, where the model config file cannot be read."""
-    from tfapp.core.terminal import error_console
-    from tfapp.errors import SettingsError
-    from tfapp.workflows import version_catalogue
-
-    try:
-        return version_catalogue.caller_versions(name, models=models)
-    except SettingsError as error:
-        error_console().print(f"published, but {error}", soft_wrap=True)
-        return None
+    published_version.print_callers()

@@ -138,6 +138,7 @@ def run_and_show(
 
 def _end(run: Run, *, models: Path | None, as_json: bool) -> None:
     """Publishes a finished run where `models` is given, and prints its scores and where its files are."""
+    from tfapp.cli._published_version import PublishedVersion
     from tfapp.core.terminal import console, print_json
     from tfapp.tasks.registry import find_task
 
@@ -145,10 +146,10 @@ def _end(run: Run, *, models: Path | None, as_json: bool) -> None:
     has_preset = run.folder.preset.is_dir()
     # What makes nothing to serve has no card.
     has_card = find_task(run.experiment.task).card is not None
-    version = run.export(models, quiet=as_json) if models and has_card else None
+    version = PublishedVersion.look_up(run.export(models, quiet=as_json), models) if models and has_card else None
     if as_json:
         if version:
-            print_json({"event": "published", "version": str(version)})
+            print_json({"event": "published", "version": str(version.path), "callers": version.callers_json})
         result = {"test": {"score": evaluation.main_score, "score_name": evaluation.main_name, "loss": evaluation.loss}}
         counts = {name: record.get(name) for name in ("trained_weights", "weights")}
         preset = {"preset": str(run.folder.preset)} if has_preset else {}
@@ -167,8 +168,11 @@ def _end(run: Run, *, models: Path | None, as_json: bool) -> None:
         screen.print(f"{name:<8} {location}", soft_wrap=True)
     screen.print(f"Curves   tensorboard --logdir {run.folder.tensorboard}", soft_wrap=True)
     if version:
-        screen.print(f"Model    {version}", soft_wrap=True)
+        screen.print(f"Model    {version.path}", soft_wrap=True)
+        if version.note:
+            screen.print(version.note, soft_wrap=True)
+        version.print_callers()
     if has_preset:
         screen.print(f"Next     tfapp train SETTINGS --set model.preset={run.folder.preset}", soft_wrap=True)
     else:
-        screen.print(f"Next     {f'tfapp serve {models}' if version else f'tfapp export {run.path}'}", soft_wrap=True)
+        screen.print(f"Next     {version.next_command if version else f'tfapp export {run.path}'}", soft_wrap=True)

@@ -21,10 +21,12 @@ from tfapp.console.uploads import LARGEST_UPLOAD, UploadedFile
 from tfapp.core.files import safe_name
 from tfapp.errors import DataError, SettingsError, TfappError, TrainingError
 from tfapp.evaluation import Evaluation
+from tfapp.registry.unlabelled_versions import promote_command
 from tfapp.tasks.registry import all_tasks, read_evaluation
 from tfapp.web.charts import Chart, step_chart
 from tfapp.web.forms import LARGEST_KEY, Form, whole_number
 from tfapp.web.views import Views
+from tfapp.workflows import version_catalogue
 
 __all__ = ["TrainPages"]
 
@@ -144,6 +146,7 @@ class TrainPages:
             evaluation=_evaluation(log),
             run=log.run and (Path("runs") / log.run.parent.name / log.run.name),
             serving=self._serving(training, log),
+            promote=self._promote_command(training, log),
             endpoint=self._state.endpoints["models"],
         )
 
@@ -173,10 +176,24 @@ class TrainPages:
         # Its server was not started where this is the first model; one that runs looks for new versions itself.
         endpoint.start()
         states, problem = endpoint.status(training.model)
-        version_status = next((state for state in states if str(state.version) == Path(log.version).name), None)
-        if version_status is None:
-            return problem or "starting"
-        return "serving" if version_status.available else version_status.error or "starting"
+        version_status = next((state for state in states if str(state.version) == log.version_number), None)
+        if version_status is not None and version_status.available:
+            return "serving"
+        if self._promote_command(training, log):
+            return "published"
+        return problem or (version_status and version_status.error) or "starting"
+
+    def _promote_command(self, training: Training, log: TrainingLog) -> str:
+        """Returns the command that has servers load the published version; empty: they load it, or there is none."""
+        if not log.version:
+            return ""
+        models, number = self._state.endpoints["models"].folder, int(log.version_number)
+        try:
+            callers = version_catalogue.caller_versions(training.model, models=models)
+        except SettingsError:
+            # The server says what is wrong with the model config file.
+            return ""
+        return "" if number in callers.loaded else promote_command(training.model, number, models)
 
 
 def _training_options(corrections: FileCorrections, form: Form) -> list[str]:
