@@ -6,7 +6,7 @@ import gzip
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +24,7 @@ from tensorflow_serving.apis import (
 from tfapp_client import Client, codec
 
 from tests.conformance.rest import ask
+from tests.hostile.http2 import END_HEADERS, END_STREAM, Http2Connection, Kind, frame, header_block, length_prefixed
 from tests.processes import wait_until
 from tests.server.echo import Echo, serving_echo
 from tests.serving.deployment import ROOT
@@ -149,6 +150,43 @@ def test_compressed_requests_are_refused(gateway: tuple[int, int]) -> None:
         assert predict(request, timeout=60).HasField("model_spec")
         with pytest.raises(grpc.RpcError, match="415"):
             predict(request, timeout=60, compression=grpc.Compression.Gzip)
+
+
+@pytest.mark.parametrize("encodings", [(b"identity", b"gzip"), (b"", b"gzip")])
+def test_no_second_header_lets_a_compressed_request_through(
+    gateway: tuple[int, int], encodings: tuple[bytes, bytes]
+) -> None:
+    port, rest_port = gateway
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "echo"
+    codec.write(request.inputs["x"], np.ones(1, np.float32))
+    message = request.SerializeToString()
+    assert _grpc_answer(port, encodings, length_prefixed(gzip.compress(message), 1)) is None
+    # What is not compressed is answered, whatever the second header says.
+    assert _grpc_answer(port, encodings, length_prefixed(message))
+    body = gzip.compress(b'{"instances": [1.0]}')
+    headers = b"".join(b"Content-Encoding: %s\r\n" % encoding for encoding in encodings)
+    with socket.create_connection(("127.0.0.1", rest_port), timeout=60) as caller:
+        caller.sendall(
+            b"POST %s HTTP/1.1\r\nHost: a\r\n%sContent-Length: %d\r\n\r\n%s"
+            % (_PREDICT.encode(), headers, len(body), body)
+        )
+        assert caller.recv(4096).split()[1] == b"400"
+
+
+def _grpc_answer(port: int, encodings: Iterable[bytes], data: bytes) -> bytes | None:
+    """The message that a Predict call with several headers `grpc-encoding` is answered; None: it ends without one."""
+    headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), (b"te", b"trailers")]
+    headers += [(b":path", b"/tensorflow.serving.PredictionService/Predict"), (b"content-type", b"application/grpc")]
+    headers += [(b"grpc-encoding", encoding) for encoding in encodings]
+    connection = Http2Connection(f"127.0.0.1:{port}", 60)
+    connection.open()
+    connection.send(
+        [frame(Kind.HEADERS, END_HEADERS, 1, header_block(headers)), frame(Kind.DATA, END_STREAM, 1, data)]
+    )
+    connection.wait_for({1})
+    connection.close()
+    return connection.message(1)
 
 
 def test_more_than_the_rate_is_refused(gateway: tuple[int, int]) -> None:
