@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -181,9 +182,7 @@ def _grpc_answer(port: int, encodings: Iterable[bytes], data: bytes) -> bytes | 
     headers += [(b"grpc-encoding", encoding) for encoding in encodings]
     connection = Http2Connection(f"127.0.0.1:{port}", 60)
     connection.open()
-    connection.send(
-        [frame(Kind.HEADERS, END_HEADERS, 1, header_block(headers)), frame(Kind.DATA, END_STREAM, 1, data)]
-    )
+    connection.send([frame(Kind.HEADERS, END_HEADERS, 1, header_block(headers)), frame(Kind.DATA, END_STREAM, 1, data)])
     connection.wait_for({1})
     connection.close()
     return connection.message(1)
@@ -211,11 +210,29 @@ def test_more_connections_than_the_limit_are_refused(tmp_path: Path) -> None:
         assert ask(rest_port, "GET", "/v1/models/echo").status == 200
 
 
+def test_headers_that_never_end_keep_nobody_out(tmp_path: Path) -> None:
+    number, (files, most_files) = 2500, resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most_files < 3 * number:
+        pytest.skip(f"a process may have {most_files} files here")
+    limits = {"worker_processes auto": "worker_processes 1", "client_header_timeout 5s": "client_header_timeout 60s"}
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (files, most_files))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, 3 * number), most_files))
+        _, rest_port = stack.enter_context(_gateway(tmp_path, Echo(), limits))
+        for _ in range(number):
+            caller = stack.enter_context(socket.create_connection(("127.0.0.1", rest_port), timeout=60))
+            caller.sendall(f"POST {_PREDICT} HTTP/1.1\r\nHos".encode())
+        assert ask(rest_port, "POST", _PREDICT, {"instances": [1]}).status == 200
+
+
 @pytest.mark.parametrize(
     "begin", [b"POST ", f"POST {_PREDICT} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{{".encode()]
 )
 def test_a_caller_that_falls_silent_is_cut_off(tmp_path: Path, begin: bytes) -> None:
-    seconds = {f"client_{part}_timeout 15s": f"client_{part}_timeout 1s" for part in ("header", "body")}
+    seconds = {
+        "client_header_timeout 5s": "client_header_timeout 1s",
+        "client_body_timeout 15s": "client_body_timeout 1s",
+    }
     with (
         _gateway(tmp_path, Echo(), seconds) as (_, rest_port),
         socket.create_connection(("127.0.0.1", rest_port), timeout=60) as caller,
