@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +77,16 @@ def test_a_full_queue_refuses_and_what_waits_runs_together(busy_server: Busy) ->
 
 @pytest.mark.needs("batching-errors", "rest")
 def test_a_full_queue_is_a_503(busy_server: Busy) -> None:
-    calls = busy_server.fill()
-    reply = _predict(busy_server.server, "")
-    assert reply.status == 503
-    assert _FULL.fullmatch(reply.json()["error"])
-    busy_server.open()
-    assert all(call.code() in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE) for call in calls)
+    with ThreadPoolExecutor(5 * BATCH_ROWS) as pool:
+        replies = [pool.submit(_predict, busy_server.server, "") for _ in range(5 * BATCH_ROWS)]
+        wait(replies, return_when=FIRST_COMPLETED)
+        busy_server.open()
+        results = [reply.result() for reply in replies]
+    refusals = [result for result in results if result.status == 503]
+    assert refusals
+    assert all(_FULL.fullmatch(result.json()["error"]) for result in refusals)
+    # Where the calls come slowly, the time of the first is up.
+    assert {result.status for result in results} <= {200, 429, 503}
 
 
 @pytest.mark.needs("batching-errors", "rest")

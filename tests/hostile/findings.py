@@ -9,7 +9,7 @@ from tensorflow_serving.apis import classification_pb2, predict_pb2
 
 from tests.hostile.grpc_calls import PREDICT, Call
 
-__all__ = ["GRPC", "RESOURCE_HANDLES", "REST_BODIES"]
+__all__ = ["BATCH_IN_A_FEW_BYTES", "GRPC", "RESOURCE_HANDLES", "REST_BODIES"]
 
 
 def _predict(model: str, alias: str, dtype: int, shape: list[int], **values: Any) -> Call:
@@ -26,6 +26,9 @@ def _predict(model: str, alias: str, dtype: int, shape: list[int], **values: Any
             setattr(tensor, name, value)
     return Call(PREDICT, request.SerializeToString(), predict_pb2.PredictRequest)
 
+
+# 250 of them at the same time kept all other callers waiting.
+BATCH_IN_A_FEW_BYTES: Final = _predict("numbers", "x", types_pb2.DT_FLOAT, [64], float_val=[1.0])
 
 _LENGTHS: Final = b"\xff" * 400_000
 

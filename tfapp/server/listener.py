@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote
 
 import grpc
 
-from tfapp.core.connections import caller_network
 from tfapp.core.log_interval import LogInterval
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
+from tfapp.server.request_context import caller_address
 from tfapp.server.request_errors import RequestError
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ class ConcurrencyLimiter:
         Raises:
             RequestError: There are too many, in TensorFlow Serving's words.
         """
-        address = _address(connection)
+        address = caller_address(connection)
         with self._lock:
             if self._has_few(self._by_address, address):
                 limit = self.total
@@ -161,7 +160,7 @@ class ConcurrencyLimiter:
         """Counts a request that has ended."""
         with self._lock:
             self._count -= 1
-            for counts, key in (self._by_connection, connection), (self._by_address, _address(connection)):
+            for counts, key in (self._by_connection, connection), (self._by_address, caller_address(connection)):
                 counts[key] -= 1
                 if not counts[key]:
                     del counts[key]
@@ -188,8 +187,3 @@ class ConcurrencyLimiter:
     def _has_few(self, counts: Counter[str], key: str) -> bool:
         callers = len(counts) + (key not in counts)
         return counts[key] < max(1, self._max_requests // callers)
-
-
-def _address(connection: str) -> str:
-    host = unquote(connection.rpartition(":")[0]).removeprefix("ipv4:").removeprefix("ipv6:")
-    return caller_network(host.strip("[]"))

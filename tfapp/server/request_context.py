@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import lru_cache
 from typing import Self
+from urllib.parse import unquote
 
 import grpc
 
+from tfapp.core.connections import caller_network
 from tfapp.server.request_errors import RequestError
 
-__all__ = ["RequestContext", "abandoned_error"]
+__all__ = ["RequestContext", "abandoned_error", "caller_address"]
 
 
 class RequestContext:
@@ -55,6 +58,11 @@ class RequestContext:
             self.has_turn = True
 
     @property
+    def caller(self) -> tuple[str, str]:
+        """Returns the caller's address, and its connection, by which callers take turns."""
+        return caller_address(self.connection), self.connection
+
+    @property
     def is_cancelled(self) -> bool:
         """Returns whether the caller has cancelled the request or lost its connection."""
         return self._left
@@ -86,6 +94,17 @@ class RequestContext:
         finally:
             # What waits knows its context: a circle, in which answers would stay until it is collected.
             self._notify = None
+
+
+@lru_cache(maxsize=1024)
+def caller_address(connection: str) -> str:
+    """Returns the address of a connection, by which callers are counted.
+
+    Args:
+        connection: The caller's address and port, with or without gRPC's prefix.
+    """
+    host = unquote(connection.rpartition(":")[0]).removeprefix("ipv4:").removeprefix("ipv6:")
+    return caller_network(host.strip("[]"))
 
 
 def abandoned_error(context: RequestContext, *, ran: bool) -> RequestError:

@@ -194,6 +194,21 @@ def test_a_large_request_lets_other_signatures_come_between_its_parts(model: Mod
     assert [len(batch) for batch in model.batches[:3]] == [16, 2, 1]
 
 
+def test_many_requests_for_one_signature_let_others_come_between(model: Model) -> None:
+    scheduler = BatchScheduler(BatchingSettings(num_batch_threads=1, max_batch_size=1))
+    queue, other_queue = scheduler.queue(model), scheduler.queue(model)
+    callers = _busy(queue, model)
+    for rows, number in ((1, 1), (2, 2), (3, 3)):
+        callers.call(number)
+        callers.wait_for_queue(rows)
+    other_callers = BatchCallers(other_queue)
+    other_callers.call(200)
+    other_callers.wait_for_queue(1)
+    model.gate.set()
+    assert (callers.join(), other_callers.join()) == ([[200], [2], [4], [6]], [[400]])
+    assert model.batches.index([200]) <= 2
+
+
 def test_while_others_call_one_thread_is_kept_for_them(model: Model) -> None:
     settings = BatchingSettings(num_batch_threads=3, max_batch_size=16)
     queue = BatchScheduler(settings, clock=lambda: 0.0).queue(model)

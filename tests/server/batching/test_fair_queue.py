@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import grpc
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapp.server.batching.batch_request import BatchRequest, BatchSlice
 from tfapp.server.batching.fair_queue import FairQueue
 from tfapp.server.request_context import RequestContext
+from tfapp.server.request_errors import RequestError
 
 
 def _request(rows: int, context: RequestContext | None = None) -> BatchRequest:
     return BatchRequest({"x": np.zeros(rows)}, ["y"], context or RequestContext(), 0.0)
+
+
+def _caller(connection: int, address: int = 1) -> RequestContext:
+    return RequestContext(connection=f"ipv4:10.0.0.{address}:{connection}")
 
 
 class _QueueHarness:
@@ -104,6 +111,95 @@ def test_no_slice_is_taken_after_the_time_of_its_caller() -> None:
     now[0] = 10.0
     assert server.sizes(calm=True) == []
     assert (len(server.queue), server.rows) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("crowd", "other"),
+    [
+        ([_caller(1)], _caller(2)),
+        ([_caller(1)], _caller(1, address=2)),
+        ([_caller(connection) for connection in range(125)], _caller(1, address=2)),
+    ],
+    ids=["another connection", "another address", "many connections and another address"],
+)
+def test_whoever_comes_with_one_request_waits_for_one_batch_of_a_caller_with_many(
+    crowd: list[RequestContext], other: RequestContext
+) -> None:
+    server = _QueueHarness(64)
+    for number in range(250):
+        server.add(64, crowd[number % len(crowd)])
+    server.take()
+    request = server.add(1, other)
+    server.take()
+    server.take()
+    assert request.rows_left == 0
+
+
+def test_requests_of_several_callers_leave_in_one_batch_and_those_of_one_in_their_order() -> None:
+    server = _QueueHarness(4)
+    requests = [server.add(1, _caller(connection)) for connection in (1, 1, 2, 3, 2, 1)]
+    order = [batch_slice.request for _ in range(2) for batch_slice in server.take()]
+    assert len(order) == 6
+    for connection in (1, 2, 3):
+        own_requests = [request for request in requests if request.caller == _caller(connection).caller]
+        assert [request for request in order if request in own_requests] == own_requests
+
+
+def test_callers_have_the_same_rows_whatever_the_sizes_of_their_requests() -> None:
+    server = _QueueHarness(8)
+    large = [server.add(8, _caller(1)) for _ in range(20)]
+    small = [server.add(1, _caller(2, address=2)) for _ in range(160)]
+    for _ in range(20):
+        server.take()
+    assert sum(request.rows - request.rows_left for request in large) == 80
+    assert sum(request.rows_left == 0 for request in small) == 80
+
+
+def test_a_caller_with_one_large_request_has_as_much_of_the_batches_as_one_with_many() -> None:
+    server = _QueueHarness(4)
+    crowd = [server.add(40, _caller(1)) for _ in range(9)]
+    other = server.add(40, _caller(2))
+    for _ in range(20):
+        server.take(calm=True)
+    assert (other.rows_left, sum(request.rows_left for request in crowd)) == (0, 8 * 40)
+
+
+def test_the_oldest_request_is_known_whoever_has_the_turn() -> None:
+    queue = FairQueue(2)
+    for since, connection in enumerate((1, 1, 1, 2), start=5):
+        queue.add(BatchRequest({"x": np.zeros(1)}, ["y"], _caller(connection), float(since)))
+    queue.take(9.0)
+    assert (queue.since, queue.turn) == (7.0, 9.0)
+
+
+@pytest.mark.parametrize(("rows", "limit"), [(1, 4), (5, 1)], ids=["requests that fit", "large requests"])
+def test_a_full_queue_refuses_the_newest_request_of_whoever_holds_most(rows: int, limit: int) -> None:
+    server = _QueueHarness(limit)
+    crowd = [server.add(rows, _caller(1)) for _ in range(3)]
+    bystander = server.add(rows, _caller(2))
+    newcomer = _caller(1, address=2)
+    max_batches = 1 if rows <= limit else 4
+    for dropped in (crowd[2], crowd[1]):
+        server.queue.make_room(_request(rows, newcomer), max_batches)
+        assert server.add(rows, newcomer).is_wanted
+        message = "task was submitted is full; currently .* batches enqueued and max_enqueued_batches is"
+        with pytest.raises(RequestError, match=message) as excinfo:
+            dropped.wait()
+        assert excinfo.value.code is grpc.StatusCode.UNAVAILABLE
+    assert crowd[0].is_wanted
+    assert bystander.is_wanted
+    # Both addresses hold two now, and nobody has more than another would.
+    for caller in (_caller(1), newcomer):
+        with pytest.raises(RequestError, match=message):
+            server.queue.make_room(_request(rows, caller), max_batches)
+    assert (len(server.queue), server.rows) == (4, 4 * rows)
+
+
+def test_many_connections_of_one_address_leave_room_for_others() -> None:
+    server = _QueueHarness(2)
+    crowd = [server.add(1, _caller(connection)) for connection in range(6)]
+    server.queue.make_room(_request(2, _caller(1, address=2)), 3)
+    assert sum(request.is_wanted for request in crowd) == 4
 
 
 @given(

@@ -72,7 +72,7 @@ class _Runs:
 
 
 def _queue_length(budget: FairBudget) -> int:
-    return sum(map(len, budget._queues.values()))
+    return sum(queue.size for queue in budget._queues.values())
 
 
 def test_what_finds_no_room_waits_first_come_first_served() -> None:
@@ -136,6 +136,38 @@ def test_sizes_take_turns(rows: dict[str, int], order: list[str]) -> None:
     runs.end("first", *rows)
     assert runs.entered == ["first", *order]
     assert budget._free == 8
+
+
+def test_callers_take_turns() -> None:
+    """One with many requests keeps another waiting for one of them."""
+    budget = FairBudget(8)
+    runs = _Runs(budget)
+    runs.start("first", 8)
+    runs.wait_for("first")
+    connections = {"1": "ipv4:10.0.0.1:5", "2": "ipv4:10.0.0.1:5", "3": "ipv4:10.0.0.1:5", "other": "ipv4:10.0.0.1:6"}
+    for number, (name, connection) in enumerate(connections.items(), start=1):
+        runs.start(name, 8, RequestContext(connection=connection))
+        _until(lambda number=number: _queue_length(budget) == number)  # type: ignore[misc]
+        runs._ends[name].set()
+    runs.end("first", *connections)
+    assert runs.entered == ["first", "1", "other", "2", "3"]
+    assert _queue_length(budget) == 0
+
+
+def test_who_leaves_from_the_middle_holds_nobody_up() -> None:
+    budget = FairBudget(8)
+    runs = _Runs(budget)
+    runs.start("first", 8)
+    runs.wait_for("first")
+    contexts = {name: RequestContext() for name in ("a", "gone", "b")}
+    for number, (name, context) in enumerate(contexts.items(), start=1):
+        runs.start(name, 8, context)
+        _until(lambda number=number: _queue_length(budget) == number)  # type: ignore[misc]
+        runs._ends[name].set()
+    contexts["gone"].cancel()
+    runs.end("gone", "first", "a", "b")
+    assert runs.entered == ["first", "a", "b"]
+    assert (budget._free, _queue_length(budget)) == (8, 0)
 
 
 def test_a_large_run_keeps_no_small_one_waiting() -> None:

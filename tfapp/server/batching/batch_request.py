@@ -35,7 +35,7 @@ class BatchRequest:
         outputs: As given.
         since: As given.
         rows: The number of rows.
-        turn: Since when it waits for its next batch; set by its queue.
+        caller: The caller's address and connection.
     """
 
     __slots__ = (
@@ -46,17 +46,18 @@ class BatchRequest:
         "_is_over",
         "_parts",
         "_taken",
+        "caller",
         "inputs",
         "outputs",
         "rows",
         "since",
-        "turn",
     )
 
     def __init__(self, inputs: Arrays, outputs: Sequence[str], context: RequestContext, since: float) -> None:
         self.inputs = inputs
         self.outputs = outputs
-        self.since = self.turn = since
+        self.since = since
+        self.caller = context.caller
         self.rows = len(next(iter(inputs.values())))
         self._taken = 0
         self._answered = 0

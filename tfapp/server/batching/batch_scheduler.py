@@ -1,11 +1,11 @@
 """Merges requests that wait at the same time: one queue a signature, and threads that run batches of all queues.
 
-A batch leaves as soon as a thread is free (or is full, or has waited for its time), the request that waited longest
-first; one that is larger than a batch takes turns with the others (see `fair_queue`). While a larger batch of the same
-signature runs, what waits gathers to its fair share: the rows under way and waiting, divided by the threads. Else the
-first caller of a batch to come back would leave alone, with the rest right behind, and many callers would be answered
-in many small batches. A request that finds nobody waiting and a free thread runs in the thread that brought it, which
-saves two switches. A request whose caller has gone is dropped before it runs, a large one before its next part.
+A batch leaves as soon as a thread is free (or is full, or has waited for its time). Queues take turns, and in each its
+callers, and large requests with the others (see `fair_queue`). While a larger batch of the same signature runs, what
+waits gathers to its fair share: the rows under way and waiting, divided by the threads. Else the first caller of a
+batch to come back would leave alone, with the rest right behind, and many callers would be answered in many small
+batches. A request that finds nobody waiting and a free thread runs in the thread that brought it, which saves two
+switches. A request whose caller has gone is dropped before it runs, a large one before its next part.
 
 TensorFlow's own `BatchFunction` op does the same within a graph, but it keeps what it ran for the life of the process
 (a few MB a version that is unloaded), and it knows neither deadlines nor callers who leave.
@@ -127,7 +127,7 @@ class BatchScheduler:
         with self._changed:
             if self._stopped:
                 raise RequestError(grpc.StatusCode.UNAVAILABLE, "The server stops")
-            queue.requests.check_room(request, self._settings.max_enqueued_batches)
+            queue.requests.make_room(request, self._settings.max_enqueued_batches)
             if request.rows <= self._settings.max_batch_size:
                 self._last = request.since
             queue.requests.add(request)
@@ -172,7 +172,7 @@ class BatchScheduler:
             del queue, slices
 
     def _take_due_batch(self) -> tuple[SignatureQueue | None, list[BatchSlice]]:
-        """Takes the batch that is due and has waited longest, if a thread is free for it."""
+        """Takes a batch that is due, if a thread is free for it, of the queue that has waited longest for one."""
         if self._running >= self._settings.num_batch_threads:
             return None, []
         for queue in sorted(self._queues, key=lambda queue: queue.requests.turn):
