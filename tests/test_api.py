@@ -124,7 +124,8 @@ def test_a_report_compares_with_the_run_before(toy_run: Run, tmp_path: Path) -> 
     Run(later_run).evaluate(quiet=True)
     report = Run(later_run).folder.report.read_text()
     assert (
-        f"0 are right in run {earlier_run.name} alone, 1 in this run alone: too few to tell which is better" in report
+        f"run {earlier_run.name} alone is right on 0 texts, this run alone on 1: too few to tell which is better"
+        in report
     )
 
 

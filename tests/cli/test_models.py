@@ -208,8 +208,8 @@ def test_a_difference_says_of_how_many_texts_it_is(models: Path) -> None:
         (folder / "tfapp.json").write_text(json.dumps(metadata))
     *_, last = _lines("diff", "numbers", "5", "6", "--models", models)
     assert last == (
-        "accuracy 0.971 of version 5 and 0.942 of version 6 differ by 3 of 103 texts; 5 are right in version 5 alone, "
-        "2 in version 6 alone: too few to tell which is better (exact McNemar test, p = 0.45)"
+        "accuracy 0.971 of version 5 and 0.942 of version 6 differ by 3 of 103 texts; version 5 alone is right on 5 "
+        "texts, version 6 alone on 2: too few to tell which is better (exact McNemar test, p = 0.45)"
     )
     as_json = json.loads(call("models", "diff", "numbers", "5", "6", "--models", models, "--json").out)
     assert as_json["comparison"] == last

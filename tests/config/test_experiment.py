@@ -179,9 +179,11 @@ def test_rules_over_several_settings() -> None:
         "model.kind tsdae cannot be compiled; remove it, or set it to false"
     )
     assert complaint("task=ranking", "model.kind=lstm").endswith(
-        "model.kind is lstm, but ranking has bert alone; take one of these"
+        'model.kind is lstm, but the task ranking has only bert; set model.kind = "bert"'
     )
-    assert "kind is tsdae, but classification has bert and lstm alone" in complaint("model.kind=tsdae")
+    assert "kind is tsdae, but the task classification has only bert and lstm; take one of these" in complaint(
+        "model.kind=tsdae"
+    )
     epochs = "training.keep_epochs=true"
     assert "keep_epochs is true, but a contrastive training ends with a head" in complaint(
         epochs, "training.method=few-shot"

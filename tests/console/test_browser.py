@@ -103,7 +103,7 @@ def test_two_runs_beside_each_other(page: Page) -> None:
     expect(page.get_by_text("best on dev")).to_be_visible()
     keep(page, "runs")
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("heading", name="They differ")).to_be_visible()
+    expect(page.get_by_role("heading", name="The runs differ")).to_be_visible()
     expect(page.get_by_text("training.epochs")).to_be_visible()
     keep(page, "run-comparison")
 

@@ -38,7 +38,7 @@ def test_runs_are_listed_with_the_best(shop: Site) -> None:
 def test_two_runs_are_compared(shop: Site) -> None:
     answer = shop.get("/runs/compare", params={"first": FIRST, "second": SECOND})
     text = text_of(answer.text)
-    assert "They differ" in text
+    assert "The runs differ" in text
     assert f"{FIRST} and {SECOND}" in text
     assert "run 20260101-000000 is better (exact McNemar test" in text
     assert "accuracy 0.9667 (" in text

@@ -136,7 +136,7 @@ def test_the_command_is_told_what_was_chosen(shop: Site, stand_in: Path) -> None
     wait_until(lambda: bool(shop.state.trainings.get(1).log().dev))
     page = shop.get("/train/1").text
     text = text_of(page)
-    assert "It is training running" in text
+    assert "Training running" in text
     assert "step 20 of 40 50.0 % loss 0.400 · about 3 minutes left" in text
     assert "Accuracy" in text
     assert 'aria-label="Training loss by step"' in page
@@ -175,7 +175,7 @@ def test_a_training_that_failed_says_why(shop: Site, stand_in: Path) -> None:
     write_text(stand_in / "go", "tfapp: <b>mail.csv</b>: row 7 is broken; repair it")
     wait_until(lambda: shop.state.trainings.get(1).state == "failed")
     page = shop.get("/train/1").text
-    assert "It failed" in page
+    assert "<h2>Failed</h2>" in page
     assert "&lt;b&gt;mail.csv&lt;/b&gt;: row 7 is broken; repair it" in page
 
 

@@ -18,3 +18,7 @@ from tfapp.core.wording import pluralize
 )
 def test_one_is_singular(count: float, words: str) -> None:
     assert pluralize(count, "epoch") == words
+
+
+def test_thousands_are_told_apart() -> None:
+    assert [pluralize(count, "row", thousands=True) for count in (1, 1234567)] == ["1 row", "1,234,567 rows"]

@@ -18,8 +18,8 @@ def test_few_texts_apart_say_nothing() -> None:
         replace(FIRST, wrong=frozenset({1, 2, 3})), replace(SECOND, wrong=frozenset({1, 4, 5, 6, 7, 8}))
     )
     assert sentence == (
-        "accuracy 0.971 of version 1 and 0.942 of version 2 differ by 3 of 103 texts; 5 are right in version 1 "
-        "alone, 2 in version 2 alone: too few to tell which is better (exact McNemar test, p = 0.45)"
+        "accuracy 0.971 of version 1 and 0.942 of version 2 differ by 3 of 103 texts; version 1 alone is right on 5 "
+        "texts, version 2 alone on 2: too few to tell which is better (exact McNemar test, p = 0.45)"
     )
 
 
@@ -32,7 +32,9 @@ def test_the_fewest_texts_that_tell(gains: int, better: str) -> None:
 
 def test_the_same_mistakes() -> None:
     first = replace(FIRST, wrong=frozenset({1}))
-    assert compare_scores(first, replace(first, model="version 2")).endswith("both are wrong about the same ones")
+    assert compare_scores(first, replace(first, model="version 2")).endswith(": both make the same mistakes")
+    faultless = replace(first, wrong=frozenset())
+    assert compare_scores(faultless, replace(faultless, model="version 2")).endswith(": neither makes a mistake")
 
 
 def test_without_the_rows_the_intervals_tell() -> None:

@@ -86,8 +86,9 @@ def test_a_version_that_may_be_worse_by_chance_is_promoted_and_told(tmp_path: Pa
     promote = partial(tfapp.promote, "news", models=tmp_path, check=_accept)
     promote(1)
     note = (
-        "worse, perhaps by chance: accuracy 0.990 of version 1 and 0.980 of version 2 differ by 1 of 100 texts; 2 are "
-        "right in version 1 alone, 1 in version 2 alone: too few to tell which is better (exact McNemar test, p = 1)"
+        "worse, perhaps by chance: accuracy 0.990 of version 1 and 0.980 of version 2 differ by 1 of 100 texts; "
+        "version 1 alone is right on 2 texts, version 2 alone on 1: too few to tell which is better (exact McNemar "
+        "test, p = 1)"
     )
     assert promote(2).note == note
     assert version_catalogue.history(models=tmp_path)[-1].note == note

@@ -44,7 +44,8 @@ def _kind(experiment: Experiment, task: TaskSettings) -> str | None:
     kind = experiment.model.kind
     if kind in task.kinds:
         return None
-    return f"model.kind is {kind}, but {task.name} has {' and '.join(task.kinds)} alone; take one of these"
+    way_out = "take one of these" if len(task.kinds) > 1 else f'set model.kind = "{task.kinds[0]}"'
+    return f"model.kind is {kind}, but the task {task.name} has only {' and '.join(task.kinds)}; {way_out}"
 
 
 def _multi_label(experiment: Experiment) -> str | None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tfapp.core.wording import pluralize
+
 __all__ = ["CandidateLog", "DevScore", "TrainingLog", "duration"]
 
 
@@ -175,7 +177,7 @@ class TrainingLog:
 
 def duration(seconds: float) -> str:
     """Returns a time for people."""
-    return f"{max(1, round(seconds))} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"
+    return pluralize(max(1, round(seconds)), "second") if seconds < 90 else f"{round(seconds / 60)} minutes"
 
 
 def _candidate(event: Mapping[str, Any], *, is_over: bool = False) -> CandidateLog:

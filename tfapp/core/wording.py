@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["format_duration", "pluralize"]
 
 
-def pluralize(count: float, noun: str) -> str:
-    """Returns a count with its noun: "1 epoch", "2 epochs", "0.5 minutes"."""
-    number = f"{count:g}" if isinstance(count, float) else str(count)
+def pluralize(count: float, noun: str, *, thousands: bool = False) -> str:
+    """Returns a count with its noun: "1 epoch", "2 epochs", "0.5 minutes"; with `thousands`, "1,000 rows"."""
+    number = f"{count:g}" if isinstance(count, float) else format(count, "," if thousands else "")
     return f"{number} {noun if count == 1 else f'{noun}s'}"
 
 

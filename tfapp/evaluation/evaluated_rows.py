@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from tfapp.core.wording import pluralize
 from tfapp.evaluation.row_answers import RowAnswers
 
 __all__ = ["EvaluatedRows", "Overlap"]
@@ -48,7 +49,7 @@ class Overlap:
         )
         kinds = ", ".join(f"{count:,} {kind}" for count, kind in parts if count)
         start = "Caution: " if self.learnt or self.chosen else ""
-        sentence = f"{start}{self.rows:,} rows, {kinds}"
+        sentence = f"{start}{pluralize(self.rows, 'row', thousands=True)}, {kinds}"
         if self.score is None or self.interval is None:
             return f"{sentence}; no other is left to say how the model does on new texts"
         low, high = self.interval

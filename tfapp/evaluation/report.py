@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tfapp.core.files import write_text
+from tfapp.core.wording import pluralize
 from tfapp.errors import ModelError
 from tfapp.evaluation import plots
 from tfapp.evaluation.run_summary import RunSummary
@@ -135,5 +136,5 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(score="{:.3f}".format)
+    environment.filters.update(score="{:.3f}".format, pluralize=pluralize)
     return environment

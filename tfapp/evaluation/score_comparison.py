@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tfapp.core.wording import pluralize
 from tfapp.evaluation.paired_tests import LEVEL, PairedTest, mcnemar, paired_bootstrap
 
 __all__ = ["ScoreRecord", "are_same_rows", "compare_scores", "fewest_apart", "is_chance", "paired_test"]
@@ -113,8 +114,9 @@ def _test_note(first: ScoreRecord, second: ScoreRecord, result: PairedTest) -> s
     if first.wrong is not None and second.wrong is not None:
         gains, losses = len(second.wrong - first.wrong), len(first.wrong - second.wrong)
         if not gains + losses:
-            return ": both are wrong about the same ones"
-        return f"; {gains:,} are right in {first.model} alone, {losses:,} in {second.model} alone: {verdict} {p_value}"
+            return ": both make the same mistakes" if first.wrong else ": neither makes a mistake"
+        count = pluralize(gains, first.unit.removesuffix("s"), thousands=True)
+        return f"; {first.model} alone is right on {count}, {second.model} alone on {losses:,}: {verdict} {p_value}"
     low, high = result.interval
     if low == high == 0:
         return ": both scored the same on each of them"

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from tfapp_client.errors import ClientError
 
+from tfapp.core.wording import pluralize
 from tfapp.errors import TfappError
 from tfapp.version import __version__
 from tfapp.web.access import Access
@@ -70,6 +71,7 @@ class Views:
             "share": lambda value: f"{100 * value:.1f} %",
             "ago": self._ago,
             "markdown": render_markdown,
+            "pluralize": pluralize,
             "size": lambda value: f"{value / 1e6:.1f} MB" if value >= 1e5 else f"{value / 1e3:.1f} kB",
             "when": lambda moment: _as_utc(moment).strftime("%Y-%m-%d %H:%M"),
             # One of the stylesheet's tints, always the same one for a name.
@@ -139,8 +141,7 @@ class Views:
         seconds = max(0.0, (self._clock() - _as_utc(moment)).total_seconds())
         for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
             if seconds >= size:
-                count = int(seconds // size)
-                return f"{count} {name}{'s' if count > 1 else ''} ago"
+                return f"{pluralize(int(seconds // size), name)} ago"
         return "just now"
 
 

@@ -43,7 +43,7 @@ def test_what_no_sink_took_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()[-3:]
     assert lines[0] == "Not sent  webhook, alert 3 (opened): https://h: answered 500; given up after 84 tries"
     assert lines[1].split() == ["Not", "sent", "1", "more"]
-    assert lines[2].strip() == "tfapp monitor resend queues them anew"
+    assert lines[2].strip() == "tfapp monitor resend queues them again"
     show_trends([], counts, "topic", undeliverable=[row], as_json=True)
     assert json.loads(capsys.readouterr().out)["undeliverable"][0]["failed_at"] == "2026-03-02T00:00:00+00:00"
 
@@ -65,7 +65,7 @@ def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str
     row = {"source": "http", "place": "item 1", "reason": "no text", "content": "0"}
     show_rejected([row], COUNTS, as_json=False)
     lines = capsys.readouterr().out.split("\n")
-    assert lines[1].strip() == "12 in all, 1 of them kept: older ones are not (set_aside_rows)"
+    assert lines[1].strip() == "12 in total; the newest 1 are stored (set_aside_rows)"
 
 
 def test_an_alert_that_has_ended_says_why_in_words(capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,7 +137,7 @@ def test_drift_of_words_and_lengths_is_an_alert_of_its_own_with_its_texts(sqlite
     assert sorted(stream.headlines()) == [("length", 8, "open"), ("vocabulary", 8, "open")]
     alert = stream.queries.alerts(kind="vocabulary")[0]
     assert {text.text[:3] for text in stream.queries.texts_of(alert)} == {"qwx"}
-    assert "words that were not known before from" in alert.headline
+    assert "share of unknown words from" in alert.headline
 
 
 def test_a_long_stream_may_be_judged_at_once_but_old_windows_are_not_judged_anew(sqlite: Store) -> None:

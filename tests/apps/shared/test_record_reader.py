@@ -60,7 +60,7 @@ def test_rows_around_a_broken_one_are_read(tmp_path: Path) -> None:
         (10, "a5"),
     ]
     assert [(row.line, row.reason) for row in records if isinstance(row, RejectedRow)] == [
-        (3, "1 fields, expected 2"),
+        (3, "1 field, expected 2"),
         (4, "a quote is opened here and never closed"),
         (8, "3 fields, expected 2"),
     ]

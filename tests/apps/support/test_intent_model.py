@@ -35,8 +35,9 @@ def test_the_first_training_needs_two_intents(
 @pytest.mark.parametrize(
     ("more_questions", "train", "why"),
     [
-        ([], False, "version 3 kept: 0 questions more than it learnt from"),
-        ([("x", "a")] * 2, False, "version 3 kept: 2 questions more than it learnt from"),
+        ([], False, "version 3 is kept: there are no new questions"),
+        ([("x", "a")], False, "version 3 is kept: there is 1 more question than it learnt from"),
+        ([("x", "a")] * 2, False, "version 3 is kept: there are 2 more questions than it learnt from"),
         ([("x", "a")] * 3, True, "3 new questions"),
         ([("x", "c")], True, "there are new intents"),
     ],

@@ -155,7 +155,7 @@ def test_multi_label_in_every_format(tmp_path: Path) -> None:
     ("name", "content", "parts"),
     [
         ("a.csv", "text,label\na,x\nb,c,x\n", ["line 3", "3 fields", "expected 2"]),
-        ("a.csv", 'text,label\n"a\nb",x\nc\n', ["line 4", "1 fields"]),
+        ("a.csv", 'text,label\n"a\nb",x\nc\n', ["line 4", "1 field, expected 2"]),
         ("a.csv", 'text,label\na,x\n"b,x\nc,x\n', ["line 3", "never closed"]),
         ("a.csv", 'text,label\n"a" b,x\n', ["line 2", "double the quotes"]),
         ("a.csv", "text,text\na,x\n", ["line 1", '"text"']),

@@ -103,7 +103,7 @@ def show_trends(
     screen = console()
     windows = len(trends[0].points) if trends else 0
     table = Table(by, "texts", "negative", "positive")
-    table.add_column(f"negative share, {windows} windows", no_wrap=True)
+    table.add_column(f"negative share, {pluralize(windows, 'window')}", no_wrap=True)
     names = max((len(trend.name) for trend in trends), default=0)
     room = max(10, min(_WIDEST, screen.width - _OTHERS - min(names, _WIDEST)))
     for trend in trends:
@@ -111,7 +111,8 @@ def show_trends(
         shares = (f"{part / total.texts:.0%}" for part in (total.negatives, total.positives))
         table.add_row(Text(trend.name), str(total.texts), *shares, sparkline(trend, room))
     screen.print(table)
-    print_line("Texts", f"{counts['texts']} stored, {counts['repeated']} duplicates, {counts['rejected']} rejected")
+    repeated = pluralize(counts["repeated"], "duplicate")
+    print_line("Texts", f"{counts['texts']} stored, {repeated}, {counts['rejected']} rejected")
     print_line("Alerts", f"{counts['alerts']}; tfapp monitor alerts")
     _show_undeliverable(undeliverable, counts["undeliverable"])
 
@@ -158,7 +159,7 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
         print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
     total, kept = counts["rejected"], counts["rejected_kept"]
     if total > kept:
-        print_line("", f"{total} in all, {kept} of them kept: older ones are not (set_aside_rows)")
+        print_line("", f"{total} in total; the newest {kept} are stored (set_aside_rows)")
     if not counts["rejected"]:
         print_line("None", "every row was used")
 
@@ -166,11 +167,14 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
 def _show_undeliverable(rows: Sequence[Mapping[str, object]], number: int) -> None:
     for row in rows:
         delivery = f"{row['sink']}, alert {row['alert_id']} ({row['event']})"
-        print_line("Not sent", f"{delivery}: {row['error']}; given up after {row['tries']} tries")
+        print_line(
+            "Not sent",
+            f"{delivery}: {row['error']}; given up after {row['tries']} {'try' if row['tries'] == 1 else 'tries'}",
+        )
     if number > len(rows):
         print_line("Not sent", f"{number - len(rows)} more")
     if number:
-        print_line("", "tfapp monitor resend queues them anew")
+        print_line("", "tfapp monitor resend queues them again")
 
 
 def _plain(value: object) -> object:

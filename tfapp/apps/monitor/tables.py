@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tfapp.apps.monitor.text_profile import MEASURES, DriftMeasure
 from tfapp.apps.monitor.windows import WidthName
 from tfapp.apps.shared.store import Base, UtcTime
+from tfapp.core.wording import pluralize
 from tfapp.data.stored_texts import LONGEST_NAME
 
 __all__ = [
@@ -34,8 +35,8 @@ KINDS: Final[tuple[AlertKind, ...]] = ("rise", *MEASURES)
 """A rise of a topic's negative share; or a drift of the texts, by what it is measured by."""
 
 _MEANS: Final = {
-    "vocabulary": "words that were not known before",
-    "length": "words a text",
+    "vocabulary": "share of unknown words",
+    "length": "words per text",
     "confidence": "the models' confidence",
 }
 ENDINGS: Final = {
@@ -182,14 +183,14 @@ class AlertRow(Base):
     def headline(self) -> str:
         """Returns the alert in one line: the share or measure before and after, since when, and its p-value."""
         since = f"since {self.start:%Y-%m-%d %H:%M} UTC"
-        why = f"p = {self.p_value:.1g}"
+        texts, why = pluralize(self.texts, "text"), f"p = {self.p_value:.1g}"
         if self.kind == "rise":
             size = f"{self.before:.0%} to {self.after:.0%}"
-            return f"{self.topic}: negative share from {size} {since} ({self.negatives} of {self.texts} texts, {why})"
+            return f"{self.topic}: negative share from {size} {since} ({self.negatives} of {texts}, {why})"
         form = ".1f" if self.kind == "length" else ".0%"
         before, after = format(self.before, form), format(self.after, form)
         change = f"{_MEANS[self.kind]} from {before} to {after}"
-        return f"the texts have changed: {change} {since} ({self.texts} texts, {why})"
+        return f"the texts have changed: {change} {since} ({texts}, {why})"
 
     @property
     def state(self) -> str:

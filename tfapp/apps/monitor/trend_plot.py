@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tfapp.apps.monitor.queries import Trend
 from tfapp.apps.monitor.tables import AlertRow
 from tfapp.core.files import replacing
+from tfapp.core.wording import pluralize
 from tfapp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _draw(axes: Axes, trend: Trend, alerts: Sequence[AlertRow]) -> None:
     for color, shares in ((_FAINT, [point.expected for point in trend.points]), (_BLUE, trend.shares)):
         points = [(day + width / 2, share) for day, share in zip(days, shares, strict=True) if share is not None]
         axes.plot([day for day, _ in points], [share for _, share in points], color=color, linewidth=1.4)
-    axes.set_title(f"{trend.name}: {trend.total.texts} texts", loc="left", fontsize=9, color=_INK)
+    axes.set_title(f"{trend.name}: {pluralize(trend.total.texts, 'text')}", loc="left", fontsize=9, color=_INK)
     axes.set_zorder(counts.get_zorder() + 1)
 
 

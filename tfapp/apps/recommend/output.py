@@ -31,7 +31,7 @@ def show_items(result: ItemsAdded, *, as_json: bool) -> None:
         print_json(asdict(result))
         return
     print_ingest(result.addition)
-    print_line("Embedded", f"{result.embedded} of {result.items} items; the others were before")
+    print_line("Embedded", f"{result.embedded} of {pluralize(result.items, 'item')}; the others were already embedded")
     print_line("Next", "tfapp recommend events FILE")
 
 
@@ -109,9 +109,9 @@ def show_evaluation(result: ListEvaluation, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    print_line(
-        "Learnt", f"from {result.events} events and {result.lists} lists; evaluated on the {result.later} events after"
-    )
+    events, lists = pluralize(result.events, "event"), pluralize(result.lists, "list")
+    later = pluralize(result.later, "later event")
+    print_line("Learnt", f"from {events} and {lists}; evaluated on {later}")
     for name, title in _TABLES:
         scores: Mapping[str, Score] = getattr(result, name)
         users = next(iter(scores.values())).users

@@ -101,7 +101,8 @@ def _tile(session: RecommendSession | None) -> OverviewTile:
     if session is None:
         return OverviewTile("Recommend", "/recommend")
     counts = session.catalogue.counts()
-    return OverviewTile("Recommend", "/recommend", counts["items"], f"items · {pluralize(counts['users'], 'user')}")
+    caption = f"{'item' if counts['items'] == 1 else 'items'} · {pluralize(counts['users'], 'user')}"
+    return OverviewTile("Recommend", "/recommend", counts["items"], caption)
 
 
 RECOMMEND: Final = WebApplication(

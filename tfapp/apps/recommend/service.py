@@ -52,7 +52,7 @@ class ItemsAdded:
 
     Attributes:
         addition: What the file brought.
-        embedded: Items that were embedded; the others were before.
+        embedded: Items that were embedded; the others were already embedded.
         items: All items that are known.
     """
 

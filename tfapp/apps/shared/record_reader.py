@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from tfapp.core.wording import pluralize
 from tfapp.errors import DataError
 
 __all__ = ["Record", "RejectedRow", "parse_json", "read_records"]
@@ -114,7 +115,8 @@ def _tables(
             elif len(fields) == len(names):
                 yield Record(number, dict(zip(names, fields, strict=True)))
             else:
-                yield RejectedRow(number, f"{len(fields)} fields, expected {len(names)}", text[:_SHOWN].strip())
+                reason = f"{pluralize(len(fields), 'field')}, expected {len(names)}"
+                yield RejectedRow(number, reason, text[:_SHOWN].strip())
         if names is None:
             raise DataError(f"{path}: the file is empty; give one that has rows")
 

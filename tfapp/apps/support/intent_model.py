@@ -14,6 +14,7 @@ from tfapp.apps.support.settings import SupportSettings
 from tfapp.apps.support.tables import TrainingRow
 from tfapp.core.clock import Clock
 from tfapp.core.files import write_json_lines
+from tfapp.core.wording import pluralize
 from tfapp.data.stored_texts import text_key
 
 __all__ = ["IntentModel", "LabelledQuestion", "TrainingDecision", "intent_experiment", "split_questions"]
@@ -72,8 +73,14 @@ class IntentModel:
             return TrainingDecision(True, "there are new intents")
         growth = len(questions) - last.questions
         if growth > last.questions * self._settings.retrain_share:
-            return TrainingDecision(True, f"{growth} new questions")
-        return TrainingDecision(False, f"version {last.version} kept: {growth} questions more than it learnt from")
+            return TrainingDecision(True, pluralize(growth, "new question"))
+        return TrainingDecision(False, f"version {last.version} is kept: {_growth_note(growth)}")
+
+
+def _growth_note(growth: int) -> str:
+    if growth <= 0:
+        return "there are no new questions"
+    return f"there {'is' if growth == 1 else 'are'} {pluralize(growth, 'more question')} than it learnt from"
 
 
 def intent_experiment(settings: SupportSettings, questions: Sequence[tuple[str, str]], folder: Path) -> dict[str, Any]:

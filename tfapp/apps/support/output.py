@@ -24,7 +24,7 @@ def show_built(result: BuildResult, *, as_json: bool) -> None:
         return
     print_ingest(result.addition)
     print_line("Intents", result.intent_model)
-    print_line("Embedded", f"{result.embedded} of {result.texts} texts; the others were before")
+    print_line("Embedded", f"{result.embedded} of {pluralize(result.texts, 'text')}; the others were already embedded")
     print_line("Next", 'tfapp support ask "..."')
 
 

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from tfapp.apps.support.corrections import CorrectionVerdict
 from tfapp.apps.support.session import SupportSession
 from tfapp.apps.support.tables import TurnRow
+from tfapp.core.wording import pluralize
 from tfapp.data.stored_texts import checked_name
 from tfapp.errors import ConflictError, DataError
 from tfapp.web.app_state import AppState, OverviewTile, StatePages, WebApplication
@@ -134,7 +135,7 @@ def _tile(session: SupportSession | None) -> OverviewTile:
     if session is None:
         return OverviewTile(title, "/support")
     count, pairs = session.inbox.open_count(), session.service.knowledge.counts()["pairs"]
-    caption = f"{'hand-over' if count == 1 else 'hand-overs'} waiting · {pairs} question-answer pairs"
+    caption = f"{'hand-over' if count == 1 else 'hand-overs'} waiting · {pluralize(pairs, 'question-answer pair')}"
     return OverviewTile(title, "/support/handovers", count, caption)
 
 

@@ -47,7 +47,7 @@ class BuildResult:
 
     Attributes:
         addition: What the file brought.
-        embedded: Texts that were embedded; the others were before.
+        embedded: Texts that were embedded; the others were already embedded.
         indexed: Vectors that the index took in.
         texts: All texts that are known.
         intent_model: What became of it, in words.

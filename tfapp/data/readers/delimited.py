@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from tfapp.core.wording import pluralize
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.separators import FIELD_LIMIT, csv_lines, find_separator
@@ -79,7 +80,7 @@ def _check_widths(path: Path, records: Iterator[NumberedFields], width: int) -> 
     for line, fields in records:
         if len(fields) != width:
             raise DataError(
-                f"{path}, line {line}: {len(fields)} fields, expected {width} as in the first line; "
+                f"{path}, line {line}: {pluralize(len(fields), 'field')}, expected {width} as in the first line; "
                 "mend the row (in csv, a field that holds the separator needs quotes around it), or set data.separator"
             )
         yield line, fields

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tfapp.config import DataSettings
+from tfapp.core.wording import pluralize
 from tfapp.data.cleaning import Rows
 from tfapp.data.findings import Finding
 from tfapp.data.labels import iter_column
@@ -94,7 +95,7 @@ def _pairs(value: Any, start: Any) -> Iterator[tuple[str, int | None]]:
     if starts is None or texts == []:
         starts = [None] * len(texts)
     if not isinstance(starts, list) or len(starts) != len(texts):
-        raise ValueError(f"has {len(texts)} answers, but their starts are {starts!r:.60}")
+        raise ValueError(f"has {pluralize(len(texts), 'answer')}, but the starts are {starts!r:.60}")
     for text, position in zip(texts, starts, strict=True):
         if _has_text(text):
             yield from _pairs(text, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from tfapp.core.wording import pluralize
 from tfapp.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class SearchResult:
         """Returns the run of the winner.
 
         Raises:
-            TrainingError: The winner was not trained anew.
+            TrainingError: The winner was not retrained.
         """
         from tfapp.workflows.run import Run
 
@@ -141,7 +142,8 @@ class SearchResult:
     def headline(self) -> str:
         """Returns the result in a line."""
         best = self.best
-        words = f"best of {len(self.trials)} trials on dev: {best.score_name} {best.score:.3f} (trial {best.number})"
+        trials = pluralize(len(self.trials), "trial")
+        words = f"best of {trials} on dev: {best.score_name} {best.score:.3f} (trial {best.number})"
         winner = self.winner
         if winner is None:
             return words
@@ -150,7 +152,7 @@ class SearchResult:
         mean = f"; mean of {len(scores)} seeds {fmean(scores):.3f} ({min(scores):.3f} to {max(scores):.3f})"
         return (
             f"{winner.score_name} {winner.test:.3f} on {winner.on} (95 % interval {low:.3f} to {high:.3f}, "
-            f"{winner.count} rows){mean if len(scores) > 1 else ''}; {words}"
+            f"{pluralize(winner.count, 'row')}){mean if len(scores) > 1 else ''}; {words}"
         )
 
     def to_dict(self) -> dict[str, Any]:
