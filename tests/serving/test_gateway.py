@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 import grpc
 import numpy as np
@@ -124,11 +125,20 @@ def test_too_large_a_body_is_refused(gateway: tuple[int, int]) -> None:
         ("POST", "/v1/models/echo:reload"),
         ("DELETE", "/v1/models/echo"),
         ("GET", "/v1/models/../models/echo:x"),
+        ("GET", "/monitoring/prometheus/metrics/../../../v1/models/echo"),
+        ("GET", "/v1//models/echo"),
+        ("GET", "/v1/models/.."),
         ("GET", "/"),
     ],
 )
 def test_other_paths_are_refused(gateway: tuple[int, int], verb: str, path: str) -> None:
     assert ask(gateway[1], verb, path).status == 403
+
+
+@pytest.mark.parametrize("name", ["caf%C3%A9", "my%20model"])
+def test_a_name_that_is_percent_encoded_reaches_the_server(gateway: tuple[int, int], name: str) -> None:
+    answer = ask(gateway[1], "GET", f"/v1/models/{name}/labels/stable?x=1")
+    assert (answer.status, unquote(name) in answer.json()["error"]) == (404, True)
 
 
 def test_a_reload_is_refused(gateway: tuple[int, int]) -> None:
