@@ -20,6 +20,7 @@ from tfapp_client import contract
 from tfapp.config import ModelSettings
 from tfapp.errors import ExportError
 from tfapp.models import BertModel, TaskModel
+from tfapp.registry import STABLE, LabelStore
 from tfapp.savedmodel import export_model
 from tfapp.savedmodel.encoder import PackedEncoder
 from tfapp.savedmodel.verify import HARD_TEXTS, TOLERANCE, hard_rows, verify
@@ -146,9 +147,15 @@ def test_the_call_over_rest_on_the_card_is_answered(export: tuple[TaskModel, Pat
     model, folder = export
     shutil.copytree(folder, tmp_path / "toy" / "1")
     ((body, url),) = re.findall(r"curl -d '(.*)' (.*)", (folder / "README.md").read_text())
+    assert "/models/toy/labels/stable:" in url
+    LabelStore.open(tmp_path).set_label("toy", STABLE, 1, "promote", expected=None)
     with running_server(tmp_path, settings=ServerSettings(port=0, rest_api_port=0)) as server:
-        answer = urlopen(url.replace("8501", str(server.rest_port)), body.encode())
-        (result,) = json.load(answer)["results"]
+        answers = [
+            json.load(urlopen(address.replace("8501", str(server.rest_port)), body.encode()))
+            for address in (url, url.replace("/labels/stable", ""))
+        ]
+    assert answers[0] == answers[1]
+    (result,) = answers[0]["results"]
     outputs = model.predict_text(inputs_of([("a query", "a candidate")]))
     scores = [score for _, score in result] if isinstance(result, list) else result
     np.testing.assert_allclose(scores, numbers(outputs)[0], atol=TOLERANCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from tfapp.config.task_settings import CardWords
 from tfapp.savedmodel.signatures import classic_signature
@@ -120,5 +121,8 @@ def _rest_call(name: str, contract: Mapping[str, Any]) -> str:
         return ""
     example = {tensor["name"]: f"a {tensor['name']}" for tensor in contract["inputs"]}
     body = json.dumps({"signature_name": verb, "examples": [example]})
-    url = f"http://localhost:8501/v1/models/{name}:{verb}"
-    return f"\n\nOver REST, `:{verb}` needs the signature's name:\n\n```sh\ncurl -d '{body}' {url}\n```"
+    url = f"http://localhost:8501/v1/models/{quote(name)}/labels/stable:{verb}"
+    return (
+        f"\n\nOver REST, `:{verb}` needs the signature's name:\n\n```sh\ncurl -d '{body}' {url}\n```\n\n"
+        "While no version has the label `stable`, leave out `/labels/stable`."
+    )
