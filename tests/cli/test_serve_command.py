@@ -171,7 +171,24 @@ def test_a_server_of_a_config_file_tells_whose_stable_is_not_what_callers_get(tm
         (line,) = choice.warnings(server)
         assert f"promote unsettled 1 --models {tmp_path} --config {config}` has servers load what" in line
         assert line.endswith(end)
-    assert ServedChoice(None, (), None, tmp_path / "unsettled", "x").warnings(server) == []
+
+
+def test_a_server_of_one_folder_tells_that_stable_is_another_version(tmp_path: Path) -> None:
+    add_versions(tmp_path, "numbers", 1, 2)
+    choice = ServedChoice(None, (), None, tmp_path / "numbers", "x")
+    server: Any = SimpleNamespace(manager=SimpleNamespace(available=lambda: {"x": [2]}))
+    assert choice.warnings(server) == []
+    store = LabelStore.open(tmp_path)
+    store.set_label("numbers", STABLE, 1, "promote", expected=None)
+    config = tmp_path / CONFIG_FILE
+    assert choice.warnings(server) == [
+        f"x: this server loads version 2, though stable names version 1 in {config}; "
+        f"--model_base_path reads no labels, --model_config_file={config} does"
+    ]
+    store.set_label("numbers", STABLE, 2, "promote", expected=1)
+    assert choice.warnings(server) == []
+    config.write_text("model_config_list {")
+    assert choice.warnings(server) == []
 
 
 def test_tensorflow_servings_flags_and_files(models: Path, tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ class ServedChoice:
         from tfapp.registry import CONFIG_FILE
         from tfapp.registry.unlabelled_versions import unlabelled_warnings
 
+        if self.base_path is not None:
+            return self._base_path_warnings(self.base_path.absolute(), server)
         file = self.folder / CONFIG_FILE if self.folder is not None else self.config
         if file is None or not file.exists():
             return []
@@ -67,3 +69,21 @@ class ServedChoice:
         settings, of_folder = server.settings, self.folder is not None
         interval = settings.file_system_poll_wait_seconds if of_folder else settings.model_config_file_poll_wait_seconds
         return lines if interval > 0 else [f"{line} (this server reads the file at its start alone)" for line in lines]
+
+    def _base_path_warnings(self, base_path: Path, server: ModelServer) -> list[str]:
+        """Returns a line where the model config file beside the model's folder gives `stable` another version."""
+        from tfapp.registry import STABLE, LabelStore
+
+        try:
+            store = LabelStore.open(base_path.parent)
+            stable = store.model(base_path.name).labels.get(STABLE)
+        except SettingsError:
+            # The server reads no such file, so it may be as it likes.
+            return []
+        newest = max(server.manager.available().get(self.name, ()), default=None)
+        if stable is None or newest in (None, stable):
+            return []
+        return [
+            f"{self.name}: this server loads version {newest}, though stable names version {stable} in {store.config}; "
+            f"--model_base_path reads no labels, --model_config_file={store.config} does"
+        ]
