@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from tests.hostile.compressed import any_bomb, any_gzip, any_zlib
 from tests.hostile.draws import choose, maybe, mutate, number
@@ -22,14 +23,18 @@ from tests.hostile.http2 import (
     PADDED,
     PRIORITY_FIELDS,
     Kind,
+    call_headers,
     frame,
     header_block,
     length_prefixed,
+    whole_call,
 )
 
-__all__ = ["Conversation", "any_conversation", "bomb"]
+__all__ = ["HEALTH", "Conversation", "any_conversation", "bomb", "unread_streams"]
 
-_HEALTH: Final = Call("/grpc.health.v1.Health/Check", b"", health_pb2.HealthCheckRequest)
+HEALTH: Final = Call("/grpc.health.v1.Health/Check", b"", health_pb2.HealthCheckRequest)
+_WATCH: Final = "/grpc.health.v1.Health/Watch"
+_REFLECTION: Final = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 _MOST_STREAMS: Final = 4
 # Of one stream; so all fit into what a server takes unasked, 64 KiB.
 _MOST_BYTES: Final = 15_000
@@ -64,12 +69,14 @@ class Conversation:
         ends: The streams that the server must end, whatever it answers.
         questions: The good requests among them, by stream; they must be answered rightly.
         stays: Whether the connection is left open afterwards.
+        reads: Whether the caller reads the answers; otherwise its window of flow control stays shut.
     """
 
     parts: Sequence[bytes]
     ends: frozenset[int]
     questions: dict[int, Question]
     stays: bool
+    reads: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ def any_conversation(source: random.Random, draw: _DrawCall, *, crowds: bool = T
             streams.append(_good(source, stream, calls[stream].request()))
         else:
             # What a fault in its bytes would make of a request is not known.
-            call = _HEALTH if is_damaged else draw(source)
+            call = HEALTH if is_damaged else draw(source)
             new_stream = source.choice(_STREAMS)(source, stream, call)
             # A watch goes on.
             streams.append(_Stream(new_stream.units, new_stream.ends and not call.path.endswith("/Watch")))
@@ -110,6 +117,8 @@ def any_conversation(source: random.Random, draw: _DrawCall, *, crowds: bool = T
     data = b"".join(units)
     if is_damaged:
         data = mutate(data, source)
+    if maybe(source, 0.1):
+        return Conversation(_parts(source, data), frozenset(), {}, stays=True, reads=False)
     is_right = is_lawful and not is_damaged
     ends = {2 * at + 1 for at, stream in enumerate(streams) if stream.ends and is_right}
     return Conversation(_parts(source, data), frozenset(ends), calls if is_right else {}, stays=maybe(source, 0.15))
@@ -121,6 +130,14 @@ def bomb(size: int) -> Conversation:
     head = _head(random.Random(0), 1, PREDICT, (b"grpc-encoding", b"gzip"))
     units = _body(random.Random(0), 1, message, limit=len(message))
     return Conversation([head, *units], frozenset((1,)), {}, stays=False)
+
+
+def unread_streams(count: int) -> Conversation:
+    """Watches of the server's health, lists of its services and checks, so many of each, whose answers nobody reads."""
+    services = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()
+    calls = [(_WATCH, b"", True), (_REFLECTION, services, False), (HEALTH.path, b"", True)] * count
+    parts = [whole_call(2 * at + 1, path, message, ends=ends) for at, (path, message, ends) in enumerate(calls)]
+    return Conversation(parts, frozenset(), {}, stays=True, reads=False)
 
 
 def _interleave(source: random.Random, streams: list[list[bytes]]) -> list[bytes]:
@@ -143,15 +160,7 @@ def _head(
     source: random.Random, stream: int, path: str, *headers: tuple[bytes, bytes], flags: int = 0, without: bytes = b""
 ) -> bytes:
     """Headers of a call, sometimes in several frames."""
-    needs = (
-        (b":method", b"POST"),
-        (b":scheme", b"http"),
-        (b":path", path.encode()),
-        (b":authority", b"a"),
-        (b"te", b"trailers"),
-        (b"content-type", b"application/grpc"),
-    )
-    block = header_block([*(header for header in needs if header[0] != without), *headers])
+    block = header_block([*(header for header in call_headers(path) if header[0] != without), *headers])
     if maybe(source, 0.1):
         flags, block = flags | PRIORITY_FIELDS, b"\0\0\0\0\x0f" + block
     if maybe(source, 0.9):

@@ -20,9 +20,11 @@ __all__ = [
     "PRIORITY_FIELDS",
     "Http2Connection",
     "Kind",
+    "call_headers",
     "frame",
     "header_block",
     "length_prefixed",
+    "whole_call",
 ]
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -75,6 +77,35 @@ def length_prefixed(message: bytes, flag: int = 0, length: int | None = None) ->
     return bytes((flag,)) + (len(message) if length is None else length).to_bytes(4, "big") + message
 
 
+def call_headers(path: str) -> list[tuple[bytes, bytes]]:
+    """Returns the headers that each call of gRPC has.
+
+    Args:
+        path: Of its method.
+    """
+    return [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path.encode()),
+        (b":authority", b"a"),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+    ]
+
+
+def whole_call(stream: int, path: str, message: bytes, *, ends: bool = True) -> bytes:
+    """Writes a call of gRPC with one message, as it should be.
+
+    Args:
+        stream: Its number.
+        path: Of its method.
+        message: The message's bytes.
+        ends: Whether no more messages follow.
+    """
+    data = frame(Kind.DATA, END_STREAM if ends else 0, stream, length_prefixed(message))
+    return frame(Kind.HEADERS, END_HEADERS, stream, header_block(call_headers(path))) + data
+
+
 def _string(value: bytes) -> bytes:
     if len(value) < 127:
         return bytes((len(value),)) + value
@@ -86,13 +117,14 @@ def _string(value: bytes) -> bytes:
 
 
 class Http2Connection:
-    """A connection and what the server sent on it; flow control never holds the server up.
+    """A connection and what the server sent on it.
 
     Args:
         address: HOST:PORT.
         seconds: What no answer takes.
 
     Attributes:
+        begun: The streams on which the server has sent headers.
         ended: The streams that the server has ended.
         headers: All blocks of headers that came, as they came.
         is_closed: Whether the server takes or sends no more.
@@ -104,15 +136,21 @@ class Http2Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._unread = b""
         self._data: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self.begun: set[int] = set()
         self.ended: set[int] = set()
         self.headers = b""
         self.is_closed = False
 
-    def open(self) -> None:
-        """Sends what every client sends first."""
-        window = _INITIAL_WINDOW_SIZE.to_bytes(2, "big") + _MOST_WINDOW.to_bytes(4, "big")
+    def open(self, window: int = _MOST_WINDOW) -> None:
+        """Sends what every client sends first.
+
+        Args:
+            window: The bytes of messages that each stream takes: by default, flow control never holds the server up; 0:
+                no message is ever sent.
+        """
+        setting = _INITIAL_WINDOW_SIZE.to_bytes(2, "big") + window.to_bytes(4, "big")
         increment = (_MOST_WINDOW - _INITIAL_WINDOW).to_bytes(4, "big")
-        self.send([PREFACE + frame(Kind.SETTINGS, 0, 0, window) + frame(Kind.WINDOW_UPDATE, 0, 0, increment)])
+        self.send([PREFACE + frame(Kind.SETTINGS, 0, 0, setting) + frame(Kind.WINDOW_UPDATE, 0, 0, increment)])
 
     def send(self, parts: Sequence[bytes]) -> None:
         """Sends bytes, each part by itself, as far as the server takes them."""
@@ -131,6 +169,15 @@ class Http2Connection:
             TimeoutError: It did neither in time.
         """
         while not self.is_closed and not self.ended.issuperset(streams):
+            self._read()
+
+    def wait_for_headers(self, streams: Collection[int]) -> None:
+        """Reads until the server has begun to answer some streams, or closes.
+
+        Raises:
+            TimeoutError: It did neither in time.
+        """
+        while not self.is_closed and not self.begun.issuperset(streams):
             self._read()
 
     def finish(self) -> None:
@@ -182,6 +229,7 @@ class Http2Connection:
                 self._data[stream] += payload
             case Kind.HEADERS | Kind.CONTINUATION:
                 self.headers += payload
+                self.begun.add(stream)
             case Kind.SETTINGS if not flags & ACK:
                 self.send([frame(Kind.SETTINGS, ACK, 0)])
             case Kind.PING if not flags & ACK:

@@ -6,12 +6,13 @@ import random
 from collections import deque
 from collections.abc import Iterator
 
+import grpc
 import pytest
 
 from tests.hostile.attack import HANG_SECONDS, AttackPlan, attack
 from tests.hostile.grpc_calls import Call, any_call
 from tests.hostile.grpc_port import GrpcPort
-from tests.hostile.grpc_streams import Conversation, any_conversation, bomb
+from tests.hostile.grpc_streams import HEALTH, Conversation, any_conversation, bomb, unread_streams
 from tests.hostile.http2 import Http2Connection
 from tests.hostile.target import AttackTarget
 
@@ -33,7 +34,7 @@ class StreamCallers:
     def hold(self, conversation: Conversation) -> None:
         """Sends all of it; fails where an answer is missing or wrong, or where the server does not close after it."""
         connection = Http2Connection(self._address, HANG_SECONDS)
-        connection.open()
+        connection.open() if conversation.reads else connection.open(window=0)
         connection.send(conversation.parts)
         connection.wait_for(conversation.ends)
         open_streams = conversation.ends - connection.ended
@@ -69,6 +70,13 @@ def test_bombs(port: GrpcPort, callers: StreamCallers) -> None:
     for _ in range(3):
         callers.hold(bomb(32 << 20))
         port.still_good()
+
+
+def test_answers_that_nobody_reads(port: GrpcPort, callers: StreamCallers) -> None:
+    """They hold up neither health checks nor requests, though they are more than there are threads."""
+    callers.hold(unread_streams(250))
+    assert port.send(HEALTH) is grpc.StatusCode.OK
+    port.still_good()
 
 
 def test_any_stream(target: AttackTarget, port: GrpcPort, callers: StreamCallers, plan: AttackPlan) -> None:

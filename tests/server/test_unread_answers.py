@@ -5,7 +5,7 @@ import logging
 import socket
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from tfapp_client import codec
 
-from tests.hostile.http2 import END_HEADERS, END_STREAM, PREFACE, Kind, frame, header_block, length_prefixed
+from tests.hostile.http2 import Http2Connection, whole_call
 from tests.served_models import write_words
 from tfapp.server import ServerSettings, running_server
 from tfapp.server.unread_answers import UnreadAnswers
@@ -22,14 +22,7 @@ from tfapp.server.unread_answers import UnreadAnswers
 # What gRPC needs for a call beside its answer.
 _CALL = 32_768
 _ROWS = 3000
-_HEADERS = {
-    b":method": b"POST",
-    b":scheme": b"http",
-    b":path": b"/tensorflow.serving.PredictionService/Predict",
-    b":authority": b"tests",
-    b"te": b"trailers",
-    b"content-type": b"application/grpc",
-}
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
 class UnreadCalls:
@@ -72,17 +65,6 @@ def test_a_new_answer_is_given_time_to_be_read() -> None:
     assert calls.cancelled == []
     calls.add("b")
     assert calls.cancelled == ["a", "a"]
-
-
-def _leave_unread(connection: socket.socket, message: bytes, count: int) -> None:
-    """Sends calls whose answers are never read: the window of flow control stays shut."""
-    window = (4).to_bytes(2, "big") + bytes(4)
-    connection.sendall(PREFACE + frame(Kind.SETTINGS, 0, 0, window))
-    for stream in range(1, 2 * count, 2):
-        connection.sendall(
-            frame(Kind.HEADERS, END_HEADERS, stream, header_block(_HEADERS.items()))
-            + frame(Kind.DATA, END_STREAM, stream, length_prefixed(message))
-        )
 
 
 def test_rest_callers_who_read_are_answered_whatever_others_leave_unread(
@@ -132,10 +114,12 @@ def test_callers_who_read_are_answered_whatever_others_leave_unread(
         caplog.at_level(logging.WARNING),
         running_server(tmp_path, settings=settings) as server,
         grpc.insecure_channel(server.address) as channel,
-        socket.create_connection(("127.0.0.1", server.port)) as silent_socket,
+        closing(Http2Connection(server.address, 60)) as silent_connection,
     ):
         # More calls than there are threads, and more bytes than may be unread.
-        _leave_unread(silent_socket, request.SerializeToString(), 400)
+        silent_connection.open(window=0)
+        message = request.SerializeToString()
+        silent_connection.send([whole_call(stream, _PREDICT, message) for stream in range(1, 800, 2)])
         call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
         end = time.monotonic() + 60
         while "callers do not read" not in caplog.text:

@@ -119,13 +119,26 @@ class ConcurrencyLimiter:
 
     Args:
         max_requests: The maximum.
+        kind: What is counted, for messages.
+        flag: The flag that sets the maximum, for messages.
+        refusal: What a caller is told who is refused; None: the bound.
 
     Attributes:
         total: The maximum with what it has in reserve.
     """
 
-    def __init__(self, max_requests: int) -> None:
+    def __init__(
+        self,
+        max_requests: int,
+        *,
+        kind: str = "request",
+        flag: str = "--grpc_max_threads",
+        refusal: str | None = "Server Threadpool Exhausted",
+    ) -> None:
         self._max_requests = max_requests
+        self._kind = kind
+        self._flag = flag
+        self._refusal = refusal
         self._reserve = max_requests // 4
         self._lock = threading.Lock()
         self._count = 0
@@ -141,7 +154,7 @@ class ConcurrencyLimiter:
             connection: The caller's address and port, with or without gRPC's prefix.
 
         Raises:
-            RequestError: There are too many, in TensorFlow Serving's words.
+            RequestError: There are too many; for requests in TensorFlow Serving's words.
         """
         address = caller_address(connection)
         with self._lock:
@@ -150,8 +163,7 @@ class ConcurrencyLimiter:
             else:
                 limit = self._max_requests + self._reserve * self._has_few(self._by_connection, connection)
             if self._count >= limit:
-                self._report(address)
-                raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+                raise self._error(address)
             self._count += 1
             self._by_connection[connection] += 1
             self._by_address[address] += 1
@@ -165,11 +177,13 @@ class ConcurrencyLimiter:
                 if not counts[key]:
                     del counts[key]
 
-    def _report(self, address: str) -> None:
-        """Logs the limit that a request is refused by, once a second at most; TensorFlow Serving's words have none."""
+    def _error(self, address: str) -> RequestError:
+        """Returns the error of a request that is refused; the log has its limit, once a second at most."""
+        bound = f"{self._count} are in work, of at most {self._max_requests} for callers with many ({self._flag})"
         if self._log_interval.begin():
-            bound = "%d are in work, of at most %d for callers with many (--grpc_max_threads)"
-            _log.warning(f"refused a request of %s: {bound}", address, self._count, self._max_requests)
+            _log.warning("refused a %s of %s: %s", self._kind, address, bound)
+        text = self._refusal or f"too many {self._kind}s: {bound}"
+        return RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
 
     @contextmanager
     def hold(self, connection: str) -> Iterator[None]:

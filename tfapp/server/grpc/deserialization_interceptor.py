@@ -13,6 +13,7 @@ from typing import Any, Final
 import grpc
 
 from tfapp.server.grpc.message_timeouts import MessageTimeouts
+from tfapp.server.grpc.streaming_calls import StreamingCalls
 
 __all__ = ["DeserializationInterceptor"]
 
@@ -25,10 +26,12 @@ class DeserializationInterceptor(grpc.ServerInterceptor):
 
     Args:
         timeouts: Waits for the messages.
+        streams: Runs the calls whose answers are streams.
     """
 
-    def __init__(self, timeouts: MessageTimeouts) -> None:
+    def __init__(self, timeouts: MessageTimeouts, streams: StreamingCalls) -> None:
         self._timeouts = timeouts
+        self._streams = streams
         self._handlers: dict[str, Any] = {}
 
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
@@ -38,19 +41,21 @@ class DeserializationInterceptor(grpc.ServerInterceptor):
             handler = continuation(handler_call_details)
             if handler is None:
                 return None
-            self._handlers[method] = _checked_handler(handler, self._timeouts)
+            self._handlers[method] = _checked_handler(handler, self._timeouts, self._streams)
         return self._handlers[method]
 
 
-def _checked_handler(handler: Any, timeouts: MessageTimeouts) -> Any:
+def _checked_handler(handler: Any, timeouts: MessageTimeouts, streams: StreamingCalls) -> Any:
     """Returns a handler that gets the iterator of messages, also for calls that send only one."""
     functions = {"request_deserializer": _safe_deserializer(handler.request_deserializer)}
     functions["response_serializer"] = _serializer(handler.response_serializer)
     if handler.request_streaming:
         # Streams are answered by streams here: reflection.
-        return grpc.stream_stream_rpc_method_handler(_with_each_message(handler.stream_stream, timeouts), **functions)
+        answer = _with_each_message(handler.stream_stream, timeouts)
+        return grpc.stream_stream_rpc_method_handler(streams.bound(answer), **functions)
     if handler.response_streaming:
-        return grpc.stream_stream_rpc_method_handler(_with_one_message(handler.unary_stream, timeouts), **functions)
+        answer = _with_one_message(handler.unary_stream, timeouts, is_streaming=True)
+        return grpc.stream_stream_rpc_method_handler(streams.bound(answer), **functions)
     return grpc.stream_unary_rpc_method_handler(
         _with_answer_timeout(_with_one_message(handler.unary_unary, timeouts), timeouts), **functions
     )
@@ -71,14 +76,14 @@ def _serializer(write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     return lambda answer: answer if isinstance(answer, bytes) else write(answer)
 
 
-def _with_one_message(answer: Callable[..., Any], timeouts: MessageTimeouts) -> Callable[..., Any]:
-    def handle(requests: Iterator[Any], context: grpc.ServicerContext, *callback: Any) -> Any:
-        request = timeouts.receive_one(requests, context)
+def _with_one_message(
+    answer: Callable[..., Any], timeouts: MessageTimeouts, *, is_streaming: bool = False
+) -> Callable[..., Any]:
+    def handle(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        request = timeouts.receive_one(requests, context, is_streaming=is_streaming)
         _check(request, context)
-        return answer(request, context, *callback)
+        return answer(request, context)
 
-    # So gRPC knows a method that answers by a callback: the health service's Watch, which holds no thread.
-    handle.experimental_non_blocking = getattr(answer, "experimental_non_blocking", False)  # type: ignore[attr-defined]
     return handle
 
 

@@ -1,43 +1,71 @@
-"""The health service, whose watches must not stop the thread that serves all calls."""
+"""The health service, whose watchers hold up nobody else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 __all__ = ["HealthService"]
 
 
-class HealthService(health.HealthServicer):
-    """The health service of gRPC, without its deadlock.
+class HealthService(health_pb2_grpc.HealthServicer):
+    """The health service of gRPC: all services are healthy until the server stops.
 
-    gRPC's own holds a lock while a watch sends a status, until the thread that serves all calls has seen it sent. That
-    thread waits for the same lock where another watch ends (grpcio-health-checking 1.85), and no call is answered any
-    more. So watches end in a thread of their own.
+    That of grpcio-health-checking (1.85) sends while it holds its lock: one watcher who does not read stops all checks,
+    and the shutdown. Here each watcher has a queue of its own, and no lock is held while a message is sent.
+
+    Args:
+        services: The names of the services; "" is the whole server.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._ending = ThreadPoolExecutor(1, thread_name_prefix="health")
+    def __init__(self, services: Iterable[str]) -> None:
+        self._statuses = dict.fromkeys(services, health_pb2.HealthCheckResponse.SERVING)
+        self._lock = threading.Lock()
+        # The name of the service that each watcher asks for, by the watcher's statuses that are not sent yet.
+        self._watches: dict[SimpleQueue[int | None], str] = {}
+        self._is_stopped = False
 
-    def Watch(self, request: Any, context: grpc.ServicerContext, send_response_callback: Any = None) -> Any:  # noqa: N802
-        """Sends the status of a service now, and whenever it changes."""
-        return super().Watch(request, _EndingContext(context, self._ending), send_response_callback)
+    def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Returns the status of a service."""
+        status = self._statuses.get(request.service)
+        if status is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, "service name unknown")
+        return health_pb2.HealthCheckResponse(status=status)
 
+    def Watch(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
+        """Yields the status of a service now, and again when the server stops, which ends the call."""
+        updates: SimpleQueue[int | None] = SimpleQueue()
+        self._add(updates, request.service)
+        try:
+            # gRPC calls back at the call's end, from the thread that serves all calls; nothing waits there.
+            if not context.add_callback(lambda: updates.put(None)):
+                return
+            while (status := updates.get()) is not None:
+                yield health_pb2.HealthCheckResponse(status=status)
+        finally:
+            with self._lock:
+                self._watches.pop(updates, None)
 
-class _EndingContext:
-    """The context of a watch, as far as the service uses it."""
+    def stop(self) -> None:
+        """Says to all watchers that no service is healthy any more, and ends their calls."""
+        with self._lock:
+            self._is_stopped = True
+            self._statuses = dict.fromkeys(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
+            watches, self._watches = self._watches, {}
+        for updates, service in watches.items():
+            if service in self._statuses:
+                updates.put(health_pb2.HealthCheckResponse.NOT_SERVING)
+            updates.put(None)
 
-    def __init__(self, context: grpc.ServicerContext, ending: ThreadPoolExecutor) -> None:
-        self._context = context
-        self._executor = ending
-
-    def add_callback(self, callback: Callable[[], None]) -> bool:
-        """Runs a callback when the watch ends; at once where it has ended, or it would be kept for ever."""
-        if not self._context.add_callback(lambda: self._executor.submit(callback)):
-            self._executor.submit(callback)
-        return True
+    def _add(self, updates: SimpleQueue[int | None], service: str) -> None:
+        with self._lock:
+            updates.put(self._statuses.get(service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN))
+            if self._is_stopped:
+                updates.put(None)
+            else:
+                self._watches[updates] = service

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
     model_service_pb2,
@@ -25,6 +25,7 @@ from tfapp.server.grpc.message_timeouts import MANY_SILENT, MessageTimeouts
 from tfapp.server.grpc.model_service import ModelService
 from tfapp.server.grpc.prediction_service import PredictionService
 from tfapp.server.grpc.reload_permissions import ReloadPermissions
+from tfapp.server.grpc.streaming_calls import StreamingCalls
 from tfapp.server.listener import ListenerContext, check_free, check_socket
 from tfapp.server.tls import server_context, server_credentials
 from tfapp.server.unread_answers import UnreadAnswers
@@ -51,7 +52,7 @@ class GrpcListener:
         self._context = context
         self._settings = context.settings
         self.port = 0
-        self._health = HealthService()
+        self._health = HealthService(_HEALTH_NAMES)
         self._timeouts = MessageTimeouts(
             context.settings.grpc_message_timeout_seconds, UnreadAnswers(context.settings.max_pending_answer_bytes)
         )
@@ -69,10 +70,11 @@ class GrpcListener:
 
     def start(self) -> None:
         """Opens the port and starts to take calls, as `Listener.start` says."""
+        streams = StreamingCalls(self._settings.grpc_max_threads, self._timeouts)
         threads = self._context.limiter.total + MANY_SILENT + _SPARE_THREADS
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="call"),
-            interceptors=[DeserializationInterceptor(self._timeouts)],
+            interceptors=[DeserializationInterceptor(self._timeouts, streams)],
             options=list({**channel_options(self._settings), **self._settings.grpc_channel_arguments}.items()),
         )
         self._register_services()
@@ -80,12 +82,10 @@ class GrpcListener:
         if self._settings.grpc_socket_path is not None:
             self._bind(f"unix:{self._settings.grpc_socket_path}")
         self._server.start()
-        for name in _HEALTH_NAMES:
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     def refuse(self, seconds: float) -> None:
         """Refuses new calls, as `Listener.refuse` says."""
-        self._health.enter_graceful_shutdown()
+        self._health.stop()
         if self._server is not None:
             self._stopped = self._server.stop(seconds)
         self._timeouts.close()
@@ -121,5 +121,5 @@ class GrpcListener:
         ]
         if settings.enable_grpc_healthcheck_service:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-            names.append(health.SERVICE_NAME)
+            names.append(health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
         reflection.enable_server_reflection(names, server)

@@ -6,6 +6,7 @@ A call whose message has not come holds a thread and what has come of it; one wh
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc
@@ -20,6 +21,11 @@ MANY_SILENT: Final = 256
 """Of so many calls that have begun and wait for their message, those that waited for a moment are cancelled: callers
 who begin calls and send nothing take no threads from those who do."""
 _MANY_WAIT: Final = f"{MANY_SILENT} calls or more have begun and send nothing: cancelled %d, one of them of %s"
+# The same of streaming calls, which have threads of their own, and may also wait until an answer is taken.
+_MANY_STREAMS: Final = 64
+_STREAMS_WAIT: Final = (
+    f"{_MANY_STREAMS} streaming calls or more send nothing or leave answers unread: cancelled %d, one of them of %s"
+)
 _PAUSE: Final = 1.0
 _LEAST_PAUSE: Final = 0.1
 
@@ -36,20 +42,21 @@ class MessageTimeouts:
         self._unread = answers
         limit = f"within {timeout:g} s (--grpc_message_timeout_seconds): cancelled %d, one of them of %s"
         self._silent = SilentCallWatchdog(_MANY_WAIT, _PAUSE, many=MANY_SILENT, least_seconds=_LEAST_PAUSE)
+        self._streams = SilentCallWatchdog(_STREAMS_WAIT, _PAUSE, many=_MANY_STREAMS, least_seconds=_LEAST_PAUSE)
         self._coming = SilentCallWatchdog(f"calls whose message has not come {limit}", timeout)
         self._going = SilentCallWatchdog(f"calls whose answer was not taken {limit}", timeout)
 
-    def receive_one(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
+    def receive_one(self, messages: Iterator[Any], context: grpc.ServicerContext, *, is_streaming: bool = False) -> Any:
         """Returns the message of a call that takes one; ends the call, as gRPC does, where there is none."""
         with self._coming.watch(context):
-            message = self._next(messages, context)
+            message = self._next(messages, context, self._streams if is_streaming else self._silent)
         if message is _NONE:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "the method requires exactly one request message.")
         return message
 
     def receive_each(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         """Yields the messages of a call, which may be far apart."""
-        while (message := self._next(messages, context)) is not _NONE:
+        while (message := self._next(messages, context, self._streams)) is not _NONE:
             yield message
 
     def watch_answer(self, context: grpc.ServicerContext, size: int) -> None:
@@ -64,11 +71,22 @@ class MessageTimeouts:
         if not context.add_callback(end):
             end()
 
+    @contextmanager
+    def watch_send(self, context: grpc.ServicerContext, size: int) -> Iterator[None]:
+        """Watches as `watch_answer`, while the block sends one message of several."""
+        release = self._unread.add(context.peer(), size, context.cancel)
+        try:
+            with self._going.watch(context), self._streams.watch(context):
+                yield
+        finally:
+            release()
+
     def close(self) -> None:
         """Stops the time limits: no more calls are ended."""
-        for calls in (self._silent, self._coming, self._going):
+        for calls in (self._silent, self._streams, self._coming, self._going):
             calls.close()
 
-    def _next(self, messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
-        with self._silent.watch(context):
+    @staticmethod
+    def _next(messages: Iterator[Any], context: grpc.ServicerContext, watchdog: SilentCallWatchdog) -> Any:
+        with watchdog.watch(context):
             return next(messages, _NONE)
