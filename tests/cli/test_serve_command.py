@@ -55,6 +55,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run_server(*arguments: str, program: str = _PROGRAM) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", program, *arguments, "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    # Who runs the tests may want to hear more of TensorFlow than a user does.
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
