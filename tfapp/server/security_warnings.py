@@ -149,7 +149,7 @@ def _connection_limits(settings: ServerSettings) -> Iterator[str]:
 def _batching_limits(batching: BatchingSettings | None) -> Iterator[str]:
     """Yields lines about limits of batching, which its file has."""
     if batching is None:
-        yield "--no-enable_batching: a large request is not divided, and keeps a thread until its end"
+        yield "--no-enable_batching: large requests are not divided, and hold threads; callers take no turns"
         return
     defaults = BatchingSettings()
     for name, meaning in BATCHING_LIMITS.items():
