@@ -58,13 +58,13 @@ class TaskModel(FormerNames, ModelCheckpoint):
         task: The contract that the exported model fulfils.
         kind: The name of `model.kind` that chooses this class.
         rows_apart: Whether `loss` looks at each row alone; else it compares the rows of a batch.
-        pretrained: Whether nothing of the network is fresh, so that it answers before it has learnt anything.
+        pretrained: Whether all of the network is pretrained, so that it answers before it has learnt anything.
         preprocessor: Strings to token ids.
         network: A functional Keras model from the preprocessor's padded inputs to logits float32[N, ...].
         labels: Names of the logits' columns; none where these have no names.
         unknown: When the model answers that none of its labels fits; None: never.
         calibration: What calibrates the model's probabilities; None: it answers no such.
-        backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: all of it is fresh.
+        backbone: The pretrained part of the network, a `keras_hub.models.BertBackbone`; None: none is.
         head: The dense layer that makes the logits of a vector a row, to be fitted by itself; None: there is none.
         limit: What the preprocessor's limit is called in reports.
         xla: Whether XLA compiles the network, which only a `BertModel` can have done, and the steps that train it.

@@ -31,14 +31,15 @@ class BertModel(TaskModel):
     of it. `arguments` chooses them for a training.
 
     Attributes:
-        head_input: What of the backbone the rest of the network reads.
+        head_input: The output of the backbone that the rest of the network reads.
         config_keys: The names of `own_config`'s values.
         former_config_keys: Names of further values in the configs of earlier models, which are not read.
         comparison: How two texts' vectors become what the head reads, where the texts of a pair are read apart; None:
             a row is read as one.
-        position_input: The network's input that says of which positions its outputs are, if not one a row.
+        position_input: The network's input that says which positions the outputs belong to, where there is more than
+            one per row.
         inference: What computes the logits of ids instead of the network; see `with_inference`.
-        feature_inference: The same of what the head reads.
+        feature_inference: The same for the features that the head reads.
         reads_whole_rows: Whether a row within the preprocessor's limit passes through the network as one.
     """
 
@@ -59,7 +60,7 @@ class BertModel(TaskModel):
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """Returns a pretrained backbone, in a Keras dtype policy, with a fresh head; the logits are float32.
+        """Returns a model on a pretrained backbone, with a new head, in a Keras dtype policy; the logits are float32.
 
         Raises:
             ModelError: The backbone has fewer positions than it is to read at once.
@@ -102,7 +103,7 @@ class BertModel(TaskModel):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
+        """Builds the network that `config` described, with untrained weights."""
         return cls.on_backbone(keras_hub.models.BertBackbone(**config["backbone"], dtype=dtype), config, preprocessor)
 
     @classmethod
@@ -134,7 +135,7 @@ class BertModel(TaskModel):
         return self.preprocessor.split_pairs(ids), None
 
     def weights_beside_backbone(self) -> list[Any]:
-        """Returns the variables of the network that are none of the backbone's, but for states of random numbers."""
+        """Returns the network's variables outside the backbone, without the states of random number generators."""
         backbone_ids = {id(weight) for weight in self.backbone.weights}
         head_weights = (weight for weight in self.network.weights if id(weight) not in backbone_ids)
         return [weight for weight in head_weights if "seed_generator" not in weight.path]

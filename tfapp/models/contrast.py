@@ -9,9 +9,9 @@ from typing import Final
 
 import tensorflow as tf
 
-__all__ = ["NEVER", "pair_losses"]
+__all__ = ["MASKED_LOGIT", "pair_losses"]
 
-NEVER: Final = -1e9
+MASKED_LOGIT: Final = -1e9
 """The score of what must not be chosen: instead of minus infinity, whose gradient would be no number."""
 
 
@@ -40,7 +40,7 @@ def pair_losses(vectors: tf.Tensor, codes: tf.Tensor, temperature: float) -> tf.
     rows = tf.range(tf.shape(scores)[0])
     targets = tf.one_hot(rows, tf.shape(scores)[1], on_value=True, off_value=False)
     exclusions = (positives | (columns < 0)) & ~targets
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions, NEVER, scores))
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(rows, tf.where(exclusions, MASKED_LOGIT, scores))
 
 
 def _by_position(values: tf.Tensor, others: tf.Tensor) -> tf.Tensor:

@@ -38,7 +38,7 @@ class ModelCheckpoint(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
+        """Builds the network that `config` described, with untrained weights."""
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays that `save` keeps beside the network's weights and the config, by name."""

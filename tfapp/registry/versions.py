@@ -94,7 +94,7 @@ def next_version(folder: Path | str, name: str, *, above: int = 0) -> int:
         above: A number that is taken, too.
 
     Raises:
-        RegistryError: The highest is the highest there can be.
+        RegistryError: The highest version is the largest possible number.
     """
     number = max([*versions(folder, name), above]) + 1
     if number > _HIGHEST:

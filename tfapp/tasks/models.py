@@ -62,7 +62,7 @@ def load_model(folder: Path, *, dtype: str = "float32") -> TaskModel:
 def build_on_backbone(
     task: str, kind: str, config: dict[str, Any], backbone: Any, preprocessor: Preprocessor
 ) -> BertModel:
-    """Builds the model that a config describes, with fresh weights, on a backbone that other models may share.
+    """Builds the model that a config describes, with untrained weights, on a backbone that other models may share.
 
     Raises:
         ModelError: The task has no such model, or it stands on no BERT.

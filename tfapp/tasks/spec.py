@@ -47,7 +47,7 @@ class TaskClasses(NamedTuple):
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task: what its models take and answer, its settings, its data, and how it is trained and judged.
+    """A task: what its models take and answer, its settings, its data, and how it is trained and evaluated.
 
     What needs TensorFlow comes by functions, which import it when they are called.
 

@@ -1,4 +1,4 @@
-"""Layer-wise decay of the learning rate, as of BEiT (Bao et al. 2022)."""
+"""Layer-wise decay of the learning rate, as in BEiT (Bao et al. 2022)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def layer_factors(backbone: Any, variables: Iterable[tuple[Any, Any]], decay: fl
 
     Args:
         backbone: A `keras_hub.models.BertBackbone`; not read where `decay` is 1.
-        variables: Each variable that learns, and that of the network in whose layer it does: itself, or the kernel that
-            it adapts.
+        variables: Pairs of a trained variable and the network variable that decides its layer: itself, or the kernel
+            that it adapts.
         decay: A layer's learning rate, relative to that of the layer above it.
 
     Returns:

@@ -102,7 +102,7 @@ class ScaledAdamW(keras.optimizers.AdamW):
 def make_optimizer(
     settings: TrainingSettings, schedule: LinearWarmupDecay, scale: Callable[[Any], float] = lambda _: 1.0
 ) -> keras.optimizers.Optimizer:
-    """Returns AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the fresh head learns faster.
+    """Returns AdamW (Loshchilov and Hutter 2019); biases and layer norms do not decay, the new head learns faster.
 
     Nor does a magnitude of DoRA, which begins at a pretrained kernel's length and not at 0.
 

@@ -85,7 +85,7 @@ class StepBudget:
         return max(0.0, self._time.seconds_left - self._closing_seconds) / seconds if seconds else math.inf
 
     def begin(self, step: int) -> None:
-        """Measures from here on: the device has done `step` steps, the first of which took longer, to be traced."""
+        """Starts the measurement: `step` steps are done, and the first took longer because it was traced."""
         self._mark = (self._time.clock(), step)
         if self._tracing_seconds is None:
             self._tracing_seconds = self._mark[0] - self._start_time

@@ -72,10 +72,11 @@ class ConnectionSettings:
             when its retries are used up.
         gzip: Compresses requests.
         allow_plain_token: Sends the token over a connection that is not encrypted.
-        keepalive_seconds: Time between two looks whether a silent connection lives, while calls wait on it; 0: none.
+        keepalive_seconds: Seconds between two checks that a silent connection is alive, while calls are waiting; 0:
+            none.
             TensorFlow Serving hangs up on callers that ask much more often than every 5 minutes without sending
             anything else, so keep a call's timeout under three times this.
-        keepalive_timeout_seconds: How long such a look may take before the connection counts as broken.
+        keepalive_timeout_seconds: How long such a check may take before the connection counts as broken.
         max_message_bytes: Largest request and answer.
     """
 
@@ -116,14 +117,14 @@ class ConnectionSettings:
 
 
 class Endpoint:
-    """The address of servers that answer alike, and the credentials for them.
+    """The address of interchangeable servers, and the credentials for them.
 
     Args:
-        address: "HOST:PORT", "unix:PATH", or what else gRPC resolves. All addresses that a DNS name has take turns.
-            Several, in a list or with commas between them, are IP addresses.
+        address: "HOST:PORT", "unix:PATH", or another address that gRPC resolves. Requests take turns among all
+            addresses of a DNS name. Several addresses, in a list or separated by commas, must be IP addresses.
         tls: Encrypts the connection; None: plain text.
         token: Sent with each call as "authorization: Bearer TOKEN".
-        settings: What else the connection does.
+        settings: Further settings of the connection.
 
     Raises:
         ValueError: The addresses do not go together, or the token would travel in plain text.

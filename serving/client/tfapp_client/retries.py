@@ -16,7 +16,7 @@ _MOST_ATTEMPTS: Final = 5
 
 @dataclass(frozen=True)
 class Retries(FormerNames):
-    """Retries of a request after UNAVAILABLE, the one status that says it was not worked on.
+    """Retries of a request after UNAVAILABLE, the only status which says that the server did not process it.
 
     gRPC does it, within the call's deadline; it varies each pause by a fifth, so that callers do not return as one.
 

@@ -44,12 +44,12 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            One answer a text, in order.
+            One answer per text, in order.
 
         Raises:
             StatusError: The server refused or could not be reached; its class says which.
             AnswerError: The model is no classifier by the contract.
-            TypeError: `texts` is a single str, or holds something else than str.
+            TypeError: `texts` is a single str, or holds anything other than str.
             ValueError: A text is no valid Unicode, both version and label are given, or the client is closed.
         """
         columns = tasks.text_column(contract.CLASSIFICATION, texts)
@@ -75,7 +75,7 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            One answer a pair, in order.
+            One answer per pair, in order.
 
         Raises:
             AnswerError: The model is no pair classifier by the contract.
@@ -105,7 +105,7 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            One list of spans a text, in the model's order; empty where it found none. Positions are indices into the
+            One list of spans per text, in the model's order; empty where it found none. Positions are indices into the
             text as it was sent.
 
         Raises:
@@ -141,7 +141,7 @@ class TaskCalls(Requests):
 
         Raises:
             AnswerError: The model is no ranking model by the contract.
-            TypeError: `query` is no str, or `candidates` is a single str or holds something else than str.
+            TypeError: `query` is no str, or `candidates` is a single str or holds anything other than str.
             StatusError, ValueError: As in `classify`.
         """
         columns = tasks.rank_columns(query, candidates)
@@ -168,7 +168,7 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            One score a pair, in order, of float32's precision; more is better.
+            One score per pair, in order, of float32's precision; more is better.
 
         Raises:
             AnswerError: The model is no ranking model by the contract.
@@ -197,7 +197,7 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            One number a text, in order, of float32's precision and in the unit that the model learnt.
+            One number per text, in order, of float32's precision and in the unit that the model learnt.
 
         Raises:
             AnswerError: The model is no regression model by the contract.
@@ -226,7 +226,7 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            One number a pair, in order, as of `regress`.
+            One number per pair, in order, as of `regress`.
 
         Raises:
             AnswerError: The model has other outputs than a pair regression model, by the contract.
@@ -255,7 +255,7 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            One answer a pair, in order; where the context does not answer, its text is empty and its positions -1.
+            One answer per pair, in order; where the context does not answer, its text is empty and its positions -1.
 
         Raises:
             AnswerError: The model is no answering model by the contract.
@@ -284,7 +284,7 @@ class TaskCalls(Requests):
             timeout: Longest time, in seconds; None: the client's.
 
         Returns:
-            float32 of shape (texts, width), one vector a text, in order; (0, 0) without texts, as nothing is asked.
+            float32 of shape (texts, width), one vector per text, in order; (0, 0) without texts, as nothing is asked.
 
         Raises:
             AnswerError: The model is no embedding model by the contract.

@@ -39,7 +39,7 @@ def text_column(task: contract.Task, texts: Sequence[str], name: str = "texts") 
     """Checks texts, and names them as the task does.
 
     Raises:
-        TypeError: It is a single str, or holds something else than str.
+        TypeError: It is a single str, or holds anything other than str.
     """
     if isinstance(texts, (str, bytes)):
         raise TypeError(f"{name} must be a list of str, got one {type(texts).__name__}; write [text]")
@@ -100,7 +100,7 @@ def check_outputs(model: str, task: contract.Task, outputs: Outputs, count: int)
 
 
 def read_scores(_columns: Columns, outputs: Outputs) -> list[float]:
-    """Reads the outputs of a ranking or regression model: one number a row."""
+    """Reads the outputs of a ranking or regression model: one number per row."""
     return outputs["score"].tolist()
 
 
@@ -111,7 +111,7 @@ def rank(candidates: Sequence[str], scores: Sequence[float]) -> list[Ranked]:
 
 
 def read_vectors(_columns: Columns, outputs: Outputs) -> NDArray[np.float32]:
-    """Reads the outputs of an embedding model: one vector a row."""
+    """Reads the outputs of an embedding model: one vector per row."""
     return outputs["embedding"]
 
 
@@ -129,7 +129,7 @@ def read_entities(columns: Columns, outputs: Outputs) -> list[list[Entity]]:
 
 
 def read_answers(_columns: Columns, outputs: Outputs) -> list[Answer]:
-    """Reads the outputs of an answering model: one answer a row."""
+    """Reads the outputs of an answering model: one answer per row."""
     values = (outputs[name].tolist() for name in ("start", "end", "score"))
     return [Answer(*fields) for fields in zip(codec.decode_text(outputs["answer"]), *values, strict=True)]
 

@@ -67,10 +67,12 @@ def test_the_best_span_is_the_best_of_all(lengths: list[int], longest: int, seed
     by_hand = best_by_hand(logits, split.windows, longest, temperature)
     for row, (start, end, chance, absence, warm_chance, warm_absence) in enumerate(by_hand):
         assert (spans.starts[row], spans.ends[row]) == (start, end)
-        assert spans.absences[row].numpy() == pytest.approx(absence, abs=1e-4)
-        assert spans.calibrated_absences[row].numpy() == pytest.approx(warm_absence, abs=1e-4)
-        assert start == -1 or spans.chances[row].numpy() == pytest.approx(chance, abs=1e-4)
-        assert start == -1 or spans.calibrated_chances[row].numpy() == pytest.approx(warm_chance, abs=1e-4)
+        assert spans.no_answer_log_probabilities[row].numpy() == pytest.approx(absence, abs=1e-4)
+        assert spans.calibrated_no_answer_log_probabilities[row].numpy() == pytest.approx(warm_absence, abs=1e-4)
+        assert start == -1 or spans.span_log_probabilities[row].numpy() == pytest.approx(chance, abs=1e-4)
+        assert start == -1 or spans.calibrated_span_log_probabilities[row].numpy() == pytest.approx(
+            warm_chance, abs=1e-4
+        )
 
 
 def test_of_windows_that_say_the_same_the_first_answers_whatever_the_rounding() -> None:

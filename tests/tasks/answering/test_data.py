@@ -67,7 +67,7 @@ def test_answers_have_many_forms(value: Any, start: Any, expected: Any) -> None:
         ("Ada", 2000, "has 'Ada' at 2000 of its context, where '' stands"),
         ("Ada", "first", "has a start that is no whole number: 'first'"),
         ("Ada", 1.5, "has a start that is no whole number: 1.5"),
-        (["Ada", "Charles"], [0], r"has 2 answers, but their starts are \[0\]"),
+        (["Ada", "Charles"], [0], r"has 2 answers, but the starts are \[0\]"),
         (7, None, "is no answer: a string"),
         ([7], None, "holds what is no answer: 7"),
     ],

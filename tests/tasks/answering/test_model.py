@@ -19,7 +19,7 @@ from tfapp.config import TrainingSettings
 from tfapp.errors import ModelError
 from tfapp.models import Preprocessor
 from tfapp.savedmodel.verify import HARD_TEXTS
-from tfapp.tasks.answering.answer_spans import NEVER
+from tfapp.tasks.answering.answer_spans import MASKED_LOGIT
 from tfapp.tasks.answering.model import Answerer
 from tfapp.tasks.answering.pieces_with_offsets import tokenize_with_offsets
 from tfapp.tasks.answering.settings import AnsweringModelSettings
@@ -244,8 +244,8 @@ def test_the_first_answer_that_a_window_holds_is_learnt(model: Answerer) -> None
 def test_only_the_window_and_cls_have_a_chance(model: Answerer) -> None:
     split = model.encode({"question": ["the ball", "a"], "context": ["goal team", "tax"], "label": [[], []]})
     logits = model.logits(tf.RaggedTensor.from_row_splits(split.ids, split.splits)).numpy()
-    assert ((logits[:, :, 0] > NEVER) == (logits[:, :, 1] > NEVER)).all()
-    assert (logits[:, :, 0] > NEVER).tolist() == [
+    assert ((logits[:, :, 0] > MASKED_LOGIT) == (logits[:, :, 1] > MASKED_LOGIT)).all()
+    assert (logits[:, :, 0] > MASKED_LOGIT).tolist() == [
         [True, *[False] * 3, True, True, False],
         [True, *[False] * 2, True, *[False] * 3],
     ]

@@ -230,7 +230,7 @@ def test_settings_of_other_tasks_are_refused(span_data: Path) -> None:
         ("model.pooling=mean", "model.pooling is not read by the task tagging"),
         ("model.window=64", "model.window is not read by the task tagging"),
         ("model.multi_label=true", "model.multi_label is not read by the task tagging"),
-        # A student compares one answer a text, and the vectors of texts that are read whole.
+        # A student compares one answer per text, and the vectors of texts that are read whole.
         ("distillation.teacher=runs/a", "distillation is not read by the task tagging"),
         ("task=classification model.decoding=crf", "model.decoding is not read by the task classification"),
         ("model.decoding=crf model.class_weights=balanced", "a crf learns whole texts; set none"),

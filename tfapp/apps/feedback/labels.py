@@ -30,7 +30,7 @@ class Label:
         version: The version that was asked; None where none was.
         predicted: What it answered.
         score: How sure it was.
-        given_by: Who says it.
+        given_by: Who gave the label.
     """
 
     model: str
@@ -44,7 +44,7 @@ class Label:
 
 
 class Labels:
-    """The labels in the database, of which the last one of each text and model counts."""
+    """The labels in the database; of each text and model, the latest counts."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -98,7 +98,7 @@ class Labels:
     def rows(self, model: str) -> Iterator[dict[str, Any]]:
         """Yields the labels as rows that `tfapp train` reads: text, and label or list of labels.
 
-        Besides, what was known of the answer: model, version, predicted, score, given_by, given_at.
+        Each row also has what was known of the answer: model, version, predicted, score, given_by, given_at.
         """
         for row in self._store.read(lambda session: list(session.scalars(_rows_of_model(model).order_by(LabelRow.id)))):
             yield {

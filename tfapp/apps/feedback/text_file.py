@@ -15,7 +15,7 @@ from tfapp.errors import DataError
 
 __all__ = ["TextFile"]
 
-_LOOKED_AT: Final = 200
+_SAMPLE_ROWS: Final = 200
 _LONGEST: Final = 100_000
 
 
@@ -45,7 +45,7 @@ class TextFile:
         """
         self.rejected = 0
         rows = read_records(self._path)
-        head = list(islice(rows, _LOOKED_AT))
+        head = list(islice(rows, _SAMPLE_ROWS))
         column = self._column or self._guess(head)
         for row in chain(head, rows):
             value = row.values.get(column) if isinstance(row, Record) else None

@@ -17,22 +17,22 @@ from tfapp.data.cleaning import normalize_text
 
 __all__ = ["alert_texts", "reference_of", "sample_of"]
 
-# So many of an alert's texts, at most.
-_LOOKED_AT: Final = 2000
+# The most texts of an alert that are read.
+_MAX_TEXTS: Final = 2000
 
 
 def alert_texts(session: Session, alert: AlertRow, settings: MonitorSettings, limit: int) -> list[MessageRow]:
     """Returns the most confident negative texts of a rise, or those of a drift that differ most from the reference."""
     query = select(MessageRow).where(MessageRow.time >= alert.start)
     if alert.end is not None:
-        # What late texts took back had been seen up to where it was found.
+        # An alert that late texts took back reaches to the end of the window that detected it.
         end = max(alert.end, shift(alert.found, WIDTHS[alert.width])) if alert.ended_by == "late texts" else alert.end
         query = query.where(MessageRow.time < end)
     if alert.kind == "rise":
         query = query.where(MessageRow.topic == alert.topic, MessageRow.sentiment == settings.negative)
         query = query.order_by(MessageRow.sentiment_confidence.desc(), MessageRow.id)
-        return _drop_similar(session.scalars(query.limit(_LOOKED_AT)), limit)
-    rows = list(session.scalars(query.order_by(MessageRow.id).limit(_LOOKED_AT)))
+        return _drop_similar(session.scalars(query.limit(_MAX_TEXTS)), limit)
+    rows = list(session.scalars(query.order_by(MessageRow.id).limit(_MAX_TEXTS)))
     return _drop_similar(_by_distance(session, alert, rows), limit)
 
 

@@ -36,7 +36,7 @@ class AlertWriter:
         Args:
             kind: The kind of alert.
             topic: Its topic, or "".
-            since: The first window that was judged now.
+            since: The first window of this evaluation.
             episodes: Those that went on then or began since.
         """
         query = select(AlertRow).where(AlertRow.kind == kind, AlertRow.topic == topic)

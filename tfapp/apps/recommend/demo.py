@@ -26,7 +26,7 @@ def show_recommend(service: Recommend) -> None:
     screen.rule("1. News, and readers who are simulated")
     screen.print(
         "The articles are BBC News of 2004 and 2005. Their days are drawn by chance, and the readers are made up:\n"
-        "they open what shares words with a few articles of theirs, what is of their sections, fresh, or liked by all."
+        "they open what shares words with a few articles of theirs, what is of their sections, new, or liked by all."
     )
     output.show_items(service.add_items(items), as_json=False)
     output.show_events(service.add_events(events), as_json=False)

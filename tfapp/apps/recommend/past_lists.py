@@ -36,12 +36,12 @@ class PastList:
 def past_lists(log: EventLog, settings: RecommendSettings) -> Iterator[tuple[float, list[PastList]]]:
     """Yields times of the past, with the lists that users could have been given up to the next one.
 
-    Whatever a list's features are made of comes before it: what is known of all items before the moment, and of the
+    Whatever a list's features are made of comes before it: what is known of all items before the time, and of the
     user before the list.
     """
     if not len(log):
         return
-    # Of equal times none is before the other, so a moment may come twice.
+    # Of equal times none is before the other, so a time may come twice.
     times = np.unique([log.times[int(share * len(log))] for share in _CUTS])
     for start, end in zip(times, [*times[1:], np.inf], strict=True):
         yield float(start), list(lists_after(log.before(end), float(start), settings, depths=_DEPTHS, short=True))

@@ -28,8 +28,8 @@ _LISTS: Final = 1500
 # How far a row of a list counts less, the more of the list was liked: at 0 users who like much rule, which is better
 # for nDCG; at 1 all lists count alike, which is better for recall.
 _EVENNESS: Final = 0.25
-# Of the moments of the past the first so many are for a pair model to learn from, the others for its weight.
-PAIR_MOMENTS: Final = 2
+# Of the times of the past the first so many are for a pair model to learn from, the others for its weight.
+PAIR_TIMES: Final = 2
 
 
 @dataclass
@@ -112,7 +112,7 @@ def collect_rows(
         list_builder = _list_builder(time, log, item_matrix, settings)
         for past in lists:
             # A pair model has learnt from the lists before; of those it knows too well what was liked.
-            scorer = pairs if index >= PAIR_MOMENTS else None
+            scorer = pairs if index >= PAIR_TIMES else None
             _add_known_items(list_builder, past, random, (item_rows, scorer_rows), scorer)
             count += 1
             if on_progress:
@@ -123,8 +123,8 @@ def collect_rows(
 def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSettings) -> Iterator[tuple[str, str, int]]:
     """Yields training rows of a pair model: a user's last liked items, an item's text, and whether it was liked."""
     random = np.random.default_rng(settings.seed)
-    moments = list(past_lists(log, settings))[:PAIR_MOMENTS]
-    for time, lists in _draw_lists(moments, random):
+    lists_by_time = list(past_lists(log, settings))[:PAIR_TIMES]
+    for time, lists in _draw_lists(lists_by_time, random):
         list_builder = _list_builder(time, log, item_matrix, settings)
         for past in lists:
             query = liked_text(past.history, item_matrix)
@@ -138,12 +138,13 @@ def pair_rows(item_matrix: ItemMatrix, log: EventLog, settings: RecommendSetting
 
 
 def _draw_lists(
-    moments: Sequence[tuple[float, list[PastList]]], random: np.random.Generator
+    lists_by_time: Sequence[tuple[float, list[PastList]]], random: np.random.Generator
 ) -> list[tuple[float, list[PastList]]]:
-    total = sum(len(lists) for _, lists in moments)
+    total = sum(len(lists) for _, lists in lists_by_time)
     share = min(1.0, _LISTS / max(total, 1))
     return [
-        (time, [past_list for past_list in lists if share == 1 or random.random() < share]) for time, lists in moments
+        (time, [past_list for past_list in lists if share == 1 or random.random() < share])
+        for time, lists in lists_by_time
     ]
 
 

@@ -36,7 +36,7 @@ _SPARE: Final = 50
 class Recommender:
     """Makes lists for users, with reasons.
 
-    What is known of all items is that of the moment when it was made; a user's own events are read at each call, so
+    What is known of all items is that of the time when it was made; a user's own events are read at each call, so
     that the newest ones count at once. It keeps no state, and several threads may use it.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Simulates readers, whose events show the recommender where there are no real ones.
 
 Each likes a few articles to begin with, and then opens, of what is out so far, what shares words with those (tf-idf),
-what is of a section of theirs, what is fresh, and what has more appeal for everybody; the rest is chance. The embedding
-model has no part in it, or it would be judged by its own opinion.
+what is of a section of theirs, what is new, and what has more appeal for everybody; the rest is chance. The embedding
+model has no part in it, or it would be evaluated by its own opinion.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Popularity:
         Args:
             log: Events before `now`.
             count: I.
-            now: The moment, in seconds since 1970.
+            now: The time, in seconds since 1970.
             days: D half-lives.
         """
         is_like = (log.strengths > 0).astype(np.float64)

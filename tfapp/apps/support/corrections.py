@@ -114,7 +114,7 @@ class Corrections:
     def relevance_grades(self) -> list[tuple[str, str, int]]:
         """Returns a ranking model's training rows: question, answer, and 1 where people said that it fits, else 0.
 
-        Of a pair that was judged more than once, the last word holds.
+        Of a pair that was reviewed more than once, the latest review counts.
         """
         query = select(CorrectionRow, TurnRow).join(TurnRow, TurnRow.id == CorrectionRow.turn_id)
 

@@ -27,7 +27,7 @@ _MOST_UNCOUNTED_ROWS: Final = 64
 
 
 class ServableSignature:
-    """A signature of a loaded model, by which it is called.
+    """A signature of a loaded model, which is called with arrays.
 
     Requests are merged where it cannot change an answer: every input and output has a free first dimension and the
     inputs' other dimensions are fixed. `merges` says whether they are.
@@ -62,7 +62,7 @@ class ServableSignature:
     def run(
         self, inputs: Arrays, outputs: Sequence[str], context: RequestContext | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Runs the model on arrays by alias, all that the signature has, and returns the outputs of some aliases.
+        """Runs the model on an array for each input, and returns the requested outputs.
 
         Without a context there is no deadline and no cancellation.
 
@@ -112,9 +112,7 @@ class ServableSignature:
             context.hold(self._limits.turn(rows, context))
         if queue is not None:
             return queue.answer(inputs, outputs, context)
-        return self._convert_and_run(
-            inputs, outputs, lambda tensors: run_while_wanted(self._function, tensors, context)
-        )
+        return self._convert_and_run(inputs, outputs, lambda tensors: run_cancellable(self._function, tensors, context))
 
     def _convert_and_run(
         self, inputs: Arrays, outputs: Collection[str], run: Callable[[dict[str, tf.Tensor]], Any]
@@ -161,7 +159,7 @@ def _shape(info: Any) -> tuple[int | None, ...] | None:
 # TensorFlow offers the like as `CancellationManager.get_cancelable_function`, but keeps the manager of the call in a
 # global variable, so that calls of several threads would cancel each other (tensorflow/python/eager/cancellation.py).
 # Here the manager is handed to the call itself, as `Context.call_function` does.
-def run_while_wanted(function: Any, tensors: Mapping[str, tf.Tensor], context: RequestContext) -> Any:
+def run_cancellable(function: Any, tensors: Mapping[str, tf.Tensor], context: RequestContext) -> Any:
     """Calls a signature's function by its inputs' names, and stops it once its caller has gone or its time is up.
 
     A function that is no ConcreteFunction runs to its end.

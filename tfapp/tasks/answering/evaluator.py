@@ -50,7 +50,9 @@ class AnswerEvaluator(Evaluator):
             targets = gold_texts(split.columns["context"], split.columns["label"])
             f1_scores = np.array([f1_score(text, golds) for text, golds in zip(texts, targets, strict=True)])
             empty_scores = np.array([f1_score("", golds) for golds in targets])
-            model.threshold = fit_answer_threshold((spans.chances - spans.absences).numpy(), f1_scores, empty_scores)
+            model.threshold = fit_answer_threshold(
+                (spans.span_log_probabilities - spans.no_answer_log_probabilities).numpy(), f1_scores, empty_scores
+            )
 
     def evaluate(self, model: TaskModel, logits: np.ndarray, split: TokenizedSplit) -> Evaluation:
         """Evaluates the logits; see `Evaluator.evaluate`."""

@@ -1,4 +1,4 @@
-"""An answerer over a pretrained BERT: the piece of a context that answers a question, or that none does."""
+"""A model over a pretrained BERT that finds the part of a context which answers a question, or says that none does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfapp.models.bert import BertModel
 from tfapp.models.heads import Pooling, bert_network
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.temperature_scaling import TemperatureScaling
-from tfapp.tasks.answering.answer_spans import NEVER, BestSpans, find_spans
+from tfapp.tasks.answering.answer_spans import MASKED_LOGIT, BestSpans, find_spans
 from tfapp.tasks.answering.settings import AnsweringModelSettings
 from tfapp.tasks.answering.windows import (
     AnswerWindows,
@@ -44,7 +44,7 @@ class Answerer(BertModel):
         backbone: A `keras_hub.models.BertBackbone`.
         preprocessor: The backbone's tokenizer; its limit is that of a row.
         no_answer: The model may say that a context does not answer; else there is always an answer.
-        threshold: With `no_answer`, the logarithm of the best span's odds against "no answer" over which it is given.
+        threshold: With `no_answer`, the log odds of the best span against "no answer" above which it is the answer.
         stride: Tokens from one window's first to the next one's, at most; None: half a window.
         max_windows: Windows of a context that are read.
         max_answer_length: Longest answer in tokens.
@@ -137,7 +137,7 @@ class Answerer(BertModel):
             training: Whether dropout is on.
 
         Returns:
-            float32[M, T, 2], of start and end; without a chance outside the window and [CLS].
+            float32[M, T, 2], of start and end; masked outside the window and [CLS].
         """
         logits = super().logits(ids, training=training)
         inputs = self.pad(ids)
@@ -145,12 +145,12 @@ class Answerer(BertModel):
         has_next = tf.pad(inputs["padding_mask"][:, 1:], [[0, 0], [0, 1]])
         inside = (inputs["segment_ids"] * has_next)[: ids.nrows(tf.int32)] > 0
         legal = inside | (tf.range(tf.shape(logits)[1]) == 0)[None, :]
-        return tf.where(legal[:, :, None], logits, NEVER)
+        return tf.where(legal[:, :, None], logits, MASKED_LOGIT)
 
     def find(self, logits: tf.Tensor, windows: AnswerWindows, temperature: float | None = None) -> BestSpans:
         """Returns the best span of each of N questions, from its windows' logits float32[M, T, 2].
 
-        Its calibrated chances are by the model's own temperature, or by another.
+        Its calibrated probabilities are by the model's own temperature, or by another.
         """
         (own_temperature,) = self.calibration.temperatures
         return find_spans(
@@ -160,14 +160,17 @@ class Answerer(BertModel):
     def is_answered(self, spans: BestSpans) -> tf.Tensor:
         """Returns which of N questions the model answers; bool[N]."""
         has_span = spans.starts >= 0
-        return has_span & (spans.chances - spans.absences > self.threshold) if self.no_answer else has_span
+        if not self.no_answer:
+            return has_span
+        return has_span & (spans.span_log_probabilities - spans.no_answer_log_probabilities > self.threshold)
 
     def scores(self, spans: BestSpans) -> tf.Tensor:
         """Returns how sure the model is of its answers to N questions; float32[N], 0..1, calibrated.
 
         It is the span's probability in its window, or, of no answer, the lowest that a window gives to it.
         """
-        return tf.exp(tf.where(self.is_answered(spans), spans.calibrated_chances, spans.calibrated_absences))
+        log_probabilities = spans.calibrated_span_log_probabilities, spans.calibrated_no_answer_log_probabilities
+        return tf.exp(tf.where(self.is_answered(spans), *log_probabilities))
 
     def predict_text(
         self, inputs: Mapping[str, tf.Tensor], *, preprocessor: Preprocessor | None = None

@@ -61,7 +61,7 @@ SETTINGS: Final = TaskSettings(
     },
     refusals={
         "training.augment": "its answers are words of the contexts, which other contexts would not have",
-        "training.r_drop_alpha": "it compares one answer a text, and texts are read in windows; training.fgm_epsilon "
+        "training.r_drop_alpha": "it compares one answer per text, and texts are read in windows; training.fgm_epsilon "
         "does not",
     },
     search=_search_space,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfapp.models import Embedder
-from tfapp.models.contrast import NEVER
+from tfapp.models.contrast import MASKED_LOGIT
 from tfapp.tasks.classification.model import WindowClassifier
 
 __all__ = ["ClassEmbedder", "class_losses"]
@@ -53,7 +53,7 @@ def class_losses(vectors: tf.Tensor, classes: tf.Tensor, temperature: float) -> 
     scores = tf.matmul(flat, flat, transpose_b=True) / temperature
     diagonal = tf.eye(tf.size(labels), dtype=tf.bool)
     is_same_class = (labels[:, None] == labels[None, :]) & (labels >= 0)[:, None] & ~diagonal
-    shares = tf.nn.log_softmax(tf.where(diagonal, NEVER, scores))
+    shares = tf.nn.log_softmax(tf.where(diagonal, MASKED_LOGIT, scores))
     weights = tf.cast(is_same_class, tf.float32)
     totals = tf.reduce_sum(tf.where(is_same_class, shares, 0.0), axis=1)
     losses = -totals / tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)

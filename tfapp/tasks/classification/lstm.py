@@ -56,7 +56,7 @@ class LstmClassifier(ClassificationModel):
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """Returns a fresh network over the preset's vocabulary; always float32, `dtype` is ignored."""
+        """Returns a new network over the preset's vocabulary; always float32, `dtype` is ignored."""
         del dtype  # an LSTM of this size gains nothing from bfloat16
         own_settings = ClassificationModelSettings.of(settings)
         return cls(
@@ -77,7 +77,7 @@ class LstmClassifier(ClassificationModel):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], preprocessor: Preprocessor, *, dtype: str) -> Self:
-        """Builds the network that `config` described, with fresh weights."""
+        """Builds the network that `config` described, with untrained weights."""
         del dtype
         values = dict(config)
         return cls(preprocessor, values.pop("labels"), **values)

@@ -37,7 +37,7 @@ class TokenPredictor(BertModel):
 
     @classmethod
     def from_preset(cls, preset: Preset, labels: Sequence[str], settings: ModelSettings, *, dtype: str) -> Self:
-        """Builds the model, with the preset's own prediction head where it has one, else with a fresh one."""
+        """Builds the model, with the preset's own prediction head where it has one, else with a new one."""
         model = super().from_preset(preset, labels, settings, dtype=dtype)
         load_prediction_head(Path(preset.handle), model.network.get_layer("prediction"))
         return model

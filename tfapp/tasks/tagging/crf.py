@@ -157,7 +157,10 @@ def _pad_scores(scores: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Te
 
 
 def _forward(scores: tf.Tensor, is_token: tf.Tensor, transitions: Transitions, reduce: Callable[..., Any]) -> tf.Tensor:
-    """Returns the summed scores of the ways to each tag, float32[W', N, K]; behind a text's last word as at it."""
+    """Returns the summed scores of all paths to each tag, float32[W', N, K].
+
+    After a text's last word they stay the same.
+    """
 
     def step(before: tf.Tensor, now: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         tag_scores, is_real = now

@@ -87,7 +87,7 @@ SETTINGS: Final = TaskSettings(
     refusals={
         "training.augment": "its labels are places in the texts, which other texts would not have; "
         "training.word_dropout hides words in their places",
-        "training.r_drop_alpha": "it compares one answer a text, and a text has many tags; training.fgm_epsilon "
+        "training.r_drop_alpha": "it compares one answer per text, and a text has many tags; training.fgm_epsilon "
         "does not",
     },
     search=_search_space,

@@ -1,4 +1,4 @@
-"""Columns and tables that several migrations make; as those were published, this is not changed any more either."""
+"""Columns and tables that several migrations create; they are published, so never change them."""
 
 from __future__ import annotations
 
