@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
 import pickle
+import pkgutil
 import re
 import runpy
 from pathlib import Path
@@ -221,3 +223,25 @@ def test_the_changelog_lists_each_attribute_that_was_renamed() -> None:
         if old not in getattr(cls.__base__, "former_names", {})
     ]
     assert [row for row in rows if row not in changelog] == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "old", "new"),
+    [
+        ("tfapp.training.methods:train", "train_side", "train_split"),
+        ("tfapp.training.methods:train", "dev_side", "dev_split"),
+        *((f"tfapp.data:{name}", "task", "schema") for name in ("load", "load_table", "read_table", "describe")),
+        ("tfapp.evaluation.report:write_report", "facts", "metadata"),
+        ("tfapp.evaluation.report:render_report", "facts", "metadata"),
+        ("tfapp.apps.monitor.service:Monitor.run", "told", "on_progress"),
+        ("tfapp.apps.monitor.service:Monitor.run", "trained", "on_trained"),
+    ],
+)
+def test_an_old_argument_is_refused_with_its_new_name(owner: str, old: str, new: str) -> None:
+    function = pkgutil.resolve_name(owner)
+    name = function.__qualname__
+    with pytest.raises(TypeError, match=rf"^{name}: the argument {old} is {new}\b.* now$"):
+        function(**{old: None})
+    assert new in inspect.signature(function).parameters
+    with pytest.raises(TypeError, match="nonsense"):
+        function(nonsense=None)

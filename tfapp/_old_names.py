@@ -1,11 +1,22 @@
-"""The new places of public names that were moved or renamed, for the errors about the old ones."""
+"""The new places of public names and the new names of arguments, for the errors about the old ones."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final, NoReturn, ParamSpec, TypeVar
 
-__all__ = ["NEW_PLACES", "PREPROCESSOR_METHODS", "missing_name", "refuse_old_names"]
+__all__ = [
+    "NEW_PLACES",
+    "PREPROCESSOR_METHODS",
+    "SCHEMA_OF_TASK",
+    "missing_name",
+    "refuse_old_arguments",
+    "refuse_old_names",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Modules, and public names of the packages that are still there.
 NEW_PLACES: Final = {
@@ -112,6 +123,9 @@ PREPROCESSOR_METHODS: Final = {
     "place": "tfapp.tasks.answering.pieces_with_offsets.tokenize_with_offsets",
 }
 
+# Of the functions of `tfapp.data` that took the name of a task.
+SCHEMA_OF_TASK: Final = "schema=tfapp.tasks.registry.find_task(NAME).schema"
+
 
 def missing_name(module: str, name: str) -> Exception:
     """Returns the error for a name that a module does not have.
@@ -131,3 +145,22 @@ def refuse_old_names(module: str) -> Callable[[str], NoReturn]:
         raise missing_name(module, name)
 
     return refuse
+
+
+def refuse_old_arguments(**new_names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Returns a decorator of a function, whose errors for old names of its arguments say the new ones.
+
+    Args:
+        new_names: What stands there now, by the old name.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            for name in kwargs.keys() & new_names.keys():
+                raise TypeError(f"{function.__qualname__}: the argument {name} is {new_names[name]} now")
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate

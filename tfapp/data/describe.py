@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tfapp._old_names import SCHEMA_OF_TASK, refuse_old_arguments
 from tfapp.config import DataSettings
 from tfapp.core.progress import OnProgress
 from tfapp.data import cleaning
@@ -109,6 +110,7 @@ class Description:
         return table + (html_table(["finding"], messages) if messages else "")
 
 
+@refuse_old_arguments(task=SCHEMA_OF_TASK)
 def describe(
     source: str,
     settings: DataSettings | None = None,

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from tfapp._old_names import SCHEMA_OF_TASK, refuse_old_arguments
 from tfapp.config import DataSettings
 from tfapp.core.progress import OnProgress
 from tfapp.data import cleaning
@@ -24,6 +25,7 @@ from tfapp.errors import DataError
 __all__ = ["load", "load_table"]
 
 
+@refuse_old_arguments(task=SCHEMA_OF_TASK)
 def load(
     settings: DataSettings,
     *,
@@ -90,6 +92,7 @@ def load(
     )
 
 
+@refuse_old_arguments(task=SCHEMA_OF_TASK)
 def load_table(
     name: str,
     settings: DataSettings,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tfapp._old_names import SCHEMA_OF_TASK, refuse_old_arguments
 from tfapp.core.progress import OnProgress
 from tfapp.data.file_formats import FORMATS, detect_format
 from tfapp.data.findings import Finding
@@ -26,6 +27,7 @@ __all__ = ["as_text", "check_column", "read_batches", "read_table"]
 _BLOCK_ROWS = 8192
 
 
+@refuse_old_arguments(task=SCHEMA_OF_TASK)
 def read_table(
     source: Source,
     *,

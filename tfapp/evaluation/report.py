@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tfapp._old_names import refuse_old_arguments
 from tfapp.core.files import write_text
 from tfapp.core.wording import pluralize
 from tfapp.errors import ModelError
@@ -54,6 +55,7 @@ def check_evaluation(kind: type[Any]) -> None:
             raise ModelError(f"{kind.__name__} has no template {name}; expected it in {kind.templates()}")
 
 
+@refuse_old_arguments(facts="metadata")
 def write_report(
     evaluation: ReportSubject,
     path: Path | str,
@@ -88,6 +90,7 @@ def write_report(
     return target
 
 
+@refuse_old_arguments(facts="metadata")
 def render_report(
     evaluation: ReportSubject,
     *,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfapp._old_names import refuse_old_arguments
 from tfapp.config import TrainingSettings
 from tfapp.core.shared_arrays import SharedArrays
 from tfapp.errors import TrainingError
@@ -29,6 +30,7 @@ from tfapp.training.train_state import TrainState
 __all__ = ["train"]
 
 
+@refuse_old_arguments(train_side="train_split", dev_side="dev_split")
 def train(
     model: TaskModel,
     strategy: tf.distribute.Strategy,

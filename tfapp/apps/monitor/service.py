@@ -18,6 +18,7 @@ from pathlib import Path
 from tfapp_client import Client
 
 from tfapp import api
+from tfapp._old_names import refuse_old_arguments
 from tfapp.apps.monitor.batches import IngestCounts, Reader
 from tfapp.apps.monitor.classifier_client import ClassifierClient
 from tfapp.apps.monitor.deliveries import Deliveries
@@ -75,6 +76,7 @@ class Monitor(Application[MonitorSettings]):
             if data is not None and not self.models.has(name)
         ]
 
+    @refuse_old_arguments(told="on_progress", trained="on_trained")
     def run(
         self,
         inputs: Sequence[str | Path] = (),
