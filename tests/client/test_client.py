@@ -81,6 +81,10 @@ def test_wrong_arguments_are_said_before_a_call() -> None:
     client = Client(transport=fake)
     with pytest.raises(TypeError, match=r"texts must be a list of str, got one str; write \[text\]"):
         client.classify("news", "a text")
+    with pytest.raises(TypeError, match=r"^texts must be a list of str, got NoneType: None$"):
+        client.classify("news", None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^timeout must be a number of seconds, got str: '3'$"):
+        client.classify("news", ["a"], timeout="3")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="texts must hold str only, got NoneType: None"):
         client.classify("news", ["a", None])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="texts must hold str only, got list"):
@@ -89,6 +93,8 @@ def test_wrong_arguments_are_said_before_a_call() -> None:
         client.classify("news", ["a"], version=1, label="stable")
     with pytest.raises(TypeError, match="outputs must be a list of names"):
         client.predict("m", {"x": [1.0]}, outputs="y")
+    with pytest.raises(TypeError, match=r"^timeout must be a number of seconds, got str: '3'$"):
+        Client("localhost:1", timeout="3")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="timeout must be over 0"):
         Client(transport=fake, timeout=0)
     with pytest.raises(ValueError, match="mutual TLS needs both"):

@@ -74,6 +74,8 @@ def test_wrong_rows_are_said(offline_client: Client) -> None:
         offline_client.embed("m", "text")
     with pytest.raises(TypeError, match=r"pairs must hold \(query, candidate\) only, got str: 'ab'"):
         offline_client.score("m", "ab")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^pairs must hold \(query, candidate\) only, got NoneType: None$"):
+        offline_client.score("m", None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"pairs must hold \(question, context\) only, got str: 'ab'"):
         offline_client.answer("m", ["ab"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="pairs must hold str only, got NoneType"):

@@ -55,10 +55,17 @@ def connection_arguments(options: argparse.Namespace) -> dict[str, Any]:
 
     Raises:
         OSError: The token's file cannot be read.
-        ValueError: There is a key without a certificate, or a certificate without a key.
+        ValueError: There is a key without a certificate, or a certificate without a key, or the token would travel in
+            plain text.
     """
     files = TlsFiles(options.tls_root, options.tls_key, options.tls_certificate, options.tls_name)
     secrets = read_secrets(files, encrypt=options.tls, token_file=options.token_file)
+    if secrets.token and secrets.tls is None and not options.allow_plain_token:
+        # The client refuses it, too, in the words of Python.
+        raise ValueError(
+            "a token would travel in plain text, for anyone on the way to read; give --tls, or --allow-plain-token "
+            "if the network is trusted"
+        )
     return {
         "address": options.address,
         "timeout": options.timeout,

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 
 from tfapp_client.errors import DeadlineExceededError
 
-__all__ = ["CallDeadline"]
+__all__ = ["CallDeadline", "check_timeout"]
+
+
+def check_timeout(seconds: float) -> float:
+    """Returns a timeout that is a number.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(seconds, Real):
+        raise TypeError(f"timeout must be a number of seconds, got {type(seconds).__name__}: {seconds!r:.80}")
+    return seconds
 
 
 class CallDeadline:
@@ -15,12 +27,15 @@ class CallDeadline:
     Args:
         seconds: From now.
         clock: Tells the time, in seconds.
+
+    Raises:
+        TypeError: The seconds are no number.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._seconds = seconds
         self._clock = clock
-        self._end = clock() + seconds
+        self._end = clock() + check_timeout(seconds)
 
     def seconds_left(self) -> float:
         """Returns the seconds until the end.

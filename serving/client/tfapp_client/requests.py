@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from tfapp_client import classification, contract, messages
 from tfapp_client.canary import Canary
 from tfapp_client.connection import ConnectionSettings, Endpoint, TlsFiles, Token
-from tfapp_client.deadline import CallDeadline
+from tfapp_client.deadline import CallDeadline, check_timeout
 from tfapp_client.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, UnavailableError
 from tfapp_client.parallel import gather_threads
 from tfapp_client.request_messages import ModelSpec, predict_request, read_metadata, read_outputs, read_status
@@ -67,10 +67,11 @@ class Requests:
             random: Gives numbers in [0, 1), for the canaries.
 
         Raises:
+            TypeError: The timeout is no number.
             ValueError: The address is none, or the settings do not go together.
             OSError: A TLS file cannot be read.
         """
-        if timeout <= 0:
+        if check_timeout(timeout) <= 0:
             raise ValueError(f"timeout must be over 0 seconds, got {timeout}")
         if transport is None:
             transport = GrpcTransport(Endpoint(address, tls=tls, token=token, settings=connection))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -43,6 +43,8 @@ def text_column(task: contract.Task, texts: Sequence[str], name: str = "texts") 
     """
     if isinstance(texts, (str, bytes)):
         raise TypeError(f"{name} must be a list of str, got one {type(texts).__name__}; write [text]")
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"{name} must be a list of str, got {type(texts).__name__}: {texts!r:.80}")
     return {task.inputs[0].name: _only_str(list(texts), name)}
 
 
@@ -53,7 +55,7 @@ def pair_columns(task: contract.Task, pairs: Sequence[tuple[str, str]]) -> Colum
         TypeError: There is something else than pairs of str.
     """
     first, second = (spec.name for spec in task.inputs)
-    rows = [pairs] if isinstance(pairs, (str, bytes)) else list(pairs)
+    rows = [pairs] if isinstance(pairs, (str, bytes)) or not isinstance(pairs, Iterable) else list(pairs)
     for row in rows:
         if isinstance(row, (str, bytes)) or not isinstance(row, Sequence) or len(row) != 2:
             raise TypeError(f"pairs must hold ({first}, {second}) only, got {type(row).__name__}: {row!r:.80}")
