@@ -13,14 +13,19 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import grimp
+import jinja2
+import pytest
+from tfapp_client import contract
 
 from tfapp.tasks.experiments import task_settings
 
 ROOT = Path(__file__).parents[1]
 
-# Where a string of code has a task's name as a word outside of the task's folder, and why. A docstring may have it.
+# Where code or a template has a task's name outside of the task's folder, as a word of a string or as that of its
+# contract, and why. Docstrings, and what a template shows as it stands, may have it.
 NAMES_ELSEWHERE = {
     ("apps/monitor/settings.py", "tagging"): "what the application wants of a served model",
+    ("apps/monitor/templates/monitor.html", "tagging"): "what the application wants of a served model",
     ("apps/recommend/demo.py", "ranking"): "the order of recommended items",
     ("apps/recommend/recommender.py", "ranking"): "the order of recommended items",
     ("apps/recommend/service.py", "ranking"): "a file's name: the pairs that a ranking model can learn from",
@@ -30,13 +35,16 @@ NAMES_ELSEWHERE = {
     ("apps/support/settings.py", "embedding"): "what the application wants of a served model",
     ("apps/support/settings.py", "ranking"): "what the application wants of a served model",
     ("apps/support/settings.py", "tagging"): "what the application wants of a served model",
+    ("cli/_serving.py", "classification"): "whether a served model, of whatever task, answers the client's example",
     ("config/experiment.py", "classification"): "the default that settings without a task mean",
     ("evaluation/learning_curve.py", "regression"): "logistic regression",
-    ("models/embedder.py", "embedding"): "an output of the contract",
+    ("models/classes.py", "classification"): "what networks that classify answer, unless their task says more",
+    ("models/embedder.py", "embedding"): "what networks that embed answer: their contract, and an output of it",
     ("server/servables/classify_regress.py", "classification"): "what TensorFlow Serving calls its Classify call",
     ("server/servables/classify_regress.py", "regression"): "what TensorFlow Serving calls its Regress call",
     ("tasks/classification/lstm.py", "embedding"): "a layer's name, by which old weights are found",
     ("tasks/classification/settings.py", "embedding"): "a layer of the LSTM",
+    ("tasks/spec.py", "classification"): "whether the client's `classify` reads what a task's models answer",
     ("training/adversarial_embeddings.py", "embedding"): "the first layer of a network",
 }
 READERS_OF_THE_DEFAULT_TASK = {
@@ -80,16 +88,53 @@ def _strings(file: Path) -> Iterator[str]:
             yield node.value
 
 
+def _contracts(file: Path) -> Iterator[str]:
+    """Yields the names of the tasks whose contracts a module reads, such as `contract.TAGGING`."""
+    tasks = {name: value.name for name, value in vars(contract).items() if isinstance(value, contract.Task)}
+    for node in ast.walk(_parse(file)):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("contract"):
+            names = [node.attr]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").endswith("contract"):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (tasks[name] for name in names if name in tasks)
+
+
+def _words(file: Path) -> set[str]:
+    """Returns the words of a module's or a template's strings, and the tasks whose contracts it reads."""
+    if file.suffix == ".py":
+        return {*re.findall(r"[\w-]+", " ".join(_strings(file))), *_contracts(file)}
+    tokens = jinja2.Environment(autoescape=True).lex(file.read_text(encoding="utf-8"))
+    return set(re.findall(r"[\w-]+", " ".join(value for _, kind, value in tokens if kind == "string")))
+
+
 def test_a_name_of_a_task_is_written_in_its_folder_alone() -> None:
     folders = _folders_by_task()
     assert "regression" in folders.values()
     mentions = set()
-    for file in (ROOT / "tfapp").rglob("*.py"):
-        for name in re.findall(r"[\w-]+", " ".join(_strings(file))):
-            path = file.relative_to(ROOT / "tfapp")
-            if name in folders and not path.is_relative_to(f"tasks/{folders[name]}"):
-                mentions.add((path.as_posix(), name))
-    assert {(path, name) for path, name in mentions if path != PLACES_OF_OLD_NAMES} == NAMES_ELSEWHERE.keys()
+    for file in (ROOT / "tfapp").rglob("*"):
+        path = file.relative_to(ROOT / "tfapp")
+        if file.suffix in (".py", ".html", ".jinja") and path.as_posix() != PLACES_OF_OLD_NAMES:
+            names = _words(file) & folders.keys()
+            mentions |= {(path.as_posix(), n) for n in names if not path.is_relative_to(f"tasks/{folders[n]}")}
+    assert mentions == NAMES_ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", "if task.name == 'tagging': pass"),
+        ("b.py", "from tfapp_client import contract\ntask = contract.TAGGING"),
+        ("c.py", "import tfapp_client\ntask = tfapp_client.contract.TAGGING"),
+        ("d.py", "from tfapp_client.contract import TAGGING as task"),
+        ("a.html", '{% if task.name == "tagging" %}{% endif %}'),
+        ("b.report.html.jinja", "<p>{{ names['tagging'] }}</p>"),
+    ],
+)
+def test_code_and_templates_that_name_a_task_are_noticed(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert "tagging" in _words(tmp_path / name)
 
 
 def test_the_default_task_is_read_where_a_default_is_needed_alone() -> None:
