@@ -17,7 +17,7 @@ import tomli_w
 
 from tests.processes import Result, call, complaint, run
 from tests.toy import TOPICS, toy_experiment
-from tfapp import Run
+from tfapp import Run, __version__
 
 COMMANDS = ("demo", "init", "assets", "data", "train", "evaluate", "export", "predict", "serve")
 
@@ -37,6 +37,14 @@ def test_help_names_every_command() -> None:
     assert all(command in result.out for command in COMMANDS)
     for command in COMMANDS:
         assert "Usage" in call(command, "--help").out
+
+
+def test_the_version_is_printed_without_tensorflow() -> None:
+    code = "import sys; from tfapp.cli.app import app; app(['--version'], standalone_mode=False); print(*sys.modules)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    version, modules = process.stdout.splitlines()
+    assert version == f"tfapp {__version__}"
+    assert not {"tensorflow", "keras", "pyarrow"} & set(modules.split())
 
 
 def test_help_and_import_load_nothing_heavy() -> None:

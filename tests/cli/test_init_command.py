@@ -28,6 +28,7 @@ def test_a_settings_file_is_written_and_said_so(tmp_path: Path) -> None:
     assert f"tfapp train {target}" in result.stdout
     experiment = load_experiment(target)
     assert (experiment.name, experiment.data.text, experiment.data.label) == ("mine", "article", "section")
+    assert ": about 40 rows." in target.read_text(encoding="utf-8")
     assert isinstance(_run(str(file), "--output", str(target)).exception, TfappError)
     assert _run(str(file), "--output", str(target), "--force").exit_code == 0
 

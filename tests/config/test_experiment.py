@@ -101,6 +101,11 @@ def test_an_unknown_setting_is_named_with_the_nearest(override: str, named: str,
     assert f'unknown setting {named}; did you mean "{nearest}"?' in complaint(override)
 
 
+def test_an_unknown_task_may_be_of_a_package_that_is_not_installed() -> None:
+    assert complaint("task=cooking").endswith("; if another package brings it, install that")
+    assert "package" not in complaint("task=clasification")
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

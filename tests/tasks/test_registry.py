@@ -38,6 +38,16 @@ def test_a_task_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, va
     assert "the task tone" in complaint(call("init", "none.csv"))
 
 
+def test_a_foreign_task_and_its_entry_point_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    classification = all_tasks()["classification"]
+    all_tasks.cache_clear()
+    urgency = replace(classification, contract=replace(classification.contract, name="urgency"))
+    monkeypatch.setattr(EntryPoint, "load", lambda _: urgency)
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [EntryPoint("classification", "a:B", "tfapp.tasks")])
+    with pytest.raises(SettingsError, match=r"^the task classification of a:B is named urgency by its TaskSpec; give"):
+        all_tasks()
+
+
 def test_a_foreign_task_does_not_take_over_what_one_of_ours_does(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = all_tasks()
     foreign = replace(ours["tagging"], preset_experiment=lambda *_, **__: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -21,6 +22,7 @@ from tfapp.cli.train import train
 from tfapp.core.files import FULL_DISK
 from tfapp.core.terminal import clean_warnings, complain
 from tfapp.errors import TfappError
+from tfapp.version import __version__
 
 __all__ = ["app", "main"]
 
@@ -42,6 +44,22 @@ serve.register(app)
 for _application in APPLICATIONS:
     app.add_typer(_application.commands(), name=_application.name)
 app.command()(console)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"tfapp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Takes the options of the program itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

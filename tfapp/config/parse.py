@@ -12,8 +12,8 @@ from tfapp.config.experiment import DEFAULT_TASK, Experiment
 from tfapp.config.overrides import apply_override, merge_overrides, validate_settings
 from tfapp.config.rules import broken_rule
 from tfapp.config.search_space import read_search_space
-from tfapp.config.task_settings import TaskSettings, foreign_fields, foreign_setting
-from tfapp.errors import SettingsError, did_you_mean
+from tfapp.config.task_settings import TaskSettings, foreign_fields, foreign_setting, unknown_task
+from tfapp.errors import SettingsError
 
 __all__ = ["parse_experiment"]
 
@@ -72,7 +72,7 @@ def _find_task(
             apply_override(task_values, item, Experiment)
     name = task_values["task"]
     if not isinstance(name, str) or name not in tasks:
-        raise SettingsError(f"{source}: there is no task {name!r:.200}{did_you_mean(str(name), tasks)}")
+        raise SettingsError(f"{source}: {unknown_task(name, tasks)}")
     return tasks[name]
 
 

@@ -15,8 +15,9 @@ from tfapp.config.settings.base import Settings
 from tfapp.config.settings.data import DataSettings
 from tfapp.config.settings.model import ModelSettings
 from tfapp.config.settings.training import TrainingSettings
+from tfapp.errors import did_you_mean
 
-__all__ = ["CardWords", "TaskSettings", "foreign_fields", "foreign_setting"]
+__all__ = ["CardWords", "TaskSettings", "foreign_fields", "foreign_setting", "unknown_task"]
 
 _BASES: Final[dict[str, type[Settings]]] = {"data": DataSettings, "model": ModelSettings, "training": TrainingSettings}
 
@@ -152,3 +153,10 @@ class CardWords:
     answers: str = "{labels}"
     knows: str | None = None
     reads: str = "Texts are cut off after {max_length} tokens; the rest is not read."
+
+
+def unknown_task(name: object, tasks: Iterable[str]) -> str:
+    """Returns the words of an error about a task's name, `name`, that is none of `tasks`."""
+    hint = did_you_mean(str(name), tasks)
+    package = "" if hint.endswith("?") else "; if another package brings it, install that"
+    return f"there is no task {name!r:.200}{hint}{package}"

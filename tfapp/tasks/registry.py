@@ -10,7 +10,8 @@ from pkgutil import iter_modules
 from typing import Any
 
 from tfapp import tasks
-from tfapp.errors import SettingsError, did_you_mean
+from tfapp.config.task_settings import unknown_task
+from tfapp.errors import SettingsError
 from tfapp.evaluation import Evaluation
 from tfapp.tasks.spec import TaskSpec
 
@@ -22,13 +23,16 @@ def all_tasks() -> Mapping[str, TaskSpec]:
     """Returns all tasks by name, those of other distributions first.
 
     Raises:
-        SettingsError: A task of another distribution cannot be loaded, or has the name of one that is there.
+        SettingsError: A task of another distribution cannot be loaded, has another name than its entry point, or that
+            of one that is there.
     """
     built_in, foreign_tasks = {task.name: task for task in _own_tasks()}, dict[str, TaskSpec]()
     for point in entry_points(group="tfapp.tasks"):
         task = _load(point)
         if task.name in built_in or task.name in foreign_tasks:
             raise SettingsError(f"{_origin(point)} has the name of a task that is there; uninstall it, or rename it")
+        if point.name != task.name:
+            raise SettingsError(f"{_origin(point)} is named {task.name} by its TaskSpec; give both one name")
         foreign_tasks[task.name] = task
     # The foreign ones first: they may take a file for their own that ours would take, too.
     return foreign_tasks | built_in
@@ -72,7 +76,7 @@ def find_task(name: str) -> TaskSpec:
     """
     tasks = all_tasks()
     if name not in tasks:
-        raise SettingsError(f"there is no task {name!r}{did_you_mean(name, tasks)}")
+        raise SettingsError(unknown_task(name, tasks))
     return tasks[name]
 
 

@@ -84,7 +84,10 @@ class DataSample:
     @property
     def rows(self) -> int:
         """Returns the rows of the file, estimated by its lines where it is text."""
-        estimate = self.source.file_format.count_rows(self.source.path)
+        file_format = self.source.file_format
+        estimate = file_format.count_rows(self.source.path)
+        if estimate and file_format.has_optional_header and self.settings.get("header", True):
+            estimate -= 1
         return estimate or len(next(iter(self.columns.values()), ()))
 
     @property

@@ -94,9 +94,12 @@ def read_text(path: Path, encoding: str) -> str:
 
 
 def count_lines(path: Path) -> int:
-    """Counts the line ends of a file, unpacked."""
+    """Counts the lines of a file, unpacked; the last one may lack its end."""
+    count, last_byte = 0, b"\n"
     with open_bytes(path) as file:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            count, last_byte = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last_byte != b"\n")
 
 
 def find_bad_byte(path: Path, encoding: str) -> BadByte | None:
