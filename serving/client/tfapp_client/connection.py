@@ -73,8 +73,7 @@ class ConnectionSettings:
         gzip: Compresses requests.
         allow_plain_token: Sends the token over a connection that is not encrypted.
         keepalive_seconds: Seconds between two checks that a silent connection is alive, while calls are waiting; 0:
-            none.
-            TensorFlow Serving hangs up on callers that ask much more often than every 5 minutes without sending
+            none. TensorFlow Serving hangs up on callers that ask much more often than every 5 minutes without sending
             anything else, so keep a call's timeout under three times this.
         keepalive_timeout_seconds: How long such a check may take before the connection counts as broken.
         max_message_bytes: Largest request and answer.
