@@ -22,6 +22,7 @@ __all__ = [
     "GuardedSocket",
     "caller_network",
     "connection_budget",
+    "descriptor_limit",
     "refusal",
 ]
 
@@ -85,6 +86,12 @@ def connection_budget(ports: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return _MOST_CONNECTIONS
     return min(_MOST_CONNECTIONS, max(_LEAST_CONNECTIONS, (soft - _RESERVED_DESCRIPTORS) // ports))
+
+
+def descriptor_limit() -> str:
+    """Returns what `connection_budget` follows from, for messages."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return f"ulimit -n ({'unlimited' if soft == resource.RLIM_INFINITY else soft})"
 
 
 def refusal(status: str, text: str) -> bytes:

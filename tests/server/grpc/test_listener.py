@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -24,7 +25,7 @@ from tfapp_client.errors import ResourceExhaustedError, UnimplementedError
 from tests.server.echo import Echo, Stuck, serving_echo
 from tfapp.errors import ServerError
 from tfapp.server import ModelServer, ServerSettings
-from tfapp.server.grpc.channel_options import channel_options
+from tfapp.server.grpc.channel_options import channel_options, connection_bound
 from tfapp.server.settings import TlsSettings
 
 _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -171,6 +172,25 @@ def test_default_limits_of_connections() -> None:
     assert options["grpc.max_concurrent_streams"] >= 1024
 
 
+def test_the_bound_on_connections_is_named() -> None:
+    assert re.fullmatch(
+        r"at most \d+ gRPC connections, by ulimit -n \((\d+|unlimited)\); further ones are closed "
+        r"\(--grpc_channel_arguments=grpc\.max_allowed_incoming_connections=N sets another\)",
+        connection_bound(ServerSettings()),
+    )
+    settings = ServerSettings(grpc_channel_arguments={"grpc.max_allowed_incoming_connections": 7})
+    assert connection_bound(settings) == (
+        "at most 7 gRPC connections (--grpc_channel_arguments=grpc.max_allowed_incoming_connections); "
+        "further ones are closed"
+    )
+
+
+def test_the_log_names_it_at_the_start(tmp_path: Path, echo: Echo, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tfapp")
+    with serving_echo(tmp_path, echo) as server:
+        assert connection_bound(server.settings) in caplog.messages
+
+
 def test_callers_who_send_no_message_hold_up_nobody(tmp_path: Path, echo: Echo) -> None:
     """They may be many more than there are threads."""
     end = threading.Event()
@@ -194,7 +214,10 @@ def test_callers_who_send_no_message_hold_up_nobody(tmp_path: Path, echo: Echo) 
             for _ in range(300)
         ]
         assert client.predict("echo", {"x": [1.0]}, timeout=60)["x"].tolist() == [1]
-        assert any(call.code() is grpc.StatusCode.CANCELLED for call in calls if call.done())
+        bound = "256 calls wait for their message, the most that may (--grpc_max_threads)"
+        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, bound) in {
+            (call.code(), call.details()) for call in calls if call.done()
+        }
         end.set()
         for call in calls + watches:
             call.cancel()

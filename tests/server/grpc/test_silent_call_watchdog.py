@@ -1,4 +1,4 @@
-"""Calls that keep the server waiting are cancelled: where they are many, those of greedy connections first."""
+"""Calls that keep the server waiting are ended: at once all that are old, or as far as a bound asks for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tfapp.server.grpc.silent_call_watchdog import SilentCallWatchdog
+from tfapp.server.grpc.waiting_call_bound import WaitingCallBound
 
 _MANY = 32
 
@@ -61,7 +62,11 @@ def timers() -> _Timers:
 
 
 def _calls(timers: _Timers, seconds: float = 1.0, **options: Any) -> SilentCallWatchdog:
-    return SilentCallWatchdog("%d, of %s", seconds, make_timer=timers, ticks=lambda: timers.now, **options)
+    return SilentCallWatchdog("the limit", seconds, make_timer=timers, ticks=lambda: timers.now, **options)
+
+
+def _bound() -> WaitingCallBound:
+    return WaitingCallBound(_MANY, received=dict)
 
 
 def _add(calls: SilentCallWatchdog, connections: list[str]) -> list[_PeerCall]:
@@ -71,30 +76,17 @@ def _add(calls: SilentCallWatchdog, connections: list[str]) -> list[_PeerCall]:
     return new_calls
 
 
-def test_a_connection_with_few_calls_is_spared_while_others_have_many(timers: _Timers) -> None:
-    calls = _calls(timers, many=_MANY)
-    slow, *silent_calls = _add(calls, ["slow", *["silent"] * (_MANY - 1)])
+def test_old_calls_go_where_there_are_too_many(timers: _Timers) -> None:
+    calls = _calls(timers, bound=_bound())
+    old_calls = _add(calls, ["silent"] * _MANY)
+    new_calls = _add(calls, ["silent"] * _MANY)
     timers.fire()
-    assert all(call.cancelled for call in silent_calls)
-    assert not slow.cancelled
-
-
-def test_it_is_spared_also_where_more_have_come_than_are_cancelled(timers: _Timers) -> None:
-    calls = _calls(timers, many=_MANY)
-    slow, *_ = _add(calls, ["slow", *["silent"] * (_MANY - 1)])
-    _add(calls, ["silent"] * _MANY)
-    timers.fire()
-    assert not slow.cancelled
-
-
-def test_many_connections_with_few_calls_are_not(timers: _Timers) -> None:
-    new_calls = _add(_calls(timers, many=_MANY), [f"connection {number}" for number in range(_MANY)])
-    timers.fire()
-    assert all(call.cancelled for call in new_calls)
+    assert all(call.cancelled for call in old_calls)
+    assert not any(call.cancelled for call in new_calls)
 
 
 def test_few_calls_wait_for_ever(timers: _Timers) -> None:
-    _add(_calls(timers, many=_MANY), ["silent"] * (_MANY - 1))
+    _add(_calls(timers, bound=_bound()), ["silent"] * (_MANY - 1))
     assert timers.timer_count == 0
 
 
@@ -106,7 +98,7 @@ def test_who_came_after_the_last_look_is_looked_at_next_time(timers: _Timers, ca
     assert (early_call.cancelled, late_call.cancelled) == (True, False)
     timers.fire()
     assert late_call.cancelled
-    assert [record.message for record in caplog.records] == ["1, of a", "1, of a"]
+    assert [record.message for record in caplog.records] == ["the limit: ended 1 calls, the first of a"] * 2
     assert timers.seconds == [300, 300]
     assert timers.timer_count == 0
 
@@ -120,7 +112,7 @@ def test_a_message_that_has_come_saves_its_call(timers: _Timers) -> None:
 
 
 def test_the_longer_they_are_many_the_shorter_they_may_wait(timers: _Timers) -> None:
-    calls = _calls(timers, many=_MANY, least_seconds=0.1)
+    calls = _calls(timers, bound=_bound(), least_seconds=0.1)
     for _ in range(6):
         _add(calls, ["silent"] * _MANY)
         timers.fire()

@@ -64,7 +64,7 @@ def test_a_streaming_answer_that_nobody_reads_ends_its_call(tmp_path: Path, capl
         _unread(server, _REFLECTION, _LIST) as connection,
     ):
         connection.wait_for([1])
-    bound = "calls whose answer was not taken within 0.05 s (--grpc_message_timeout_seconds): cancelled 1, one of them"
+    bound = "the answer was not taken within 0.05 s (--grpc_message_timeout_seconds): ended 1 calls, the first of "
     assert bound in caplog.text
 
 

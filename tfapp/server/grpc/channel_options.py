@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from tfapp.core.connections import connection_budget
+from tfapp.core.connections import connection_budget, descriptor_limit
 from tfapp.server.settings import ServerSettings
 
-__all__ = ["channel_options"]
+__all__ = ["channel_options", "connection_bound"]
+
+_CONNECTIONS: Final = "grpc.max_allowed_incoming_connections"
 
 # From a connection to the first frames of HTTP/2; gRPC's own default is two minutes.
 _HANDSHAKE_MS: Final = 30_000
@@ -29,7 +31,7 @@ def channel_options(settings: ServerSettings) -> dict[str, int | str]:
         # gRPC lets a second server share a port that is taken, and with it the calls.
         "grpc.so_reuseport": 0,
         # Silent connections must not use up the process's descriptors, which REST and the loading of models need, too.
-        "grpc.max_allowed_incoming_connections": connection_budget(1 if settings.rest_api_port is None else 2),
+        _CONNECTIONS: connection_budget(1 if settings.rest_api_port is None else 2),
         "grpc.server_handshake_timeout_ms": _HANDSHAKE_MS,
         "grpc.max_connection_idle_ms": _IDLE_MS,
         "grpc.keepalive_time_ms": _KEEPALIVE_MS,
@@ -39,3 +41,14 @@ def channel_options(settings: ServerSettings) -> dict[str, int | str]:
         "grpc.max_receive_message_length": settings.max_message_bytes,
         "grpc.max_send_message_length": settings.max_message_bytes,
     }
+
+
+def connection_bound(settings: ServerSettings) -> str:
+    """Returns a line for the log: how many connections there may be, and what says so; gRPC tells nobody of it."""
+    flag = f"--grpc_channel_arguments={_CONNECTIONS}"
+    if (number := settings.grpc_channel_arguments.get(_CONNECTIONS)) is not None:
+        return f"at most {number} gRPC connections ({flag}); further ones are closed"
+    number = channel_options(settings)[_CONNECTIONS]
+    return (
+        f"at most {number} gRPC connections, by {descriptor_limit()}; further ones are closed ({flag}=N sets another)"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -18,10 +19,10 @@ from tensorflow_serving.apis import (
 
 from tfapp.core.ports import join_address
 from tfapp.errors import ServerError
-from tfapp.server.grpc.channel_options import channel_options
+from tfapp.server.grpc.channel_options import channel_options, connection_bound
 from tfapp.server.grpc.deserialization_interceptor import DeserializationInterceptor
 from tfapp.server.grpc.health_service import HealthService
-from tfapp.server.grpc.message_timeouts import MANY_SILENT, MessageTimeouts
+from tfapp.server.grpc.message_timeouts import MessageTimeouts, most_waiting_calls
 from tfapp.server.grpc.model_service import ModelService
 from tfapp.server.grpc.prediction_service import PredictionService
 from tfapp.server.grpc.reload_permissions import ReloadPermissions
@@ -31,6 +32,8 @@ from tfapp.server.tls import server_context, server_credentials
 from tfapp.server.unread_answers import UnreadAnswers
 
 __all__ = ["GrpcListener"]
+
+_log = logging.getLogger(__name__)
 
 # The names that TensorFlow Serving gives its services in its health service; "" is the whole server.
 _HEALTH_NAMES: Final = ("", "PredictionService", "ModelService")
@@ -53,8 +56,11 @@ class GrpcListener:
         self._settings = context.settings
         self.port = 0
         self._health = HealthService(_HEALTH_NAMES)
+        self._most_waiting = most_waiting_calls(context.settings.grpc_max_threads)
         self._timeouts = MessageTimeouts(
-            context.settings.grpc_message_timeout_seconds, UnreadAnswers(context.settings.max_pending_answer_bytes)
+            context.settings.grpc_message_timeout_seconds,
+            UnreadAnswers(context.settings.max_pending_answer_bytes),
+            self._most_waiting,
         )
         self._server: Any = None
         self._stopped: threading.Event | None = None
@@ -71,7 +77,7 @@ class GrpcListener:
     def start(self) -> None:
         """Opens the port and starts to take calls, as `Listener.start` says."""
         streams = StreamingCalls(self._settings.grpc_max_threads, self._timeouts)
-        threads = self._context.limiter.total + MANY_SILENT + _SPARE_THREADS
+        threads = self._context.limiter.total + self._most_waiting + _SPARE_THREADS
         self._server = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="call"),
             interceptors=[DeserializationInterceptor(self._timeouts, streams)],
@@ -82,6 +88,7 @@ class GrpcListener:
         if self._settings.grpc_socket_path is not None:
             self._bind(f"unix:{self._settings.grpc_socket_path}")
         self._server.start()
+        _log.info(connection_bound(self._settings))
 
     def refuse(self, seconds: float) -> None:
         """Refuses new calls, as `Listener.refuse` says."""

@@ -12,22 +12,28 @@ from typing import Any, Final
 import grpc
 
 from tfapp.server.grpc.silent_call_watchdog import SilentCallWatchdog
+from tfapp.server.grpc.waiting_call_bound import WaitingCallBound
 from tfapp.server.unread_answers import UnreadAnswers
 
-__all__ = ["MANY_SILENT", "MessageTimeouts"]
+__all__ = ["MessageTimeouts", "most_waiting_calls"]
 
 _NONE: Final = object()
-MANY_SILENT: Final = 256
-"""Of so many calls that have begun and wait for their message, those that waited for a moment are cancelled: callers
-who begin calls and send nothing take no threads from those who do."""
-_MANY_WAIT: Final = f"{MANY_SILENT} calls or more have begun and send nothing: cancelled %d, one of them of %s"
+_LEAST_WAITING: Final = 256
+_WAITING_BY_THREAD: Final = 2
 # The same of streaming calls, which have threads of their own, and may also wait until an answer is taken.
-_MANY_STREAMS: Final = 64
-_STREAMS_WAIT: Final = (
-    f"{_MANY_STREAMS} streaming calls or more send nothing or leave answers unread: cancelled %d, one of them of %s"
-)
+_MOST_STREAMS: Final = 64
+_STREAMS_WAIT: Final = f"{_MOST_STREAMS} streaming calls send nothing or leave answers unread, the most that may"
 _PAUSE: Final = 1.0
 _LEAST_PAUSE: Final = 0.1
+
+
+def most_waiting_calls(max_threads: int) -> int:
+    """Returns how many calls may wait for their message, with a thread each.
+
+    Callers who begin calls and send nothing take no threads from those who do, and a thread that waits takes little
+    memory, so they are more than the `max_threads` that work.
+    """
+    return max(_LEAST_WAITING, _WAITING_BY_THREAD * max_threads)
 
 
 class MessageTimeouts:
@@ -36,15 +42,21 @@ class MessageTimeouts:
     Args:
         timeout: How long a message may take to come and an answer to be taken, in seconds; at most twice as long.
         answers: Those that are not taken yet.
+        most_waiting: How many calls may wait for their message.
     """
 
-    def __init__(self, timeout: float, answers: UnreadAnswers) -> None:
+    def __init__(self, timeout: float, answers: UnreadAnswers, most_waiting: int = _LEAST_WAITING) -> None:
         self._unread = answers
-        limit = f"within {timeout:g} s (--grpc_message_timeout_seconds): cancelled %d, one of them of %s"
-        self._silent = SilentCallWatchdog(_MANY_WAIT, _PAUSE, many=MANY_SILENT, least_seconds=_LEAST_PAUSE)
-        self._streams = SilentCallWatchdog(_STREAMS_WAIT, _PAUSE, many=_MANY_STREAMS, least_seconds=_LEAST_PAUSE)
-        self._coming = SilentCallWatchdog(f"calls whose message has not come {limit}", timeout)
-        self._going = SilentCallWatchdog(f"calls whose answer was not taken {limit}", timeout)
+        bound = f"{most_waiting} calls wait for their message, the most that may (--grpc_max_threads)"
+        limit = f"within {timeout:g} s (--grpc_message_timeout_seconds)"
+        self._silent = SilentCallWatchdog(
+            bound, _PAUSE, bound=WaitingCallBound(most_waiting), least_seconds=_LEAST_PAUSE
+        )
+        self._streams = SilentCallWatchdog(
+            _STREAMS_WAIT, _PAUSE, bound=WaitingCallBound(_MOST_STREAMS), least_seconds=_LEAST_PAUSE
+        )
+        self._coming = SilentCallWatchdog(f"the message has not come {limit}", timeout)
+        self._going = SilentCallWatchdog(f"the answer was not taken {limit}", timeout)
 
     def receive_one(self, messages: Iterator[Any], context: grpc.ServicerContext, *, is_streaming: bool = False) -> Any:
         """Returns the message of a call that takes one; ends the call, as gRPC does, where there is none."""
