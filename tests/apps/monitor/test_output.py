@@ -65,7 +65,7 @@ def test_rows_that_are_no_longer_kept_are_told(capsys: pytest.CaptureFixture[str
     row = {"source": "http", "place": "item 1", "reason": "no text", "content": "0"}
     show_rejected([row], COUNTS, as_json=False)
     lines = capsys.readouterr().out.split("\n")
-    assert lines[1].strip() == "12 in total; the newest 1 are stored (set_aside_rows)"
+    assert lines[1].strip() == "12 in total; stored: the newest 1 (set_aside_rows)"
 
 
 def test_an_alert_that_has_ended_says_why_in_words(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def test_what_no_sink_took_and_what_is_no_longer_kept_is_shown(site: Site) -> No
     assert "1, ended webhook 84 https://h: answered 500" in text
     assert "tfapp monitor resend queues them again." in text
     assert "Undeliverable 1 notifications that no sink accepted" in text
-    assert "7 in total; the newest 1 are stored." in text_of(site.get("/monitor/rejected").text)
+    assert "7 in total; stored: the newest 1." in text_of(site.get("/monitor/rejected").text)
     assert 'href="/monitor/rejected"' in site.get("/monitor").text
     old = site.get("/monitor/set-aside", follow_redirects=False)
     assert (old.status_code, old.headers["location"]) == (301, "/monitor/rejected")

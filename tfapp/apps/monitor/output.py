@@ -159,7 +159,7 @@ def show_rejected(rows: Sequence[Mapping[str, object]], counts: Mapping[str, int
         print_line("", f"{row['source']}, {row['place']}: {row['reason']}: {str(row['content'])[:80]}")
     total, kept = counts["rejected"], counts["rejected_kept"]
     if total > kept:
-        print_line("", f"{total} in total; the newest {kept} are stored (set_aside_rows)")
+        print_line("", f"{total} in total; stored: the newest {kept} (set_aside_rows)")
     if not counts["rejected"]:
         print_line("None", "every row was used")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tfapp.apps.shared.output import print_ingest, print_line, print_rejected
+from tfapp.apps.shared.output import print_embedded, print_ingest, print_line, print_rejected
 from tfapp.core.terminal import console, print_json
 from tfapp.core.wording import pluralize
 
@@ -31,7 +31,7 @@ def show_items(result: ItemsAdded, *, as_json: bool) -> None:
         print_json(asdict(result))
         return
     print_ingest(result.addition)
-    print_line("Embedded", f"{result.embedded} of {pluralize(result.items, 'item')}; the others were already embedded")
+    print_embedded(result.embedded, pluralize(result.items, "item"), others=result.embedded < result.items)
     print_line("Next", "tfapp recommend events FILE")
 
 

@@ -11,12 +11,18 @@ from tfapp.core.wording import pluralize
 if TYPE_CHECKING:
     from tfapp.apps.shared.ingest import IngestResult
 
-__all__ = ["print_ingest", "print_line", "print_rejected"]
+__all__ = ["print_embedded", "print_ingest", "print_line", "print_rejected"]
 
 
 def print_line(name: str, text: str) -> None:
     """Prints a line with its name in the first column."""
     console().print(f"{name:10}{text}", markup=False, soft_wrap=True)
+
+
+def print_embedded(embedded: int, everything: str, *, others: bool) -> None:
+    """Prints how many of all texts or items were embedded, where the others had been before."""
+    note = "; the others were already embedded" if others else ""
+    print_line("Embedded", f"{embedded} of {everything}{note}")
 
 
 def print_ingest(result: IngestResult) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tfapp.apps.shared.output import print_ingest, print_line, print_rejected
+from tfapp.apps.shared.output import print_embedded, print_ingest, print_line, print_rejected
 from tfapp.core.terminal import print_json
 from tfapp.core.wording import pluralize
 
@@ -24,7 +24,7 @@ def show_built(result: BuildResult, *, as_json: bool) -> None:
         return
     print_ingest(result.addition)
     print_line("Intents", result.intent_model)
-    print_line("Embedded", f"{result.embedded} of {pluralize(result.texts, 'text')}; the others were already embedded")
+    print_embedded(result.embedded, pluralize(result.texts, "text"), others=result.embedded < result.texts)
     print_line("Next", 'tfapp support ask "..."')
 
 
