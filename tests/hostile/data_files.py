@@ -19,7 +19,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from tests.hostile.draws import maybe, mutate, name, nest, number, several, text
 
-__all__ = ["FORMATS", "any_config", "any_settings", "write_any"]
+__all__ = ["FORMATS", "any_config", "any_settings", "write_any", "xlsx_with_row"]
 
 _COLUMNS: Final = (
     "text",
@@ -130,6 +130,51 @@ def _csv(source: random.Random, separator: str = ",") -> bytes:
     end = source.choice(("\n", "\n", "\r\n", "\r"))
     encoding = source.choice(("utf-8", "utf-8", "utf-8", "utf-16", "latin-1"))
     return end.join([separator.join(columns), *rows]).encode(encoding, "replace")
+
+
+def _wide_csv(source: random.Random) -> bytes:
+    """Draws a csv file of few columns, or of more than are read."""
+    columns = source.choice((5, 50, 4097, 5000))
+    return b"\n".join([b",".join(b"c%d" % index for index in range(columns)), b"," * (columns - 1)])
+
+
+def _wide_jsonl(source: random.Random) -> bytes:
+    keys = source.choice((1, 1, 50))
+    return b"\n".join(json.dumps({f"k{row * keys + key}": "a" for key in range(keys)}).encode() for row in range(100))
+
+
+def _repeated_parquet(source: random.Random) -> bytes:
+    """Draws a file of one string that a dictionary repeats in each row."""
+    rows, sink = source.choice((4, 100)), pa.BufferOutputStream()
+    values = ["a b " * source.choice((1, 1, 1, 5_000))]
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), values)
+    texts = source.choice((texts, texts.cast(pa.string())))
+    pq.write_table(pa.table({"text": texts, "label": ["a", "b"] * (rows // 2)}), sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _packed(source: random.Random) -> bytes:
+    """Draws a file that unpacks to many times its size."""
+    return gzip.compress(
+        b'{"text": "' + b"a" * (source.choice((1, 1, 1, 1, 1, 1, 1, 70)) << 20) + b'", "label": "b"}\n', 1
+    )
+
+
+def _far_xlsx(source: random.Random) -> bytes:
+    row, column = source.choice((3, 3, 3, 3, 4, 5, 10**9, -1)), source.choice(("A", "XFD", "ZZZ"))
+    return xlsx_with_row(row, column)
+
+
+def xlsx_with_row(row: int, column: str) -> bytes:
+    """Returns a sheet with a cell that may be far from the others."""
+    book, sink, output = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    book.active.append(["text", "label"])
+    book.save(sink)
+    end = f'<row r="{row}"><c r="{column}{row}" t="inlineStr"><is><t>a</t></is></c></row></sheetData>'
+    with zipfile.ZipFile(sink) as source_archive, zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in source_archive.namelist():
+            archive.writestr(part, source_archive.read(part).replace(b"</sheetData>", end.encode()))
+    return output.getvalue()
 
 
 def _tsv(source: random.Random) -> bytes:
@@ -298,5 +343,10 @@ FORMATS: Final[dict[str, tuple[str, Callable[[random.Random], bytes]]]] = {
     "conll": (".conll", _conll),
     "squad": (".json", _squad),
     "txt": (".txt", _csv),
+    "wide csv": (".csv", _wide_csv),
+    "wide jsonl": (".jsonl", _wide_jsonl),
+    "repeated parquet": (".parquet", _repeated_parquet),
+    "packed": (".jsonl.gz", _packed),
+    "far xlsx": (".xlsx", _far_xlsx),
     "folder": ("", _csv),
 }

@@ -19,6 +19,7 @@ from tfapp.web.error_messages import error_message
 __all__ = ["DataFileView", "FileCorrections", "column_settings", "look_at", "servable_tasks"]
 
 _MOST_LOOKS: Final = 32
+_MOST_BYTES: Final = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def _look_at(path: Path, _version: tuple[int, int], corrections: FileCorrections
         task, columns = proposal.task, proposal.columns
         experiment = _experiment(proposal)
         schema = find_task(task).schema
-        description = describe(str(path), experiment.data, schema=schema, max_length=experiment.model.max_length)
+        max_length = experiment.model.max_length
+        description = describe(str(path), experiment.data, schema=schema, max_length=max_length, most_bytes=_MOST_BYTES)
     except TfappError as error:
         problem = error_message(error).replace(str(path), path.name)
         fields = {name: corrections.named_columns.get(name, "") for name in column_settings(task)}

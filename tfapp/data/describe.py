@@ -121,6 +121,7 @@ def describe(
     on_progress: OnProgress | None = None,
     pull: Pull | None = None,
     catalogue: AssetCatalogue | None = None,
+    most_bytes: int | None = None,
 ) -> Description:
     """Describes one file, folder or data set as it is, before cleaning.
 
@@ -133,6 +134,7 @@ def describe(
         on_progress: Is told the rows read.
         pull: Brings a data set by name; `tfapp.assets.pull` by default.
         catalogue: The data sets; tfapp's own by default.
+        most_bytes: Bytes of texts that are described, about, from the first; None: all.
 
     Returns:
         The description.
@@ -143,7 +145,7 @@ def describe(
     origin = resolve(source, settings or schema.settings(train=source), pull=pull, catalogue=catalogue)
     problems: list[Finding] = []
     # What would be refused or left out is described, too.
-    options = {"multi_label": _has_lists(origin), "repair": True}
+    options: dict[str, Any] = {"multi_label": _has_lists(origin), "repair": True, "most_bytes": most_bytes}
     table = read_table(origin, schema=schema, on_progress=on_progress, findings=problems, **options)
     texts = [table[name] for name in schema.texts]
     characters = sum(pc.utf8_length(column).to_numpy() for column in texts)

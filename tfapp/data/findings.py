@@ -23,7 +23,7 @@ class Finding:
     Attributes:
         kind: `empty_text`, `missing_label`, `duplicate`, `conflicting_duplicate`, `overlap`, `single_label`,
             `unseen_label`, `absent_label`, `beyond_per_class`, `bad_tag`, `label_variant`, `few_rows`,
-            `unknown_label`, `rare_label` or `empty_split`.
+            `unknown_label`, `rare_label`, `empty_split` or `large_file`.
         count: How many rows (for `absent_label`: labels; for `bad_tag`: words).
         rows: Numbers of the first ten rows, as in the table's column `row`; for `bad_tag`, lines.
         file: The file or data set, as the user named it.

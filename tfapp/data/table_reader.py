@@ -36,6 +36,7 @@ def read_table(
     repair: bool = False,
     on_progress: OnProgress | None = None,
     findings: list[Finding] | None = None,
+    most_bytes: int | None = None,
 ) -> pa.Table:
     """Reads the texts and labels of one file or folder.
 
@@ -46,6 +47,7 @@ def read_table(
         repair: Mend what can be mended, also where the settings would drop it or fail.
         on_progress: Is told the rows read.
         findings: Gets what was wrong in the file and was mended or left out.
+        most_bytes: Where to stop, about, in bytes of the table; None: at the file's end.
 
     Returns:
         A table with the task's columns of texts, such as `text`, string (a missing text is empty), and such extra ones
@@ -68,12 +70,17 @@ def read_table(
     else:
         blocks = problems.watch(_blocks(source, schema, words))
         parts = (_to_part(source, block, schema, multi_label) for block in blocks)
-    batches, rows = [], 0
+    batches, rows, size = [], 0, 0
     for part in parts:
         batches.append(part)
-        rows += part.num_rows
+        rows, size = rows + part.num_rows, size + part.nbytes
         if on_progress:
             on_progress(rows, None)
+        if most_bytes is not None and size > most_bytes:
+            message = f"{source.name}: the file is large, so its first {rows} rows alone are described"
+            if findings is not None:
+                findings.append(Finding("large_file", rows, (), source.name, "kept", message))
+            break
     if findings is not None and problems.count:
         findings.append(words.finding(source.name, problems))
     return pa.Table.from_batches(batches).unify_dictionaries()

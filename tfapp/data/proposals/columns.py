@@ -26,6 +26,7 @@ _BLANK, _CODED = re.compile(r"\s"), re.compile(r"\d|://|@")
 # A measurement or a grade, unless its column is named like ids.
 _FRACTION = re.compile(r"[+-]?\d*[.,]\d+")
 _FEWEST_IDS = 10
+_LONGEST_ID = 2048
 _FEWEST_WORDS = 1.5
 _SEPARATORS = ("|", ";", ",")
 _MOST_LABELS = 200
@@ -164,7 +165,10 @@ def _is_id_name(name: str) -> bool:
 def _are_ids(values: Sequence[Any], *, has_id_name: bool) -> bool:
     """Returns whether nearly all values look like codes or addresses, and differ or have the name of an id."""
     texts = [str(value) for value in values if value not in (None, "") and (has_id_name or isinstance(value, str))]
-    code_count = sum(text.isascii() and not _BLANK.search(text) and bool(_CODED.search(text)) for text in texts)
+    code_count = sum(
+        len(text) <= _LONGEST_ID and text.isascii() and not _BLANK.search(text) and bool(_CODED.search(text))
+        for text in texts
+    )
     code_count -= 0 if has_id_name else sum(_FRACTION.fullmatch(text) is not None for text in texts)
     differ = len(texts) >= _FEWEST_IDS and len(set(texts)) >= 0.95 * len(texts)
     return bool(texts) and code_count >= 0.95 * len(texts) and (has_id_name or differ)

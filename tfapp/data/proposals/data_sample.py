@@ -21,6 +21,7 @@ from tfapp.errors import DataError, did_you_mean
 __all__ = ["DataSample", "take_sample"]
 
 _SAMPLE_ROWS = 5000
+_SAMPLE_BYTES = 1 << 24
 _SAMPLE_FILES = 200
 
 
@@ -155,7 +156,14 @@ def _hides_labels(splits: Mapping[str, str], split: str) -> bool:
 
 def _read_options(source: Source, encoding: str, *, header: bool = True, rows: int = _SAMPLE_ROWS) -> ReadOptions:
     separator, sheet = source.settings.separator, source.settings.sheet
-    return ReadOptions(encoding=encoding, header=header, separator=separator, sheet=sheet, block_rows=rows)
+    return ReadOptions(
+        encoding=encoding,
+        header=header,
+        separator=separator,
+        sheet=sheet,
+        block_rows=rows,
+        block_bytes=_SAMPLE_BYTES,
+    )
 
 
 def _first_rows(source: Source, encoding: str, hints: Mapping[str, Any]) -> tuple[dict[str, list[Any]], bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any, Final, NamedTuple
 
 from tfapp.data.proposals.columns import LABEL_NAMES, LabelGuess, guess_ids, guess_label
@@ -29,6 +29,7 @@ _PARTS: Final = frozenset(
     {"title", "subject", "headline", "heading", "summary", "abstract", "description", "keywords", "name", "address"}
 )
 _ROWS: Final = 500
+_CHARACTERS: Final = 10_000
 _FEWEST_WORDS: Final = 3.0
 _MOST_TIMES_LONGER: Final = 2.5
 # A text that comes again is a label's name, or one side of many pairs.
@@ -84,9 +85,7 @@ def find_pair(sample: DataSample) -> PairColumns | None:
         query, candidate = (name or role for name, role in zip(roles, _ROLES, strict=True))
         return PairColumns(query, candidate, "as named") if {query, candidate} <= sample.columns.keys() else None
     words = {name: _words_of_texts(values) for name, values in sample.columns.items()}
-    numbered_pairs = [
-        pair for pair in permutations(words, 2) if _is_numbered(*pair) and all(words[name] for name in pair)
-    ]
+    numbered_pairs = _numbered_pairs([name for name, texts in words.items() if texts])
     if numbered_pairs:
         fewest = min(len(_words(name)) for name, _ in numbered_pairs)
         pairs = [pair for pair in numbered_pairs if len(_words(pair[0])) == fewest]
@@ -132,16 +131,29 @@ def _find_by_texts(texts: Mapping[str, Sequence[set[str]]]) -> PairColumns | Non
     return PairColumns(query, candidate, "texts of like lengths") if _are_alike(texts) else None
 
 
-def _is_numbered(first: str, second: str) -> bool:
-    """Returns whether two names are those of a first and a second text."""
-    if (first.lower(), second.lower()) in _PAIRS:
-        return True
-    names = _words(first), _words(second)
-    for marks in _MARKS:
-        stems = [_without(words, mark) for words, mark in zip(names, marks, strict=True)]
-        if stems[0] is not None and stems[0] == stems[1] and (stems[0] or len(marks[1]) > 2):
-            return True
-    return False
+def _numbered_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns the pairs of names that are those of a first and a second text, by the place of the first."""
+    words = {name: _words(name) for name in names}
+    pairs: dict[tuple[str, str], None] = {}
+    for first, second in _PAIRS:
+        pairs |= dict.fromkeys(product(_spellings(names, first), _spellings(names, second)))
+    for mark, next_mark in _MARKS:
+        names_by_stem: dict[tuple[str, ...], list[str]] = {}
+        for name in names:
+            stem = _without(words[name], next_mark)
+            if stem is not None and (stem or len(next_mark) > 2):
+                names_by_stem.setdefault(tuple(stem), []).append(name)
+        for name in names:
+            stem = _without(words[name], mark)
+            # Two are too many, as more would be.
+            seconds = names_by_stem.get(tuple(stem), [])[:3] if stem is not None else []
+            pairs |= {(name, other): None for other in seconds if other != name}
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(pairs, key=lambda pair: (places[pair[0]], places[pair[1]]))
+
+
+def _spellings(names: Sequence[str], word: str) -> list[str]:
+    return [name for name in names if name.lower() == word]
 
 
 def _is_second(first: str, second: str) -> bool:
@@ -156,8 +168,11 @@ def _without(words: Sequence[str], mark: str) -> list[str] | None:
 
 
 def _words_of_texts(values: Sequence[Any]) -> list[set[str]]:
-    """Returns the words of each of a column's first texts; empty where they are no words."""
-    words = [set(_TEXT_WORD.findall(value.lower())) if isinstance(value, str) else set() for value in values[:_ROWS]]
+    """Returns the words of the beginning of each of a column's first texts; empty where they are no words."""
+    words = [
+        set(_TEXT_WORD.findall(value[:_CHARACTERS].lower())) if isinstance(value, str) else set()
+        for value in values[:_ROWS]
+    ]
     return words if sum(map(len, words)) >= len(words) else []
 
 

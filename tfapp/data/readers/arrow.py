@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfapp.data.readers import parquet
+from tfapp.data.readers.batch_slices import count_leaves, slice_batch
+from tfapp.data.readers.bounds import check_column_count
 from tfapp.data.readers.read_errors import unreadable_file
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.row_blocks import Block
@@ -36,14 +38,13 @@ def iter_batches(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
             yield from parquet.iter_batches(file, options)
             continue
         with _open(file) as reader:
+            check_column_count(file, count_leaves(reader.schema))
             names = [name for name in reader.schema.names if options.selects(name)]
             rows = 0
             for batch in _batches(reader):
                 batch.validate(full=True)
                 rows += batch.num_rows
-                some = batch.select(names)
-                size = options.block_rows
-                yield from (some.slice(start, size) for start in range(0, batch.num_rows, size))
+                yield from slice_batch(batch.select(names), options)
             if not rows:
                 yield _empty(reader.schema, names)
 

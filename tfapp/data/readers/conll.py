@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from tfapp.data.readers.bounds import cell_bytes, iter_lines
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.tag_schemes import Tag, bad_tags, detect_scheme, parse_tag, tags_to_entities
@@ -48,7 +49,13 @@ def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
     scheme = columns.scheme
     if scheme == "auto":
         scheme = detect_scheme(sentence.tags for sentence in _sentences(path, encoding, columns))
-    for first, sentences in group_rows(_sentences(path, encoding, columns), options.block_rows):
+    all_sentences = _sentences(path, encoding, columns)
+    for first, sentences in group_rows(
+        all_sentences,
+        options.block_rows,
+        weigh=lambda sentence: cell_bytes(sentence.words),
+        most_bytes=options.block_bytes,
+    ):
         problems = [
             [(sentence.lines[bad.position], bad.reason) for bad in bad_tags(sentence.tags, scheme)]
             for sentence in sentences
@@ -82,7 +89,7 @@ def _to_row(sentence: _ConllSentence) -> tuple[str, list[dict[str, Any]]]:
 def _sentences(path: Path, encoding: str, columns: WordColumns) -> Iterator[_ConllSentence]:
     sentence = _ConllSentence([], [], [])
     with open_text(path, encoding, newline="\n") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter_lines(path, file), start=1):
             fields = _fields(line)
             if fields and fields[0] != _BORDER:
                 word, tag = _pick(path, number, fields, columns)

@@ -8,11 +8,13 @@ corpora (SST-2 and others) are written, bare quotes and all. Blank lines are ski
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 from tfapp.core.wording import pluralize
+from tfapp.data.readers.bounds import RowLines, cell_bytes, check_column_count, iter_lines
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.separators import FIELD_LIMIT, csv_lines, find_separator
@@ -40,11 +42,13 @@ def _csv_records(path: Path, options: ReadOptions) -> Iterator[NumberedFields]:
     csv.field_size_limit(max(FIELD_LIMIT, csv.field_size_limit()))
     separator = options.separator or find_separator(path, options.encoding)
     with open_text(path, options.encoding) as file:
-        hint, lines = csv_lines(file)
+        rows = RowLines(path, file)
+        hint, lines = csv_lines(rows)
         reader = csv.reader(lines, delimiter=separator, strict=True)
         first = line = 2 if hint else 1
         try:
             for fields in reader:
+                rows.begin_row()
                 if fields:
                     yield line, fields
                 line = reader.line_num + first
@@ -55,7 +59,7 @@ def _csv_records(path: Path, options: ReadOptions) -> Iterator[NumberedFields]:
 def _tsv_records(path: Path, options: ReadOptions) -> Iterator[NumberedFields]:
     """Yields the rows of a tsv file, the header included."""
     with open_text(path, options.encoding, newline="\n") as file:
-        for line, text in enumerate(file, start=1):
+        for line, text in enumerate(iter_lines(path, file), start=1):
             fields = text.rstrip("\r\n").split("\t")
             if fields != [""]:
                 yield line, fields
@@ -65,13 +69,17 @@ def _iter_blocks(path: Path, records: Iterator[NumberedFields], options: ReadOpt
     first = next(records, None)
     if first is None:
         raise DataError(f"{path}: the file is empty; give one that has rows")
+    check_column_count(path, len(first[1]))
     if options.header:
         names = _check_names(path, first[1])
     else:
         names = [str(index) for index in range(len(first[1]))]
         records = chain([first], records)
     indices = [(index, name) for index, name in enumerate(names) if options.selects(name)]
-    for row, rows in group_rows(_check_widths(path, records, len(names)), options.block_rows):
+    records = _check_widths(path, records, len(names))
+    for row, rows in group_rows(
+        records, options.block_rows, weigh=lambda record: cell_bytes(record[1]), most_bytes=options.block_bytes
+    ):
         columns_of = {name: [fields[index] for _, fields in rows] for index, name in indices}
         yield Block(row, columns_of, tuple(line for line, _ in rows))
 
@@ -87,7 +95,7 @@ def _check_widths(path: Path, records: Iterator[NumberedFields], width: int) -> 
 
 
 def _check_names(path: Path, names: list[str]) -> list[str]:
-    duplicate = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    duplicate = next((name for name, count in Counter(names).items() if count > 1), None)
     if duplicate is not None:
         raise DataError(
             f'{path}, line 1: two columns are named "{duplicate}"; '

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tfapp.data.readers.bounds import CELL_BYTES, check_column_count, iter_lines
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.textfile import open_text
@@ -23,14 +24,15 @@ def iter_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
     Raises:
         DataError: A line is no JSON object; names the file and the line.
     """
-    return (values for _, values in _numbered_objects(path, encoding))
+    return (values for _, values, _ in _numbered_objects(path, encoding))
 
 
-def _numbered_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _numbered_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any], int]]:
+    """Yields the line of each object, the object, and the characters of the line."""
     with open_text(path, encoding, newline="\n") as file:
-        for line, text in enumerate(file, start=1):
+        for line, text in enumerate(iter_lines(path, file), start=1):
             if not text.isspace():
-                yield line, _parse(path, line, text)
+                yield line, _parse(path, line, text), len(text)
 
 
 def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
@@ -38,10 +40,19 @@ def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
 
     The columns of a block are the keys that its objects have, in the order of their first use.
     """
-    for row, rows in group_rows(_numbered_objects(path, options.encoding), options.block_rows):
-        names = dict.fromkeys(name for _, values in rows for name in values if options.selects(name))
-        block = {name: [values.get(name) for _, values in rows] for name in names}
-        yield Block(row, block, tuple(line for line, _ in rows) if names else ())
+    all_names: set[str] = set()
+
+    def weigh(row: tuple[int, dict[str, Any], int]) -> int:
+        all_names.update(row[1])
+        check_column_count(path, len(all_names))
+        # A row has a cell for the keys of the others, too.
+        return row[2] + CELL_BYTES * len(all_names)
+
+    objects = _numbered_objects(path, options.encoding)
+    for row, rows in group_rows(objects, options.block_rows, weigh=weigh, most_bytes=options.block_bytes):
+        names = dict.fromkeys(name for _, values, _ in rows for name in values if options.selects(name))
+        block = {name: [values.get(name) for _, values, _ in rows] for name in names}
+        yield Block(row, block, tuple(line for line, _, _ in rows) if names else ())
 
 
 def iter_batches(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:

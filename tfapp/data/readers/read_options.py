@@ -22,6 +22,7 @@ class ReadOptions:
         separator: What separates the fields of csv; None: found by its first rows.
         sheet: The sheet of xlsx; None: the first one.
         block_rows: Rows a block, at most.
+        block_bytes: About how much memory a block takes, at most, but for a single row.
     """
 
     encoding: str = "utf-8"
@@ -31,6 +32,7 @@ class ReadOptions:
     separator: str | None = None
     sheet: str | None = None
     block_rows: int = 8192
+    block_bytes: int = 1 << 25
 
     def selects(self, column: str) -> bool:
         """Returns whether a column of the file is wanted."""

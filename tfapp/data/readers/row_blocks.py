@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, TypeVar
 
 from tfapp.data.findings import ROWS_SHOWN
@@ -67,13 +66,27 @@ class ProblemCount:
             yield block
 
 
-def group_rows(rows: Iterable[T], size: int) -> Iterator[tuple[int, list[T]]]:
-    """Yields at most `size` rows at a time, with the number of the first, from 1; at least one list, possibly empty."""
-    iterator = iter(rows)
-    first, group = 1, list(islice(iterator, size))
-    yield first, group
-    while group:
-        first += len(group)
-        group = list(islice(iterator, size))
-        if group:
+def group_rows(
+    rows: Iterable[T], size: int, *, weigh: Callable[[T], int] = lambda _: 0, most_bytes: int = 1
+) -> Iterator[tuple[int, list[T]]]:
+    """Yields some rows at a time, with the number of the first, from 1; at least one list, possibly empty.
+
+    Args:
+        rows: The rows.
+        size: Rows a list, at most.
+        weigh: Returns about how many bytes a row takes.
+        most_bytes: Bytes a list, at most, but for a single row.
+    """
+    first, total = 1, 0
+    group: list[T] = []
+    for row in rows:
+        total += (weight := weigh(row))
+        if group and total > most_bytes:
             yield first, group
+            first, group, total = first + len(group), [], weight
+        group.append(row)
+        if len(group) == size:
+            yield first, group
+            first, group, total = first + len(group), [], 0
+    if group or first == 1:
+        yield first, group

@@ -10,21 +10,23 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
+from tfapp.data.readers.bounds import ROW_CHARACTERS, RowLines
 from tfapp.data.readers.read_options import ReadOptions
 from tfapp.data.readers.textfile import open_text
+from tfapp.errors import DataError
 
 __all__ = ["FIELD_LIMIT", "csv_lines", "find_separator", "separator_notes"]
 
-# Python's own limit (131072) is under the length of a long document. A limit there must be: a quote that is never
-# closed makes the rest of the file one field.
-FIELD_LIMIT: Final = 1 << 24
+# Python's own limit (131072) is under the length of a long document.
+FIELD_LIMIT: Final = ROW_CHARACTERS
 
 _OTHERS: Final = (";", "\t", "|")
 _ROWS: Final = 1000
+_CHARACTERS: Final = 1 << 24
 # Of a file with a damaged row the separator is still known, so that the error is on this row.
 _LEAST_SHARE: Final = 0.9
 # What Excel writes, and reads, above a file's rows.
@@ -38,7 +40,7 @@ def find_separator(path: Path, encoding: str) -> str:
         DataError: The file cannot be read in its encoding.
     """
     with open_text(path, encoding) as file:
-        hint, _ = csv_lines(file)
+        hint, _ = csv_lines(RowLines(path, file))
     if hint:
         return hint
     best = _consistent_share(path, encoding, ",")
@@ -59,11 +61,11 @@ def separator_notes(path: Path, options: ReadOptions) -> tuple[str, ...]:
     return () if separator == "," else (f"separator: the fields are apart by {name}; data.separator would set another",)
 
 
-def csv_lines(file: TextIO) -> tuple[str | None, Iterator[str]]:
+def csv_lines(lines: Iterator[str]) -> tuple[str | None, Iterator[str]]:
     """Returns the separator that a line "sep=" at the beginning of a csv file names, and the lines behind it."""
-    first = file.readline()
+    first = next(lines, "")
     hint = _HINT.fullmatch(first)
-    return (hint[1], file) if hint else (None, chain([first] if first else [], file))
+    return (hint[1], lines) if hint else (None, chain([first] if first else [], lines))
 
 
 def _consistent_share(path: Path, encoding: str, separator: str) -> float:
@@ -71,9 +73,13 @@ def _consistent_share(path: Path, encoding: str, separator: str) -> float:
     csv.field_size_limit(max(FIELD_LIMIT, csv.field_size_limit()))
     widths: list[int] = []
     with open_text(path, encoding) as file:
+        lines = RowLines(path, file)
         try:
-            records = csv.reader(file, delimiter=separator, strict=True)
-            widths.extend(islice((len(fields) for fields in records if fields), _ROWS))
-        except csv.Error:
+            for fields in csv.reader(lines, delimiter=separator, strict=True):
+                lines.begin_row()
+                widths += [len(fields)] if fields else []
+                if len(widths) == _ROWS or lines.characters > _CHARACTERS:
+                    break
+        except (csv.Error, DataError):  # the latter: of a row that is too long
             widths.append(0)
     return widths.count(widths[0]) / len(widths) if widths and widths[0] > 1 else 0.0

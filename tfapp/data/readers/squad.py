@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from tfapp.data.readers.bounds import cell_bytes
 from tfapp.data.readers.read_options import ReadOptions
-from tfapp.data.readers.row_blocks import Block
+from tfapp.data.readers.row_blocks import Block, group_rows
 from tfapp.data.readers.textfile import open_bytes, read_text
 from tfapp.errors import DataError
 
@@ -23,11 +24,15 @@ def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
     The columns are `id`, `title` (of the article), `context`, `question` and `answer`: the list of SQuAD's answers,
     objects with `text` and `answer_start`, empty where `is_impossible` is true, None where there is no such list.
     """
-    rows = list(_questions(path, _parse(path, options.encoding)))
+    rows = _questions(path, _parse(path, options.encoding))
     names = [name for name in COLUMNS if options.selects(name)]
-    for first in range(0, max(len(rows), 1), options.block_rows):
-        some = rows[first : first + options.block_rows]
-        yield Block(first + 1, {name: [row[name] for row in some] for name in names})
+    for first, some in group_rows(
+        rows,
+        options.block_rows,
+        weigh=lambda row: cell_bytes((row["context"], row["question"])),
+        most_bytes=options.block_bytes,
+    ):
+        yield Block(first, {name: [row[name] for row in some] for name in names})
 
 
 def count_rows(path: Path) -> int:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, TextIO, cast
+from typing import Any, BinaryIO, Final, TextIO, cast
 
+from tfapp.data.readers.bounds import check_unpacked_size
 from tfapp.errors import DataError
 
 __all__ = ["BadByte", "count_lines", "find_bad_byte", "open_bytes", "open_text", "read_text"]
@@ -38,24 +39,45 @@ class BadByte:
     value: int
 
 
+class _UnpackedBytes(io.RawIOBase):
+    """The bytes of a packed file, of which no more are read than text can be."""
+
+    def __init__(self, path: Path, stream: Any) -> None:
+        """Starts at the file's beginning."""
+        self._path, self._stream, self._size = path, stream, 0
+
+    def readable(self) -> bool:
+        """Returns that it is read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads the next bytes."""
+        size: int = self._stream.readinto(buffer)
+        self._size += size
+        check_unpacked_size(self._path, self._size)
+        return size
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Opens a file to read its bytes, unpacked if it begins as gzip or zstd does.
 
     Raises:
-        DataError: It cannot be opened, or the block met where it is cut short or damaged.
+        DataError: It cannot be opened, or the block met where it is cut short or damaged, or unpacks to far more bytes
+            than text does.
     """
     try:
         with path.open("rb") as file:
             mark = file.read(len(_ZSTD_MARK))
             file.seek(0)
             if mark.startswith(_GZIP_MARK):
-                with gzip.open(file) as stream:
+                with gzip.open(file) as packed, io.BufferedReader(_UnpackedBytes(path, packed), _CHUNK) as stream:
                     yield cast("BinaryIO", stream)
             elif mark == _ZSTD_MARK:
                 import pyarrow as pa
 
-                with io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), "zstd")) as stream:
+                packed = pa.CompressedInputStream(pa.PythonFile(file), "zstd")
+                with packed, io.BufferedReader(_UnpackedBytes(path, packed), _CHUNK) as stream:
                     yield cast("BinaryIO", stream)
             else:
                 yield file
