@@ -35,7 +35,7 @@ def test_list(runs: Path) -> None:
         ("runs", "track", "none", "--uri", "http://me:s3cret@127.0.0.1:1"),
         ("search", "none.toml", "--storage", "postgresql://me:s3cret@127.0.0.1:1/x"),
         ("console", "--home", "none", "--database", "postgresql://me:s3cret@127.0.0.1:1/x"),
-        ("feedback", "show", "--home", "none", "--database", "postgresql://me:s3cret@127.0.0.1:1/x"),
+        ("feedback", "show", "--home", "none", "--database", "mysql://me:s3cret@127.0.0.1:1/x"),
         ("monitor", "run", "--home", "none", "--set", "smtp.password=s3cret"),
     ],
 )

@@ -19,7 +19,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from tests.hostile.draws import maybe, mutate, name, nest, number, several, text
 
-__all__ = ["FORMATS", "any_config", "any_settings", "write_any", "xlsx_with_row"]
+__all__ = ["FORMATS", "LARGE_FORMATS", "any_config", "any_settings", "write_any", "xlsx_with_row"]
 
 _COLUMNS: Final = (
     "text",
@@ -350,3 +350,5 @@ FORMATS: Final[dict[str, tuple[str, Callable[[random.Random], bytes]]]] = {
     "far xlsx": (".xlsx", _far_xlsx),
     "folder": ("", _csv),
 }
+LARGE_FORMATS: Final = ("wide csv", "wide jsonl", "repeated parquet", "packed", "far xlsx")
+"""Those whose files are large once they are read, and all alike."""

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.hostile.attack import AttackPlan, attack
-from tests.hostile.data_files import FORMATS, any_config, any_settings, write_any
+from tests.hostile.data_files import FORMATS, LARGE_FORMATS, any_config, any_settings, write_any
 from tests.text_classes import load
 from tfapp.apps.monitor.readers.folder import FolderReader
 from tfapp.apps.monitor.readers.follower import FileFollower
@@ -52,7 +52,7 @@ def test_any_data_file(form: str, tmp_path: Path, plan: AttackPlan) -> None:
     def still_good() -> None:
         assert load(DataSettings(train=str(file))).labels == ("a", "b")
 
-    attack(plan, 60, strike, still_good)
+    attack(plan, 10 if form in LARGE_FORMATS else 60, strike, still_good)
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
