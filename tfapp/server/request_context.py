@@ -14,7 +14,7 @@ import grpc
 from tfapp.core.connections import caller_network
 from tfapp.server.request_errors import RequestError
 
-__all__ = ["RequestContext", "abandoned_error", "caller_address"]
+__all__ = ["RequestContext", "abandoned_error", "caller_address", "split_peer"]
 
 
 class RequestContext:
@@ -103,8 +103,14 @@ def caller_address(connection: str) -> str:
     Args:
         connection: The caller's address and port, with or without gRPC's prefix.
     """
-    host = unquote(connection.rpartition(":")[0]).removeprefix("ipv4:").removeprefix("ipv6:")
-    return caller_network(host.strip("[]"))
+    host, _ = split_peer(connection)
+    return caller_network(host)
+
+
+def split_peer(connection: str) -> tuple[str, str]:
+    """Splits a connection, with or without gRPC's prefix, into the caller's host, without brackets, and its port."""
+    host, _, port = connection.rpartition(":")
+    return unquote(host).removeprefix("ipv4:").removeprefix("ipv6:").strip("[]"), port
 
 
 def abandoned_error(context: RequestContext, *, ran: bool) -> RequestError:

@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 import grpc
 
-from tfapp.server.request_context import caller_address
+from tfapp.server.request_context import caller_address, split_peer
 
 __all__ = ["WaitingCallBound", "received_bytes"]
 
@@ -159,8 +158,8 @@ def _copy(descriptor: int) -> Iterator[socket.socket]:
 
 def _endpoint(peer: str) -> tuple[str, int]:
     """Returns the address and port of a connection as gRPC writes it; port 0 for a UNIX socket."""
-    host, _, port = unquote(peer).removeprefix("ipv4:").removeprefix("ipv6:").rpartition(":")
-    return _plain_host(host.strip("[]")), int(port) if port.isdecimal() else 0
+    host, port = split_peer(peer)
+    return _plain_host(host), int(port) if port.isdecimal() else 0
 
 
 def _plain_host(host: str) -> str:
