@@ -81,7 +81,8 @@ def is_fault(message: ConsoleMessage) -> bool:
 
 
 def keep(page: Page, name: str) -> None:
-    """Takes a screenshot, of a page that must not be wider than the screen."""
+    """Takes a screenshot, of a page that must not be wider than the screen once its style sheets are there."""
+    page.wait_for_load_state()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= SIZES[page.size]["viewport"]["width"], name  # type: ignore[attr-defined]
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,7 @@ def browser() -> Iterator[Browser]:
 def keep(page: Page, name: str) -> None:
     """Takes screenshots at two widths, of a page that must not be wider than the screen and breaks no rule of axe."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.wait_for_load_state()
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
