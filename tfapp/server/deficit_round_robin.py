@@ -86,6 +86,8 @@ class DeficitRoundRobin(Generic[T]):
         self._level = level
         # Whose turn it is comes first.
         self._queues: OrderedDict[str, _ConnectionQueue[T] | DeficitRoundRobin[T]] = OrderedDict()
+        # Known once it was asked for, until a request leaves.
+        self._first: T | None = None
 
     def __iter__(self) -> Iterator[T]:
         return chain.from_iterable(self._queues.values())
@@ -93,13 +95,15 @@ class DeficitRoundRobin(Generic[T]):
     @property
     def first(self) -> T:
         """Returns the next request to be taken; there must be one."""
-        while True:
+        while self._first is None:
             caller, queue = next(iter(self._queues.items()))
             request = queue.first
             if self._cost(request) <= queue.deficit:
-                return request
-            queue.deficit += self._quantum
-            self._queues.move_to_end(caller)
+                self._first = request
+            else:
+                queue.deficit += self._quantum
+                self._queues.move_to_end(caller)
+        return self._first
 
     def add(self, request: T) -> None:
         """Adds a request, the last one of its connection."""
@@ -150,6 +154,7 @@ class DeficitRoundRobin(Generic[T]):
 
     def _count_out(self, caller: str, request: T) -> T:
         """Counts a request that has left a caller's queue."""
+        self._first = None
         self.size -= self._cost(request)
         if not self._queues[caller].size:
             del self._queues[caller]

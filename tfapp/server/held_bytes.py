@@ -23,7 +23,7 @@ _STEP: Final = 65_536
 _PART: Final = 64
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Holding:
     """The bytes that one call holds.
 
@@ -71,9 +71,10 @@ class HeldBytes:
 
     def add(self, caller: str, size: int, cancel: Callable[[], object]) -> Holding:
         """Adds a new holding."""
-        holding = Holding(caller, 0, self._clock(), 0, cancel)
+        holding = Holding(caller, size, self._clock(), size if size >= _STEP else 0, cancel)
         self._holdings[holding] = None
-        self.change(holding, size)
+        self.size += size
+        self._by_caller[caller] += size
         return holding
 
     def change(self, holding: Holding, size: int) -> None:

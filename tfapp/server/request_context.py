@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 from urllib.parse import unquote
 
 import grpc
@@ -14,7 +14,7 @@ import grpc
 from tfapp.core.connections import caller_network
 from tfapp.server.request_errors import RequestError
 
-__all__ = ["RequestContext", "abandoned_error", "caller_address", "split_peer"]
+__all__ = ["RequestContext", "abandoned_error", "caller_address", "caller_connection", "split_peer"]
 
 
 class RequestContext:
@@ -43,17 +43,20 @@ class RequestContext:
         self._left = False
         self._notify: Callable[[], None] | None = None
         self.has_turn = False
-        self._turn = ExitStack()
+        # Made when something is held: most requests hold nothing.
+        self._turn: ExitStack | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._turn.close()
+        if self._turn is not None:
+            self._turn.close()
 
     def hold(self, turn: AbstractContextManager[None]) -> None:
         """Waits for a turn, and holds it until the request is answered; its first is enough for all its signatures."""
         if not self.has_turn:
+            self._turn = self._turn or ExitStack()
             self._turn.enter_context(turn)
             self.has_turn = True
 
@@ -94,6 +97,17 @@ class RequestContext:
         finally:
             # What waits knows its context: a circle, in which answers would stay until it is collected.
             self._notify = None
+
+
+def caller_connection(call: Any) -> str:
+    """Returns the caller's address and port of a gRPC call, with gRPC's prefix.
+
+    gRPC asks its core for them each time, and lets other threads go first meanwhile: they are kept with the call.
+    """
+    connection: str | None = getattr(call, "caller_connection", None)
+    if connection is None:
+        connection = call.caller_connection = call.peer()
+    return connection
 
 
 @lru_cache(maxsize=1024)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -102,15 +103,22 @@ def write(tensor: Any, value: ArrayLike | Sequence[str] | Sequence[bytes]) -> No
         tensor.dtype = STRING
         tensor.string_val.extend(_as_bytes(array))
     else:
-        code = _CODES.get(array.dtype.name)
-        if code is None:
-            raise TypeError(f"cannot send an array of dtype {array.dtype}; expected numbers, bool, str or bytes")
-        tensor.dtype = code
-        tensor.tensor_content = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    for size in array.shape:
-        tensor.tensor_shape.dim.add().size = size
+        tensor.dtype, wire_dtype = _wire_dtype(array.dtype)
+        tensor.tensor_content = array.astype(wire_dtype, copy=False).tobytes()
+    shape = tensor.tensor_shape
     # A scalar's shape has no dimensions, but it is there.
-    tensor.tensor_shape.SetInParent()
+    shape.SetInParent()
+    for size in array.shape:
+        shape.dim.add().size = size
+
+
+@lru_cache(maxsize=64)
+def _wire_dtype(dtype: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
+    """Returns TensorFlow's code of a dtype of numbers, and that dtype in the wire's byte order."""
+    code = _CODES.get(dtype.name)
+    if code is None:
+        raise TypeError(f"cannot send an array of dtype {dtype}; expected numbers, bool, str or bytes")
+    return code, dtype.newbyteorder("<")
 
 
 def decode(tensor: Any, *, max_bytes: int = _MAX_BYTES) -> NDArray[Any]:
@@ -187,7 +195,9 @@ def _as_tensorflow_would(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_bytes(array: NDArray[Any]) -> list[bytes]:
-    flat = array.astype(object, copy=False).ravel().tolist()
+    flat: list[Any] = array.astype(object, copy=False).ravel().tolist()
+    if {bytes}.issuperset(map(type, flat)):
+        return flat
     try:
         items = [item.encode() if isinstance(item, str) else item for item in flat]
     except UnicodeEncodeError as error:

@@ -135,7 +135,8 @@ class BatchScheduler:
             self._start_threads()
             is_alone = len(self._queues) == 1 and len(queue.requests) == 1
             slices = self._take_due_batch()[1] if is_alone else []
-            if queue.requests:
+            # A thread that waits is left alone while the queue gathers: what it waits for has not changed.
+            if queue.requests.large_rows or self._seconds_until_due(queue) < math.inf:
                 self._changed.notify()
         if slices:
             self._run_and_count(queue, slices)
@@ -198,7 +199,7 @@ class BatchScheduler:
     def _count_run(self, queue: SignatureQueue, slices: list[BatchSlice], change: int) -> None:
         """Counts a batch that begins (1) or ends (-1)."""
         max_rows = self._settings.max_batch_size
-        others = count_rows(batch_slice for batch_slice in slices if batch_slice.request.rows <= max_rows)
+        others = count_rows([batch_slice for batch_slice in slices if batch_slice.request.rows <= max_rows])
         self._running += change
         queue.running += change * others
         self._others += change * others

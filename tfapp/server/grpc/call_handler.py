@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import grpc
 
-from tfapp.server.request_context import RequestContext
+from tfapp.server.request_context import RequestContext, caller_connection
 from tfapp.server.request_errors import RequestError
 
 __all__ = ["handle_call"]
@@ -34,7 +34,7 @@ def handle_call(context: grpc.ServicerContext, work: Callable[[Any, RequestConte
     # when its time is up, by another clock.
     seconds_left = context.time_remaining()
     request_context = RequestContext(
-        seconds_left if seconds_left and seconds_left <= _LONGEST else None, connection=context.peer()
+        seconds_left if seconds_left and seconds_left <= _LONGEST else None, connection=caller_connection(context)
     )
     if not context.add_callback(request_context.cancel) or not request_context.is_active:
         # It waited for a thread until its time was up: nobody reads an answer any more.

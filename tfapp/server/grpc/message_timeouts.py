@@ -13,6 +13,7 @@ import grpc
 
 from tfapp.server.grpc.silent_call_watchdog import SilentCallWatchdog
 from tfapp.server.grpc.waiting_call_bound import WaitingCallBound
+from tfapp.server.request_context import caller_connection
 from tfapp.server.unread_answers import UnreadAnswers
 
 __all__ = ["MessageTimeouts", "most_waiting_calls"]
@@ -60,8 +61,7 @@ class MessageTimeouts:
 
     def receive_one(self, messages: Iterator[Any], context: grpc.ServicerContext, *, is_streaming: bool = False) -> Any:
         """Returns the message of a call that takes one; ends the call, as gRPC does, where there is none."""
-        with self._coming.watch(context):
-            message = self._next(messages, context, self._streams if is_streaming else self._silent)
+        message = self._next(messages, context, self._coming, self._streams if is_streaming else self._silent)
         if message is _NONE:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "the method requires exactly one request message.")
         return message
@@ -74,7 +74,7 @@ class MessageTimeouts:
     def watch_answer(self, context: grpc.ServicerContext, size: int) -> None:
         """Ends the call if its caller does not take the answer of so many bytes in time, or too many do not."""
         self._going.add(context)
-        release = self._unread.add(context.peer(), size, context.cancel)
+        release = self._unread.add(caller_connection(context), size, context.cancel)
 
         def end() -> None:
             self._going.discard(context)
@@ -86,7 +86,7 @@ class MessageTimeouts:
     @contextmanager
     def watch_send(self, context: grpc.ServicerContext, size: int) -> Iterator[None]:
         """Watches as `watch_answer`, while the block sends one message of several."""
-        release = self._unread.add(context.peer(), size, context.cancel)
+        release = self._unread.add(caller_connection(context), size, context.cancel)
         try:
             with self._going.watch(context), self._streams.watch(context):
                 yield
@@ -99,6 +99,11 @@ class MessageTimeouts:
             calls.close()
 
     @staticmethod
-    def _next(messages: Iterator[Any], context: grpc.ServicerContext, watchdog: SilentCallWatchdog) -> Any:
-        with watchdog.watch(context):
+    def _next(messages: Iterator[Any], context: grpc.ServicerContext, *watchdogs: SilentCallWatchdog) -> Any:
+        for watchdog in watchdogs:
+            watchdog.add(context)
+        try:
             return next(messages, _NONE)
+        finally:
+            for watchdog in watchdogs:
+                watchdog.discard(context)

@@ -55,6 +55,7 @@ class ServableSignature:
         self._function = function
         self._check_shapes = check_shapes
         self._shapes = {alias: _shape(info) for alias, info in definition.inputs.items()}
+        self._inner_shapes = {alias: (shape or ())[1:] for alias, shape in self._shapes.items()}
         self._strings = {alias for alias, info in definition.inputs.items() if info.dtype == tf.string.as_datatype_enum}
         self.merges = scheduler is not None and self._may_merge()
         self._queue = scheduler.queue(self._run) if scheduler is not None and self.merges else None
@@ -70,43 +71,45 @@ class ServableSignature:
             RequestError: There are too many rows, the model failed on these inputs, the queue is full, or the
                 caller's time is up.
         """
-        for alias, array in inputs.items():
-            self.check_shape(alias, array.shape)
-        if self._check_shapes:
+        rows = max([self.check_shape(alias, array.shape) for alias, array in inputs.items()], default=1)
+        if self._check_shapes and len(inputs) > 1:
             _check_equal_rows(inputs)
         if context is None:
             with RequestContext() as endless:
-                return self._answer(inputs, outputs, endless)
+                return self._answer(inputs, outputs, endless, rows)
         start = time.perf_counter()
-        results = self._answer(inputs, outputs, context)
+        results = self._answer(inputs, outputs, context, rows)
         context.model_seconds = (context.model_seconds or 0.0) + time.perf_counter() - start
         return results
 
-    def check_shape(self, alias: str, shape: Sequence[int]) -> None:
+    def check_shape(self, alias: str, shape: Sequence[int]) -> int:
         """Checks that an input is not too large and, where shapes are checked, that its rank is the signature's.
 
         A rank is refused in the words of a graph that checks its inputs (`tfapp.savedmodel.input_checks`).
 
+        Returns:
+            The rows that it counts as.
+
         Raises:
             RequestError: It has more rows than a request may have, or another rank.
         """
-        self._limits.check(alias, shape, self._rows(alias, shape))
         expected = self._shapes[alias]
+        rows = count_rows(shape, expected, strings=alias in self._strings)
+        self._limits.check(alias, shape, rows)
         if self._check_shapes and expected is not None and len(expected) != len(shape):
             raise invalid_argument(
                 f"Shape of tensor {alias} {_brackets(shape)} is not compatible with expected shape "
                 f"{_brackets(expected)}."
             )
-
-    def _rows(self, alias: str, shape: Sequence[int]) -> int:
-        return count_rows(shape, self._shapes[alias], strings=alias in self._strings)
+        return rows
 
     def _run(self, inputs: Arrays, outputs: Collection[str]) -> dict[str, NDArray[Any]]:
         return self._convert_and_run(inputs, outputs, lambda tensors: self._function(**tensors))
 
-    def _answer(self, inputs: Arrays, outputs: Sequence[str], context: RequestContext) -> dict[str, NDArray[Any]]:
+    def _answer(
+        self, inputs: Arrays, outputs: Sequence[str], context: RequestContext, rows: int
+    ) -> dict[str, NDArray[Any]]:
         """Runs a request merged with others, or alone as long as its caller waits; a large one in its turn."""
-        rows = max((self._rows(alias, array.shape) for alias, array in inputs.items()), default=1)
         queue = self._queue if self._fits(inputs) else None
         if queue is None or rows > _MOST_UNCOUNTED_ROWS:
             context.hold(self._limits.turn(rows, context))
@@ -134,8 +137,8 @@ class ServableSignature:
     def _fits(self, inputs: Arrays) -> bool:
         """Returns whether a request can be merged: it has the signature's shapes, and as many rows in every input."""
         rows = {array.shape[:1] for array in inputs.values()}
-        inner = all(array.shape[1:] == (self._shapes[alias] or ())[1:] for alias, array in inputs.items())
-        return inner and len(rows) == 1 and rows.pop() not in ((), (0,))
+        has_inner = [array.shape[1:] == self._inner_shapes[alias] for alias, array in inputs.items()]
+        return all(has_inner) and len(rows) == 1 and rows.pop() not in ((), (0,))
 
 
 def _check_equal_rows(inputs: Arrays) -> None:

@@ -32,7 +32,7 @@ _MOST_ELEMENTS: Final = 1 << 31
 
 
 def read_inputs(
-    tensors: Mapping[str, Any], signature: Any, check_shape: Callable[[str, Sequence[int]], None] | None = None
+    tensors: Mapping[str, Any], signature: Any, check_shape: Callable[[str, Sequence[int]], object] | None = None
 ) -> dict[str, NDArray[Any]]:
     """Decodes a request's TensorProtos by alias into arrays, those that the SignatureDef has defaults for included.
 
@@ -47,9 +47,10 @@ def read_inputs(
         if alias not in tensors and alias not in signature.defaults:
             raise _missing_input(alias, tensors, signature)
         tensor = tensors[alias] if alias in tensors else signature.defaults[alias]
-        if check_shape is not None and _has_shape(tensor):
-            check_shape(alias, [dim.size for dim in tensor.tensor_shape.dim])
-            _check_filled_text(alias, tensor)
+        shape = [dim.size for dim in tensor.tensor_shape.dim]
+        if check_shape is not None and _is_shape_of_array(shape):
+            check_shape(alias, shape)
+            _check_filled_text(alias, tensor, math.prod(shape))
         try:
             arrays[alias] = codec.decode(tensor, max_bytes=max(_MOST_FILLED, _WIDEST * tensor.ByteSize()))
         except ValueError as error:
@@ -58,12 +59,13 @@ def read_inputs(
     return arrays
 
 
-def _check_filled_text(alias: str, tensor: Any) -> None:
+def _check_filled_text(alias: str, tensor: Any, count: int) -> None:
     """Checks how often a tensor's last string is repeated: it stands for all that were not sent, a copy for each."""
-    if not tensor.string_val:
+    strings = tensor.string_val
+    copies = count - len(strings)
+    if not strings or copies <= 0:
         return
-    copies = math.prod(dim.size for dim in tensor.tensor_shape.dim) - len(tensor.string_val)
-    size = len(tensor.string_val[-1])
+    size = len(strings[-1])
     if copies * size > _MOST_FILLED_TEXT:
         raise invalid_argument(
             f"input {alias} repeats a string of {size} bytes {copies} times; at most {_MOST_FILLED_TEXT} bytes are "
@@ -111,7 +113,8 @@ def as_array(tensor: tf.Tensor) -> NDArray[Any]:
     Raises:
         RequestError: It has strings in more dimensions than TensorFlow's Python can carry.
     """
-    _check_rank(tensor.shape.rank, strings=tensor.dtype == tf.string)
+    if tensor.dtype == tf.string:
+        _check_rank(tensor.shape.rank, strings=True)
     return np.asarray(tensor.numpy())
 
 
@@ -143,12 +146,11 @@ def _missing_input(alias: str, tensors: Iterable[str], signature: Any) -> Reques
     )
 
 
-def _has_shape(tensor: Any) -> bool:
-    """Returns whether an array could have a tensor's shape; TensorFlow Serving calls any other one malformed."""
-    dims = tensor.tensor_shape.dim
-    if len(dims) > _MOST_DIMENSIONS or any(dim.size < 0 for dim in dims):
+def _is_shape_of_array(shape: Sequence[int]) -> bool:
+    """Returns whether an array could have a shape; TensorFlow Serving calls any other one malformed."""
+    if len(shape) > _MOST_DIMENSIONS or min(shape, default=0) < 0:
         return False
-    return math.prod(dim.size for dim in dims) <= _MOST_ELEMENTS
+    return math.prod(shape) <= _MOST_ELEMENTS
 
 
 def _check_sent_dtypes(tensors: Mapping[str, Any], signature: Any) -> None:
