@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-__all__ = ["CALLERS", "measures", "texts"]
+__all__ = ["CALLERS", "answered_texts", "measures", "texts"]
 
 # Where a turn says what the callers' process computed.
 CALLERS: Final = "callers_cpu_ms"
 _SHORT: Final = "Shares fell sharply as traders waited for news"
 _CALLS: Final = 100
+_ANSWERS: Final = 256
+_THOUSAND: Final = 1000
+# The first, and those once warm.
+_PASSES: Final = 4
 # Texts of 4 to 24 words, as messages have: the shorter they are, the more the server's own work counts.
 _WORDS: Final = 24
 _TEXTS: Final = 1024
@@ -33,7 +37,11 @@ def measures(call: AskServer, streams: Mapping[str, Sequence[str]]) -> Callable[
 
     - `one STREAM`: the median latency of one text in milliseconds;
     - `pass STREAM ROWS TEXTS`: texts a second of one caller, in requests of ROWS in the order of arrival;
-    - `sorted STREAM ROWS TEXTS`: the same where 256 texts at a time are sorted by length first;
+    - `two STREAM ROWS TEXTS`: the same of two callers at once, for engines that answer requests side by side;
+    - `first STREAM ROWS TEXTS`: the seconds of a pass, then the median of three passes over the same texts;
+    - `sorted STREAM ROWS TEXTS`, `sorted-two`: the same where 256 texts at a time are sorted by length first;
+    - `p99 STREAM ROWS REQUESTS`: the 99th percentile of the milliseconds of each thousand of one caller's requests of
+      ROWS texts that are drawn anew;
     - `load STREAM CALLERS ROWS SECONDS`: texts a second of several callers.
 
     Args:
@@ -50,9 +58,20 @@ def measures(call: AskServer, streams: Mapping[str, Sequence[str]]) -> Callable[
             callers, rows, seconds = numbers
             return load(call, lines, int(callers), int(rows), float(seconds))
         rows, count = map(int, numbers)
-        return rate(call, (sorted_within(lines) if command == "sorted" else lines)[:count], rows)
+        if command == "p99":
+            return percentiles(call, lines, rows, count)
+        if command == "first":
+            first, *later = (count / rate(call, lines[:count], rows) for _ in range(_PASSES))
+            return [first, statistics.median(later)]
+        chosen = (sorted_within(lines) if command.startswith("sorted") else lines)[:count]
+        return rate(call, chosen, rows, callers=2 if command.endswith("two") else 1)
 
     return answer
+
+
+def answered_texts(streams: Mapping[str, Sequence[str]]) -> list[str]:
+    """Returns the texts whose answers are compared before anything is measured: questions, which the labels are for."""
+    return list(streams["questions"][:_ANSWERS])
 
 
 def median_latency(call: AskServer, lines: list[str]) -> float:
@@ -66,13 +85,26 @@ def median_latency(call: AskServer, lines: list[str]) -> float:
     return statistics.median(latencies[_CALLS:]) * 1e3
 
 
-def rate(call: AskServer, lines: list[str], rows: int) -> float:
-    """Returns the texts a second of one caller."""
-    requests = [lines[at : at + rows] for at in range(0, len(lines), rows)]
-    start_time = time.perf_counter()
-    for request in requests:
+def percentiles(call: AskServer, lines: list[str], rows: int, count: int) -> list[float]:
+    """Returns the 99th percentile of each thousand requests' latencies in milliseconds."""
+    chance, latencies = random.Random(1), []
+    for _ in range(count):
+        request = chance.choices(lines, k=rows)
+        start_time = time.perf_counter()
         call(request)
-    return len(lines) / (time.perf_counter() - start_time)
+        latencies.append((time.perf_counter() - start_time) * 1e3)
+    thousands = [latencies[at : at + _THOUSAND] for at in range(0, count, _THOUSAND)]
+    return [statistics.quantiles(part, n=100)[-1] for part in thousands]
+
+
+def rate(call: AskServer, lines: list[str], rows: int, *, callers: int = 1) -> float:
+    """Returns the texts a second of one caller, or of several that share the requests."""
+    requests = [lines[at : at + rows] for at in range(0, len(lines), rows)]
+    with ThreadPoolExecutor(callers) as pool:
+        start_time = time.perf_counter()
+        for _ in pool.map(call, requests) if callers > 1 else map(call, requests):
+            pass
+        return len(lines) / (time.perf_counter() - start_time)
 
 
 def load(call: AskServer, lines: list[str], callers: int, rows: int, seconds: float) -> dict[str, float]:

@@ -14,7 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Worker", "environment", "home_folder", "quiet", "serve_lines", "write_report"]
+from processor import describe_processor
+
+__all__ = ["Worker", "WorkerEndedError", "environment", "home_folder", "quiet", "serve_lines", "write_report"]
+
+
+class WorkerEndedError(SystemExit):
+    """A worker ended before it answered."""
 
 
 class Worker:
@@ -45,7 +51,7 @@ class Worker:
         line = self._process.stdout.readline()
         if not line:
             self._errors.seek(0)
-            raise SystemExit(f"the worker ended at {question}:\n{self._errors.read()[-2000:]}")
+            raise WorkerEndedError(f"the worker ended at {question}:\n{self._errors.read()[-2000:].rstrip()}")
         return json.loads(line)
 
     def __enter__(self) -> Worker:
@@ -86,6 +92,7 @@ def environment(*packages: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
+        "processor": describe_processor(),
         "load": os.getloadavg(),
         "packages": {name: versions.get(name) for name in packages},
     }

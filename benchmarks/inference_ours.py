@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from callers import measures
+from callers import answered_texts, measures
 from harness import serve_lines
 
 # One thread within an op and several ops side by side, as `tfapp serve` computes.
@@ -38,7 +38,8 @@ def main() -> None:
 
     lines = json.loads(Path(streams).read_text(encoding="utf-8"))
     measure = measures(call, lines)
-    serve_lines(lambda question: call(lines["mix"][:64]).tolist() if question == "answers" else measure(question))
+    answers = answered_texts(lines)
+    serve_lines(lambda question: call(answers).tolist() if question == "answers" else measure(question))
 
 
 def load_exported(folder: Path) -> Callable[[Any], Any]:

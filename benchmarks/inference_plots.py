@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 # tfapp is blue, each peer has a colour of its own.
-_COLORS: Final = {"tfapp": BLUE, "ONNX": "#d9622b", "PyTorch": "#a257c7", "KerasHub": "#1f9d75"}
+_COLORS: Final = {
+    "tfapp": BLUE,
+    "ONNX": "#d9622b",
+    "OpenVINO": "#c2921a",
+    "CTranslate2": "#b5485d",
+    "PyTorch": "#a257c7",
+    "KerasHub": "#1f9d75",
+}
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> None:

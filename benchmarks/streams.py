@@ -7,10 +7,13 @@ import random
 from pathlib import Path
 from typing import Final
 
-__all__ = ["STREAMS", "read_streams"]
+__all__ = ["LONG", "STREAMS", "read_streams"]
 
 STREAMS: Final = ("mix", "questions", "sentences", "news")
+# Several news in one text, so that each has more tokens than a model reads.
+LONG: Final = "long"
 _TEXTS: Final = 1024
+_LONG_TEXTS, _NEWS_A_TEXT = 64, 3
 
 
 def read_streams(data: Path | None) -> dict[str, list[str]]:
@@ -21,7 +24,9 @@ def read_streams(data: Path | None) -> dict[str, list[str]]:
             catalogue, which are a little shorter and a little longer.
     """
     questions, sentences = _of_folder(data) if data else _of_catalogue()
-    streams = {"questions": _draw(questions), "sentences": _draw(sentences), "news": _draw(_news())}
+    news = _draw(_news())
+    long_texts = [" ".join(news[at : at + _NEWS_A_TEXT]) for at in range(0, _LONG_TEXTS * _NEWS_A_TEXT, _NEWS_A_TEXT)]
+    streams = {"questions": _draw(questions), "sentences": _draw(sentences), "news": news, LONG: long_texts}
     half = _TEXTS // 2
     return {"mix": _draw(streams["questions"][:half] + streams["sentences"][:half]), **streams}
 

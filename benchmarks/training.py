@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -145,9 +146,12 @@ def measure(tasks: Mapping[str, Path], options: argparse.Namespace) -> Iterator[
         "rounds": options.rounds,
         "work": {name: work(file) for name, file in tasks.items()},
         "turns": {},
+        "products_tflops": {},
     }
     for name, file in tasks.items():
         report["turns"][name] = take_turns(file, contenders, options)
+        if not options.gpu:
+            report["products_tflops"][name] = measure_products(file, options)
         yield report
     if options.to_accuracy:
         mode = f"reach:{options.to_accuracy}:{options.every}"
@@ -172,7 +176,18 @@ def work(file: Path) -> dict[str, float]:
         "texts": len(lengths),
         "mean_length": sum(lengths) / len(lengths),
         "mflop_a_token": (6 * weights + 12 * layers * width * mean_length) / 1e6,
+        "layers_mflop_a_token": 6 * weights / 1e6,
     }
+
+
+def measure_products(file: Path, options: argparse.Namespace) -> float:
+    """Returns the best rate of a batch's products, forward and backward, in float32 and nothing between them."""
+    task = json.loads(file.read_text(encoding="utf-8"))
+    sizes, lengths = task["sizes"], [len(ids) for ids in task["train"]["ids"]]
+    tokens = round(task["experiment"]["training"]["batch_size"] * statistics.mean(lengths))
+    arguments = [str(sizes["hidden_dim"]), str(sizes["intermediate_dim"]), str(options.threads)]
+    with Worker(sys.executable, str(HERE / "products.py"), *arguments) as worker:
+        return max(worker.ask(f"training float32 {tokens}") for _ in range(options.rounds + 1)) / 1e3
 
 
 def take_turns(

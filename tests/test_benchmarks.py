@@ -185,3 +185,115 @@ def test_trainings_of_adapters_that_are_finished_are_shown_and_not_done_again(tm
     start = table.index("sst2")
     assert table[start : start + len(row)] == row
     assert " ".join(table[start + len(row) :]) == "6.00 hours in all"
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "aims"),
+    [
+        ("fma avx avx2", "AVX2", "AVX2"),
+        ("avx2 avx512f avx512_vnni", "AVX-512", "AVX-512"),
+        ("avx2 avx512f avx512_bf16", "AVX-512 with bf16", "AVX-512 with bf16"),
+        ("avx2 avx512f avx512_bf16 amx_bf16 amx_tile", "AMX", "AVX-512 with bf16"),
+        ("sse2", "other", "other"),
+    ],
+)
+def test_a_processor_has_the_class_of_its_widest_products(
+    monkeypatch: pytest.MonkeyPatch, flags: str, name: str, aims: str
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    processor = importlib.import_module("processor")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    info = (
+        f"processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t: {flags}\n\nflags: avx2\n"
+    )
+    assert processor.describe_processor(info) == {"class": name, "name": "AMD EPYC, cpu family 25, model 1"}
+    assert processor.aims_class(name) == aims
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert processor.processor_class(info) == "arm64"
+
+
+def test_speed_is_compared_with_the_aims_of_the_processors_class_and_the_best_peers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    report = importlib.import_module("inference_report")
+    mix = {
+        "tfapp float32": [240.0, 250.0, 260.0],
+        "tfapp bfloat16": [300.0, 300.0, 300.0],
+        "ONNX Runtime float32": [100.0, 100.0, 100.0],
+        "CTranslate2 float32, two at once": [125.0, 125.0, 125.0],
+        # Sorted texts, and answers of which too many have another label, are other aims' or nobody's peers.
+        "OpenVINO float32, sorted": [200.0, 200.0, 200.0],
+        "ONNX Runtime int8": [400.0, 400.0, 400.0],
+        "CTranslate2 int8": [150.0, 150.0, 150.0],
+    }
+    figures = {
+        "environment": {"processor": {"class": "AVX2", "name": "AMD EPYC"}},
+        "head": "random",
+        "streams": {"mix": mix},
+        "one_text_ms": {"tfapp float32": [3.0, 3.0, 3.0], "ONNX Runtime float32": [2.0, 2.0, 2.0]},
+        "first_texts": {"first": [3.0, 3.0, 3.0], "once warm": [2.0, 2.0, 2.0]},
+        "agreement": {name: {"same_label": 0.97 if "Runtime int8" in name else 1.0} for name in mix},
+        "rate": {},
+        "served": {"4 callers of 1 text": {"tfapp float32": [1.0, 1.0, 1.0]}},
+        "memory": [(0, 500.0)],
+        "unavailable": {"OpenVINO int8": "no such kernel"},
+    }
+
+    def results(name: str) -> dict[tuple[str, str, str], tuple[float, float | None, bool | None]]:
+        figures["environment"] = {"processor": {"class": name, "name": "AMD EPYC"}}
+        rows = report.compare_with_targets(figures)["targets"]
+        return {
+            (row["measure"], row["ours"], row["theirs"]): (row["ratio"]["median"], row["bound"], row["met"])
+            for row in rows
+        }
+
+    float32, peer = "tfapp float32", "ONNX Runtime float32"
+    on_avx2 = results("AVX2")
+    assert on_avx2["mix, in process", float32, peer] == (2.5, 2.4, True)
+    assert on_avx2["mix, in process", "tfapp bfloat16", peer] == (3.0, None, None)
+    assert on_avx2["mix, to the fastest peer", float32, "CTranslate2 float32, two at once"] == (2.0, 2.0, True)
+    best = "mix, best precision to the fastest int8 peer that keeps 98.5 % of the labels"
+    assert on_avx2[best, "tfapp bfloat16", "CTranslate2 int8"] == (2.0, 1.5, True)
+    assert on_avx2["one short text, in process", float32, peer] == (1.5, 1.2, False)
+    whatever = "mix, best precision to the fastest int8 peer, whatever it keeps"
+    assert on_avx2[whatever, "tfapp bfloat16", "ONNX Runtime int8"] == (0.75, None, None)
+    assert on_avx2["first 256 texts of a process, seconds", "first", "once warm"] == (1.5, 2.0, True)
+    # Nobody was there to be compared with.
+    assert not [key for key in on_avx2 if "callers" in key[0]]
+    assert results("AMX")["mix, in process", float32, peer] == (2.5, 3.3, False)
+    assert results("AVX-512")["mix, in process", float32, peer] == (2.5, None, None)
+    figures["agreement"]["CTranslate2 int8"]["same_label"] = 0.98
+    (row,) = [row for row in report.compare_with_targets(figures)["targets"] if row["measure"] == best]
+    assert (row["theirs"], row["ratio"], row["met"]) == ("none", None, None)
+    report.print_report(report.compare_with_targets(figures))
+    printed = capsys.readouterr().out
+    assert printed.startswith("processor: AVX-512 (AMD EPYC); output layer: random\n")
+    assert "cannot run: no such kernel" in printed
+    assert "missed" not in printed
+
+
+@pytest.mark.parametrize(("data", "bound", "met"), [("bbc-news", 0.8, False), ("sst2", None, None)])
+def test_a_training_is_compared_with_the_products_of_its_layers(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    data: str,
+    bound: float | None,
+    met: bool | None,
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    report = importlib.import_module("training_report")
+    turn = {"tokens": 1000, "seconds": 2.0, "cpu_seconds": 4.0, "steps": 4}
+    figures = {
+        "environment": {"processor": {"class": "AVX2", "name": "AMD EPYC"}},
+        "peak_tflops": None,
+        "work": {data: {"batch_size": 16, "mean_length": 128, "mflop_a_token": 600.0, "layers_mflop_a_token": 500.0}},
+        "turns": {data: {"tfapp float32": [turn], "tfapp auto": [turn]}},
+        "products_tflops": {data: 0.5},
+    }
+    compared = report.compare_with_targets(figures)
+    assert compared["shares"] == [
+        {"data": data, "tflops": 0.25, "products_tflops": 0.5, "share": 0.5, "bound": bound, "met": met}
+    ]
+    report.print_report(compared)
+    assert ("missed" in capsys.readouterr().out) is (met is False)
