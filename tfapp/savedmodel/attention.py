@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import tensorflow as tf
 
 from tfapp.savedmodel.layers import Dense
 
 __all__ = ["ManyTexts", "OneText", "View"]
-
-
-# Shapes that come again need no new code, see `tfapp.savedmodel.sub_batches`.
-_ALIGNED: Final = 8
 
 
 class View(abc.ABC):
@@ -106,19 +102,28 @@ class ManyTexts(View):
     Args:
         heads: A.
         lengths: int32[N]; N at least 1. The last ones may be 0, but not all.
-        rows: int32[P], the number of each token's text.
+        rows: int32[P], the number of each token's text; negative where it belongs to none.
         positions: int32[P], each token's position in its text.
+        longest: int32[], T, at least the greatest length.
         dtype: Of the scores.
     """
 
     few = False
 
-    def __init__(self, heads: int, lengths: tf.Tensor, rows: tf.Tensor, positions: tf.Tensor, dtype: tf.DType) -> None:
+    def __init__(
+        self,
+        heads: int,
+        lengths: tf.Tensor,
+        rows: tf.Tensor,
+        positions: tf.Tensor,
+        *,
+        longest: tf.Tensor,
+        dtype: tf.DType,
+    ) -> None:
         self._heads = heads
         self._count = tf.size(lengths)
         # A row without tokens at the end starts nowhere.
         self._starts = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.size(positions) - 1)
-        longest = -(-tf.reduce_max(lengths) // _ALIGNED) * _ALIGNED
         inside = tf.range(longest)[tf.newaxis, :]
         is_token = inside < lengths[:, tf.newaxis]
         # What stands for padding is no matter, as nobody looks at it.
@@ -126,7 +131,7 @@ class ManyTexts(View):
         self._mask = _mask(is_token, dtype)[:, tf.newaxis, tf.newaxis, :]
         parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
         self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
-        self._back = (rows * heads * longest + positions)[:, tf.newaxis] + tf.range(heads) * longest
+        self._back = (tf.maximum(rows, 0) * heads * longest + positions)[:, tf.newaxis] + tf.range(heads) * longest
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Adds one product upon the other: each sum is part of a product's own op."""

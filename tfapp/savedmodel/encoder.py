@@ -52,6 +52,7 @@ class PackedEncoder(tf.Module):
         self._heads = heads // shards
         self.embedding = _Embedding(backbone, precision)
         self._sizes = padded_sizes(self.embedding.last + 1)
+        self._widths = padded_sizes(self.embedding.last + 1, together=True)
         self.layers = [_Layer(layer, shards, precision) for layer in backbone.transformer_layers]
         self.pooler = _dense(backbone.pooled_dense, PRECISIONS["float32"]) if self._head_input == "pooler" else None
         output = {layer.name: layer for layer in model.network.layers}.get("logits")
@@ -100,14 +101,17 @@ class PackedEncoder(tf.Module):
         return self._read(x, rows, count[tf.newaxis])[: count if self._head_input == "tokens" else None]
 
     def _encode_many(self, lengths: tf.Tensor, tokens: tf.Tensor, *segments: tf.Tensor) -> tf.Tensor:
-        """Computes [N, H] or [P, K] of the tokens int32[P] of N texts one after another; the last may be empty."""
+        """Computes [N, H] or [P, K] of the tokens int32[P] of N texts one after another.
+
+        The last texts may be empty, and the last tokens of no text.
+        """
         rows = tf.repeat(tf.range(tf.size(lengths)), lengths)
-        positions = tf.range(tf.size(tokens)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
-        # What fills up a batch may be longer than any text.
-        x = self.embedding(tokens, tf.minimum(positions, self.embedding.last), *segments, few=False)
-        return self._read(
-            self._run(x, ManyTexts(self._heads, lengths, rows, positions, self.precision.dtype)), rows, lengths
-        )
+        positions = tf.range(tf.size(rows)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
+        filler = [[0, tf.size(tokens) - tf.size(rows)]]
+        rows, positions = tf.pad(rows, filler, constant_values=-1), tf.pad(positions, filler)
+        longest = tf.gather(self._widths, tf.reduce_max(lengths))
+        view = ManyTexts(self._heads, lengths, rows, positions, longest=longest, dtype=self.precision.dtype)
+        return self._read(self._run(self.embedding(tokens, positions, *segments, few=False), view), rows, lengths)
 
     def _run(self, x: tf.Tensor, view: View) -> tf.Tensor:
         for number, layer in enumerate(self.layers, start=1):

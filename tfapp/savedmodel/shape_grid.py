@@ -13,34 +13,44 @@ import tensorflow as tf
 
 __all__ = ["pad_to_grid", "padded_sizes"]
 
-# Of rows that are computed together.
+# Of tokens that are computed together.
 _TOKENS_ALIGNED: Final = 16
+# Of rows that are computed together, where they are short; each that is added is as long as the longest in attention.
 _ROWS_ALIGNED: Final = 4
-# Of a row alone: it is padded to a multiple of the first, or of a power of two that is at most this share of it.
+_SHORT: Final = 32
+# Of the tokens of a row: padded to a multiple of one of these, or of a power of two that is at most this share of them.
 _ALONE_ALIGNED: Final = 4
+_TOGETHER_ALIGNED: Final = 8
 _MOST_PADDING: Final = 1 / 8
 
 
-def padded_sizes(longest: int) -> np.ndarray:
-    """Returns int32[longest + 1]: to how many tokens a row is padded that is computed alone, by its own number.
+def padded_sizes(longest: int, *, together: bool = False) -> np.ndarray:
+    """Returns int32[longest + 1]: to how many tokens rows are padded, by the number of tokens of the longest.
 
     There are some 40 sizes up to 512, for each length for itself would take oneDNN's code for 512.
+
+    Args:
+        longest: The most tokens.
+        together: Whether the rows are several.
     """
     counts = np.arange(longest + 1)
     powers = 2 ** np.floor(np.log2(np.maximum(counts - 1, 1) * _MOST_PADDING))
-    steps = np.maximum(powers, _ALONE_ALIGNED).astype(np.int32)
-    return np.minimum(-(-counts // steps) * steps, longest).astype(np.int32)
+    steps = np.maximum(powers, _TOGETHER_ALIGNED if together else _ALONE_ALIGNED).astype(np.int32)
+    padded_counts = -(-counts // steps) * steps
+    return (padded_counts if together else np.minimum(padded_counts, longest)).astype(np.int32)
 
 
 def pad_to_grid(lengths: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Adds rows behind the real ones, so that their number and that of all tokens are multiples.
+    """Pads rows that are computed together: their number, if they are short, and that of all tokens become multiples.
 
     Args:
         lengths: int32[M].
         columns: What the tokens are, int32[P] each.
+
+    Returns:
+        The lengths, with zeros at their end; and the columns, with tokens at their end that belong to no row.
     """
     count, total = tf.size(lengths), tf.size(columns[0])
+    more_rows = tf.where(tf.reduce_max(lengths) <= _SHORT, -count % _ROWS_ALIGNED, 0)
     more_tokens = -total % _TOKENS_ALIGNED
-    more_rows = 1 + -(count + 1) % _ROWS_ALIGNED
-    filler = [more_tokens[tf.newaxis], tf.zeros([more_rows - 1], tf.int32)]
-    return tf.concat([lengths, *filler], axis=0), *(tf.pad(column, [[0, more_tokens]]) for column in columns)
+    return tf.pad(lengths, [[0, more_rows]]), *(tf.pad(column, [[0, more_tokens]]) for column in columns)

@@ -31,7 +31,7 @@ def in_sub_batches(
     Args:
         compute_row: Computes it of the columns of one row.
         compute_rows: Computes it of the lengths int32[M] of M rows, M at least 1, and their columns. The last of these
-            rows may be empty, but never all.
+            rows may be empty, but never all; the last tokens may belong to none.
         lengths: int32[N], each 1 or more; N may be 0.
         columns: What the tokens are, int32[P] each, all rows after another; P is the sum of the lengths.
         size: Tokens of a sub-batch, about: at most so many more as the longest row has.
