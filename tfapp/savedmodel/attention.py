@@ -23,8 +23,34 @@ class View(abc.ABC):
     """
 
     few: ClassVar[bool]
-    # [..., 1, 1, T]: what is added to the scores of tokens, so that padding has no share.
-    _mask: tf.Tensor
+
+    def __init__(
+        self,
+        heads: int,
+        tokens: tf.Tensor,
+        is_token: tf.Tensor,
+        *,
+        rows: tf.Tensor | int,
+        positions: tf.Tensor,
+        dtype: tf.DType,
+    ) -> None:
+        """Makes the look-ups that split and join take: one each, padding, order of axes and all.
+
+        Args:
+            heads: A.
+            tokens: int32[N, T], the number of each token; what stands for padding is no matter, as nobody looks at it.
+            is_token: bool[N, T].
+            rows: int32[P] or a number, that of each token's text.
+            positions: int32[P], each token's position in its text.
+            dtype: Of the scores.
+        """
+        self._heads = heads
+        width = tf.shape(tokens)[1]
+        # What is added to the scores of tokens, so that padding has no share, [N, 1, 1, T].
+        self._mask = tf.where(is_token, tf.zeros([], dtype), tf.constant(-1e9, dtype))[:, tf.newaxis, tf.newaxis, :]
+        parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
+        self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
+        self._back = (rows * heads * width + positions)[:, tf.newaxis] + tf.range(heads) * width
 
     def weigh(self, scores: tf.Tensor, scale: float) -> tf.Tensor:
         """Returns the share of each real token in each, [..., A, T, T], from scores of that shape, scaled first.
@@ -37,17 +63,19 @@ class View(abc.ABC):
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Returns the sum of some products and `residual`."""
 
-    @abc.abstractmethod
     def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """Returns queries, keys and values, [..., A, T, D] each, from [P, 3 x A x D]."""
+        """Returns queries, keys and values, [N, A, T, D] each, from [P, 3 x A x D]."""
+        width = product.shape[-1] // (3 * self._heads)
+        return tf.unstack(tf.gather(tf.reshape(product, [-1, width]), self._into), num=3)
 
-    @abc.abstractmethod
     def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns [P, A x D] from [..., A, T, D]."""
+        """Returns [P, A x D] from [N, A, T, D]."""
+        width = heads.shape[-1]
+        return tf.reshape(tf.gather(tf.reshape(heads, [-1, width]), self._back), [-1, self._heads * width])
 
-    @abc.abstractmethod
     def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns [N, A x D] from [..., A, 1, D]."""
+        """Returns [N, A x D] from [N, A, 1, D]."""
+        return tf.reshape(heads, [-1, self._heads * heads.shape[-1]])
 
     @abc.abstractmethod
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
@@ -55,7 +83,7 @@ class View(abc.ABC):
 
 
 class OneText(View):
-    """A view of one text: its tokens are all there are but for some padding at the end, so nothing is looked up.
+    """A view of one text: its tokens are all there are but for some padding at the end.
 
     Args:
         heads: A.
@@ -67,27 +95,13 @@ class OneText(View):
     few = True
 
     def __init__(self, heads: int, count: tf.Tensor, positions: tf.Tensor, dtype: tf.DType) -> None:
-        self._heads = heads
-        self._mask = _mask(positions < count, dtype)[tf.newaxis, tf.newaxis, tf.newaxis, :]
+        is_token = (positions < count)[tf.newaxis]
+        super().__init__(heads, positions[tf.newaxis], is_token, rows=0, positions=positions, dtype=dtype)
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Adds up the products, none of which waits for another."""
         (dense, x), *others = parts
         return tf.add_n([dense(x) + residual, *(dense(x) for dense, x in others)])
-
-    def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """Returns queries, keys and values, [1, A, T, D] each."""
-        width = product.shape[-1] // (3 * self._heads)
-        parts = tf.reshape(product, [1, -1, 3 * self._heads, width])
-        return list(tf.split(tf.transpose(parts, [0, 2, 1, 3]), 3, axis=1))
-
-    def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns [P, A x D], by a transposition."""
-        return tf.reshape(tf.transpose(heads, [0, 2, 1, 3]), [-1, self._heads * heads.shape[-1]])
-
-    def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns the joined heads of each text's first token, by a reshape alone."""
-        return tf.reshape(heads, [1, self._heads * heads.shape[-1]])
 
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
         """Returns the first token, [1, H]."""
@@ -96,8 +110,6 @@ class OneText(View):
 
 class ManyTexts(View):
     """Several texts, padded to the longest; only attention sees the padding.
-
-    One look-up takes each head's part of each token where it belongs, padding, order of axes and all.
 
     Args:
         heads: A.
@@ -120,18 +132,12 @@ class ManyTexts(View):
         longest: tf.Tensor,
         dtype: tf.DType,
     ) -> None:
-        self._heads = heads
-        self._count = tf.size(lengths)
         # A row without tokens at the end starts nowhere.
         self._starts = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.size(positions) - 1)
         inside = tf.range(longest)[tf.newaxis, :]
         is_token = inside < lengths[:, tf.newaxis]
-        # What stands for padding is no matter, as nobody looks at it.
         tokens = tf.where(is_token, inside + self._starts[:, tf.newaxis], 0)
-        self._mask = _mask(is_token, dtype)[:, tf.newaxis, tf.newaxis, :]
-        parts = tf.reshape(tf.range(3 * heads), [3, 1, heads, 1])
-        self._into = tokens[tf.newaxis, :, tf.newaxis, :] * (3 * heads) + parts
-        self._back = (tf.maximum(rows, 0) * heads * longest + positions)[:, tf.newaxis] + tf.range(heads) * longest
+        super().__init__(heads, tokens, is_token, rows=tf.maximum(rows, 0), positions=positions, dtype=dtype)
 
     def add(self, parts: Sequence[tuple[Dense, tf.Tensor]], residual: tf.Tensor) -> tf.Tensor:
         """Adds one product upon the other: each sum is part of a product's own op."""
@@ -140,24 +146,6 @@ class ManyTexts(View):
             residual = tf.ensure_shape(dense(x) + residual, [None, residual.shape[-1]])
         return residual
 
-    def split(self, product: tf.Tensor) -> list[tf.Tensor]:
-        """Returns queries, keys and values, [N, A, T, D] each."""
-        width = product.shape[-1] // (3 * self._heads)
-        return tf.unstack(tf.gather(tf.reshape(product, [-1, width]), self._into), num=3)
-
-    def join(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns [P, A x D], the real tokens of the padded view."""
-        width = heads.shape[-1]
-        return tf.reshape(tf.gather(tf.reshape(heads, [-1, width]), self._back), [-1, self._heads * width])
-
-    def join_firsts(self, heads: tf.Tensor) -> tf.Tensor:
-        """Returns the joined heads of each text's first token, by a reshape alone."""
-        return tf.reshape(heads, [self._count, self._heads * heads.shape[-1]])
-
     def firsts(self, x: tf.Tensor) -> tf.Tensor:
         """Looks up the tokens by where each text starts."""
         return tf.gather(x, self._starts)
-
-
-def _mask(is_token: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    return tf.where(is_token, tf.zeros([], dtype), tf.constant(-1e9, dtype))
