@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorflow as tf
 
 from tfapp.training import StepPrecision, choose_precision
-from tfapp.training.precision import processor_flags
 
 PLAIN, POLICY, REWRITE = StepPrecision(), StepPrecision("mixed_bfloat16"), StepPrecision(rewrite=True)
 
@@ -28,13 +26,6 @@ PLAIN, POLICY, REWRITE = StepPrecision(), StepPrecision("mixed_bfloat16"), StepP
 )
 def test_it_follows_setting_and_device(name: Any, gpu: bool, flags: list[str], expected: StepPrecision) -> None:
     assert choose_precision(name, gpu=gpu, flags=frozenset(flags)) == expected
-
-
-def test_the_processor_is_read_where_linux_tells_it(tmp_path: Path) -> None:
-    file = tmp_path / "cpuinfo"
-    file.write_text("processor\t: 0\nflags\t\t: fpu avx2 amx_bf16\nprocessor\t: 1\nflags\t: fpu\n")
-    assert processor_flags(file) == {"fpu", "avx2", "amx_bf16"}
-    assert processor_flags(tmp_path / "missing") == frozenset()
 
 
 @pytest.mark.usefixtures("graph_optimizer")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +22,12 @@ from tfapp.errors import ExportError, SettingsError
 from tfapp.models import BertModel
 from tfapp.savedmodel import PackedEncoder
 from tfapp.savedmodel.layers import PRECISIONS
-from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.experiments import parse_experiment, read_run_settings
 from tfapp.tasks.models import load_model
 from tfapp.training import RunFolder
+from tfapp.workflows import precision_choice
 from tfapp.workflows.precision_check import check_precision
+from tfapp.workflows.precision_choice import MeasuredPrecision, choose_export_precision, fastest
 from tfapp.workflows.run_data import load_splits
 
 TEXTS = ["the ball, a goal!", "bank stock", "", "web data code 😀"]
@@ -105,6 +109,65 @@ def test_weights_of_eight_bits_are_unpacked_by_every_loader(rounded_versions: di
         names = signature.outputs["probabilities"].name, signature.inputs["text"].name
         outputs = session.run(names[0], {names[1]: TEXTS})
     np.testing.assert_allclose(outputs, first, atol=1e-5)
+
+
+def measured(*rows: tuple[str, float, float]) -> tuple[MeasuredPrecision, ...]:
+    return tuple(MeasuredPrecision(name, rate, score, 0.9 - score > 0.002) for name, rate, score in rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([("float32", 100, 0.9), ("bfloat16", 160, 0.9), ("int8", 165, 0.9)], "bfloat16"),
+        ([("float32", 100, 0.9), ("bfloat16", 104, 0.9), ("int8", 103, 0.9)], "float32"),
+        ([("float32", 100, 0.9), ("bfloat16", 160, 0.85), ("int8", 150, 0.899)], "int8"),
+        ([("float32", 100, 0.9), ("bfloat16", 60, 0.95), ("int8", 300, 0.5)], "float32"),
+    ],
+)
+def test_the_fastest_that_keeps_the_score_is_taken(rows: list[tuple[str, float, float]], expected: str) -> None:
+    assert fastest(measured(*rows)) == expected
+
+
+def test_an_export_chooses_by_what_it_measures(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"float32": 2.0, "bfloat16": 1.0, "int8": 1.5}
+
+    def time_by_precision(answer: Any, requests: Sequence[Mapping[str, tf.Tensor]]) -> float:
+        assert 0 < sum(len(request["text"]) for request in requests) <= 256
+        assert all(answer(request)["label"].shape == request["text"].shape for request in requests)
+        return seconds[answer.python_function.__self__.encoder.precision.name]
+
+    monkeypatch.setattr(precision_choice, "_time", time_by_precision)
+    version = run.export(tmp_path, overrides=["export.precision=auto"])
+    metadata = read_metadata(version)
+    choice, check = metadata["precision_choice"], metadata["precision_check"]
+    assert isinstance(choice, dict)
+    assert isinstance(check, dict)
+    assert [row["name"] for row in choice["measured"]] == ["float32", "bfloat16", "int8"]
+    rates = {row["name"]: row["texts_per_second"] for row in choice["measured"]}
+    assert rates["bfloat16"] == pytest.approx(2 * rates["float32"])
+    assert (choice["name"], metadata["precision"], choice["reason"]) == ("bfloat16", "bfloat16", "")
+    assert check["exact_score"] == pytest.approx(run.folder.read("finished")["dev_score"])
+    assert check["score"] == choice["measured"][1]["score"]
+    card = (version / "README.md").read_text()
+    assert "The precision is bfloat16; texts per second on this machine" in card
+    assert f"| bfloat16 | {rates['bfloat16']:.0f} | {check['score']:.4f} |" in card
+    assert 'precision = "auto"' in card
+
+
+def test_where_nothing_can_be_measured_the_export_is_exact_and_says_why(
+    run: Run, shallow_preset: Path, tmp_path: Path
+) -> None:
+    overrides = ["export.precision=auto", "model.max_length=16"]
+    version = export_preset(str(shallow_preset), tmp_path, name="toy", overrides=overrides, quiet=True)
+    assert read_metadata(version)["precision"] == "float32"
+    assert "The precision is float32: an untrained preset has no dev split" in (version / "README.md").read_text()
+    model, experiment = load_model(run.folder.model), read_run_settings(run.folder.path)
+    plain = parse_experiment(experiment.model_dump(exclude_none=True), ["export.encoder=plain"])
+    choice = choose_export_precision(run.folder, model, plain, quiet=True)
+    assert (choice.name, choice.measured) == ("float32", ())
+    assert choice.sentence() == (
+        "The precision is float32: only the packed encoder of a BERT has another precision than float32."
+    )
 
 
 def test_a_loss_is_refused_unless_it_is_forced(run: Run) -> None:

@@ -27,7 +27,11 @@ def export(
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="packed or plain; as --set export.encoder=...")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="float32, bfloat16 or int8; as --set export.precision=...")
+        str | None,
+        typer.Option(
+            help="float32, bfloat16 or int8, or auto for the fastest that keeps the score on dev; "
+            "as --set export.precision=..."
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Publish in fewer bits, even if the score on dev falls too much.")
@@ -39,7 +43,9 @@ def export(
     from tfapp import api
     from tfapp.cli._published_version import PublishedVersion
     from tfapp.core.terminal import console, print_json
+    from tfapp.core.threads import set_compute_threads
     from tfapp.errors import SettingsError
+    from tfapp.registry.version_metadata import read_metadata
 
     if (run is None) == (preset is None):
         raise SettingsError("export needs a run's folder, or --preset NAME for embeddings without a training")
@@ -47,15 +53,22 @@ def export(
         raise SettingsError("--name goes with --preset; a run has its name")
     options = {"encoder": encoder, "precision": precision}
     settings = [*(overrides or ()), *(f"export.{key}={value}" for key, value in options.items() if value)]
+    # As `tfapp serve` computes, so that precisions are compared as they will be served.
+    set_compute_threads()
     if preset is not None:
         version = api.export_preset(preset, to, name=name, overrides=settings, force=force)
     elif run is not None:
         version = api.export(run, to, overrides=settings, force=force)
     published_version = PublishedVersion.look_up(version, to)
+    choice = read_metadata(version).get("precision_choice")
     if as_json:
         record = {"model": version.parent.name, "version": int(version.name), "path": str(version)}
+        if choice:
+            record["precision_choice"] = choice
         print_json({**record, "callers": published_version.callers_json})
         return
+    if choice:
+        console().print(choice["sentence"], soft_wrap=True)
     next_step = f"{published_version.note} Next: {published_version.next_command}".lstrip()
     console().print(f"Published {version}; its README.md says what it is. {next_step}", soft_wrap=True)
     published_version.print_callers()

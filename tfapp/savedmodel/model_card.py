@@ -25,6 +25,7 @@ def model_card(name: str, metadata: Mapping[str, Any], words: CardWords) -> str:
         "## Metrics\n\n" + (_table(metadata["metrics"]) if metadata["metrics"] else "Not evaluated before export."),
         *_calibration(metadata.get("calibration")),
         *_bullets("What that means for the next model:", metadata.get("advice", ())),
+        *_precision(metadata.get("precision_choice")),
         "## Limits\n\n" + _limits(metadata, words),
         "## Call it\n\n" + _call(name, words) + _rest_call(name, metadata["contract"]),
         "## Settings\n\n```toml\n" + metadata["settings"].strip() + "\n```",
@@ -62,6 +63,19 @@ def _calibration(metadata: Mapping[str, Any] | None) -> list[str]:
         else "The probabilities are the network's own."
     )
     return [f"## Calibration\n\n{words}\n\n{_table(metadata)}"]
+
+
+def _precision(choice: Mapping[str, Any] | None) -> list[str]:
+    """Returns what was measured where the export chose the precision."""
+    if choice is None:
+        return []
+    lines = [f"## Precision\n\n{_cell(choice['sentence'])}"]
+    if choice["measured"]:
+        rows = "\n".join(
+            f"| {row['name']} | {row['texts_per_second']:.0f} | {row['score']:.4f} |" for row in choice["measured"]
+        )
+        lines.append(f"| | texts per second, requests of 32 | {choice['score_name']} on dev |\n|---|---|---|\n{rows}")
+    return lines
 
 
 def _cell(value: Any) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 import tensorflow as tf
 
-__all__ = ["StepPrecision", "choose_precision", "processor_flags"]
+from tfapp.core.processor import processor_flags
+
+__all__ = ["StepPrecision", "choose_precision"]
 
 # What Linux calls the instructions that multiply bfloat16.
 _FAST_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16"})
@@ -54,7 +55,7 @@ def choose_precision(
     Args:
         name: "auto" takes bfloat16 on a GPU, where it needs no loss scaling, and on a processor that multiplies it.
         gpu: Whether the training runs on GPUs; None: whether TensorFlow sees any.
-        flags: The processor's features; None: what `processor_flags` gives.
+        flags: The processor's features; None: this machine's.
     """
     gpu = bool(tf.config.list_physical_devices("GPU")) if gpu is None else gpu
     flags = processor_flags() if flags is None else flags
@@ -62,13 +63,3 @@ def choose_precision(
     if not bfloat16:
         return StepPrecision()
     return StepPrecision("mixed_bfloat16") if gpu else StepPrecision(rewrite=True)
-
-
-def processor_flags(file: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """Returns the processor's features by Linux's names; none where the file is missing."""
-    try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    flags_line = next((line for line in lines if line.startswith("flags")), "")
-    return frozenset(flags_line.partition(":")[2].split())

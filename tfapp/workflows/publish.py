@@ -20,6 +20,7 @@ from tfapp.tasks.registry import find_task, read_evaluation
 from tfapp.training import RunFolder
 from tfapp.version import __version__
 from tfapp.workflows.precision_check import check_precision
+from tfapp.workflows.precision_choice import PrecisionChoice, choose_export_precision
 from tfapp.workflows.summarize_run import read_learning_curve, read_members
 
 __all__ = ["export_run", "export_untrained"]
@@ -51,10 +52,17 @@ def export_run(
     model = load_model(folder.model)
     if find_task(experiment.task).card is None:
         raise ExportError(f"{folder.path}: {experiment.task} makes nothing to serve; train another task on its preset")
-    encoder = make_encoder(model, experiment.export)
-    metadata = _metadata(folder, experiment)
+    metadata, settings = _metadata(folder, experiment), experiment.export
+    choice = None
+    if settings.precision == "auto":
+        choice = choose_export_precision(folder, model, experiment, quiet=quiet)
+        metadata["precision_choice"] = choice.metadata()
+        settings = settings.model_copy(update={"precision": choice.name})
+    encoder = make_encoder(model, settings)
     if encoder and not encoder.precision.exact:
-        metadata["precision_check"] = check_precision(folder, model, encoder, force=force, quiet=quiet)
+        metadata["precision_check"] = (
+            choice.check() if choice else check_precision(folder, model, encoder, force=force, quiet=quiet)
+        )
     samples = folder.read("data")["samples"]
     return _publish(
         model, encoder=encoder, experiment=experiment, models=models, metadata=metadata, samples=samples, quiet=quiet
@@ -75,9 +83,17 @@ def export_untrained(experiment: Experiment, models: Path, *, force: bool = Fals
         preset = load_preset(experiment.model.preset, on_progress=advance)
     model = build_model(experiment.task, experiment.model, (), preset=preset)
     model_metadata = {"preset": experiment.model.preset, "kind": experiment.model.kind, "tfapp_version": __version__}
-    settings = dump_toml(experiment, without=("data", "training"))
-    metadata = model_metadata | {"data": {}, "metrics": {}, "settings": settings}
-    encoder = make_encoder(model, experiment.export)
+    metadata: dict[str, Any] = model_metadata | {
+        "data": {},
+        "metrics": {},
+        "settings": dump_toml(experiment, without=("data", "training")),
+    }
+    settings = experiment.export
+    if settings.precision == "auto":
+        choice = PrecisionChoice("float32", "an untrained preset has no dev split to check the other precisions on")
+        metadata["precision_choice"] = choice.metadata()
+        settings = settings.model_copy(update={"precision": choice.name})
+    encoder = make_encoder(model, settings)
     if encoder and not encoder.precision.exact and not force:
         raise ExportError(
             f"export.precision {encoder.precision.name}: an untrained preset has no dev split to check it on; "
