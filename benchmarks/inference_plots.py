@@ -23,24 +23,29 @@ _COLORS: Final = {
     "PyTorch": "#a257c7",
     "KerasHub": "#1f9d75",
 }
+# In inches.
+_BAR_HEIGHT: Final = 0.19
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> None:
     """Writes `inference.png`, the streams in process, and `serving.png`, the whole path."""
     streams = report["streams"]
-    figure = new_figure(4.8 * min(len(streams), 2), 3.6 * -(-len(streams) // 2))
+    bars = max(len(rounds) for rounds in streams.values())
+    figure = new_figure(4.8 * min(len(streams), 2), (1 + _BAR_HEIGHT * bars) * -(-len(streams) // 2))
     grid = figure.subplots(-(-len(streams) // 2), min(len(streams), 2), squeeze=False)
     for axes, (stream, rounds) in zip(grid.flat, streams.items(), strict=False):
         draw_bars(axes, rounds, {name: color(name) for name in rounds}, unit="texts a second, requests of 32")
         title(axes, stream)
     save(figure, folder / "inference.png")
     serving_rates = report["served"]
-    figure = new_figure(9.6, 5.2)
-    panels = figure.subplots(2, 2)
+    figure = new_figure(9.6, 7.8)
+    panels = figure.subplots(3, 2)
     for axes, (traffic, rounds) in zip(panels.flat, serving_rates.items(), strict=False):
         draw_bars(axes, rounds, {name: color(name) for name in rounds}, unit="texts a second, the mix")
         title(axes, f"{traffic}, over gRPC")
-    draw_memory(panels.flat[3], report["memory"])
+    draw_memory(panels.flat[len(serving_rates)], report["memory"])
+    for axes in panels.flat[len(serving_rates) + 1 :]:
+        axes.set_axis_off()
     save(figure, folder / "serving.png")
 
 
