@@ -76,7 +76,7 @@ def test_a_sub_batch_is_bounded_and_even_in_length(lengths: list[int]) -> None:
         assert sum(sizes) <= SIZE + max(lengths)
         assert tokens == -(-sum(sizes) // 16) * 16
         # A row that fills it up costs as much as the longest in attention.
-        assert rows == (-(-len(sizes) // 4) * 4 if max(sizes) <= 32 else len(sizes))
+        assert rows == (-(-len(sizes) // 4) * 4 if max(sizes) <= 96 else len(sizes))
         assert max(sizes) <= 96 or min(sizes) > 96
         assert max(sizes) <= 384 or min(sizes) > 384
 

@@ -17,7 +17,7 @@ __all__ = ["pad_to_grid", "padded_sizes"]
 _TOKENS_ALIGNED: Final = 16
 # Of rows that are computed together, where they are short; each that is added is as long as the longest in attention.
 _ROWS_ALIGNED: Final = 4
-_SHORT: Final = 32
+_SHORT: Final = 96
 # Of the tokens of a row: padded to a multiple of one of these, or of a power of two that is at most this share of them.
 _ALONE_ALIGNED: Final = 4
 _TOGETHER_ALIGNED: Final = 8
