@@ -39,9 +39,12 @@ def kind_of(char: str) -> str:
 
 
 def has_form(word: str) -> bool:
-    """Returns whether a character is left once the text is uncased: no accent, format character, space or U+FFFD."""
+    """Returns whether a character is left once the text is uncased: no accent, format character or space.
+
+    U+FFFD, which stands for invalid bytes, is left: it is [UNK].
+    """
     normal_form = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word.casefold()))
-    return any(unicodedata.category(char) not in ("Mn", "Cf", "Cc", "Zs") and char != "\ufffd" for char in normal_form)
+    return any(unicodedata.category(char) not in ("Mn", "Cf", "Cc", "Zs") for char in normal_form)
 
 
 def words_of(text: str) -> list[tuple[int, int]]:
@@ -80,6 +83,7 @@ MIXED = st.text(st.one_of(st.sampled_from(SAMPLES), STABLE), max_size=25)
 @settings(max_examples=100)
 @given(st.lists(MIXED, max_size=6))
 @example(["👨\u200d👩\u200d👧 ok", "\ufeffBOM e\u0301te\u0301 \u0301 ﬁne…"])
+@example(["\ufffd", "a\ufffd b \ufffd\u0301,\ufffd"])
 def test_words_and_places_are_those_of_plain_python(texts: list[str]) -> None:
     assert word_offsets(texts) == [words_of(text) for text in texts]
 
