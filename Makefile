@@ -33,7 +33,7 @@ $(VENV)/apps.stamp: $(VENV)/run.stamp requirements-apps.txt
 	$(BIN)/python -m pip install --quiet -r requirements-apps.txt
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/apps.stamp requirements-search.txt requirements-dev.txt
+$(VENV)/dev.stamp: $(VENV)/apps.stamp requirements-search.txt requirements-onnx.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@
 

@@ -36,9 +36,8 @@ MODELS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
 def build(preset: Path, name: str, **settings: Any) -> BertModel:
     task, changes, labels = MODELS[name]
     keras.utils.set_random_seed(7)
-    model = build_model(
-        task, find_task(task).settings.model(preset=str(preset), max_length=LENGTH, **changes | settings), labels
-    )
+    values = {"preset": str(preset), "max_length": LENGTH} | changes | settings
+    model = build_model(task, find_task(task).settings.model(**values), labels)
     assert isinstance(model, BertModel)
     # Random weights make much the same of every token; wider ones, and biases, tell them apart.
     for number, weight in enumerate(model.network.trainable_weights):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
@@ -193,30 +193,34 @@ def evaluate(run: Run | str | Path, data: str | Path | None = None, *, quiet: bo
 
 def export(
     run: Run | str | Path,
-    to: str | Path = "models",
+    to: str | Path | None = None,
     *,
+    format: Literal["savedmodel", "onnx"] = "savedmodel",  # noqa: A002
     overrides: Sequence[str] = (),
     force: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Publishes a run's best weights as the next version of a served model.
+    """Publishes a run's best weights as the next version of a served model, or writes them for other runtimes.
 
     Args:
         run: A run, or its folder.
-        to: The models folder that a server reads.
+        to: The models folder that a server reads, by default "models"; of ONNX the folder in which that of the model
+            is written, by default "onnx".
+        format: "savedmodel" for TensorFlow Serving and `tfapp serve`; "onnx" for ONNX Runtime and others, which needs
+            the extra of that name.
         overrides: Settings of the export, as `export.precision=bfloat16`.
         force: Publish in fewer bits than float32 whatever that loses on the dev split.
         quiet: Show no progress.
 
     Returns:
-        `MODELS/NAME/VERSION`, which appeared by one rename after its answers were compared with Keras's.
+        `MODELS/NAME/VERSION`, or `ONNX/NAME`; it appeared by one rename after its answers were compared with Keras's.
 
     Raises:
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
     finished_run = run if isinstance(run, Run) else open_run(run)
-    return finished_run.export(to, overrides=overrides, force=force, quiet=quiet)
+    return finished_run.export(to, format=format, overrides=overrides, force=force, quiet=quiet)
 
 
 def export_preset(

@@ -36,10 +36,16 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Publish in fewer bits, even if the score on dev falls too much.")
     ] = False,
-    to: Annotated[Path, typer.Option(help="The models folder that a server reads.")] = Path("models"),
+    to: Annotated[
+        Path | None,
+        typer.Option(help="The models folder that a server reads, by default models; of ONNX its folder, onnx."),
+    ] = None,
+    format: Annotated[  # noqa: A002
+        str, typer.Option(help="savedmodel to be served; onnx for ONNX Runtime, OpenVINO and others.")
+    ] = "savedmodel",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Publishes a run's model, or a preset's embeddings, as the next served version."""
+    """Publishes a run's model, or a preset's embeddings, as the next served version; or writes a run's as ONNX."""
     from tfapp import api
     from tfapp.cli._published_version import PublishedVersion
     from tfapp.core.terminal import console, print_json
@@ -55,11 +61,15 @@ def export(
     settings = [*(overrides or ()), *(f"export.{key}={value}" for key, value in options.items() if value)]
     # As `tfapp serve` computes, so that precisions are compared as they will be served.
     set_compute_threads()
+    if format != "savedmodel":
+        _export_for_others(run, to, format, settings, as_json=as_json)
+        return
+    models = to or Path("models")
     if preset is not None:
-        version = api.export_preset(preset, to, name=name, overrides=settings, force=force)
+        version = api.export_preset(preset, models, name=name, overrides=settings, force=force)
     elif run is not None:
-        version = api.export(run, to, overrides=settings, force=force)
-    published_version = PublishedVersion.look_up(version, to)
+        version = api.export(run, models, overrides=settings, force=force)
+    published_version = PublishedVersion.look_up(version, models)
     choice = read_metadata(version).get("precision_choice")
     if as_json:
         record = {"model": version.parent.name, "version": int(version.name), "path": str(version)}
@@ -72,3 +82,20 @@ def export(
     next_step = f"{published_version.note} Next: {published_version.next_command}".lstrip()
     console().print(f"Published {version}; its README.md says what it is. {next_step}", soft_wrap=True)
     published_version.print_callers()
+
+
+def _export_for_others(run: Path | None, to: Path | None, format: str, settings: list[str], *, as_json: bool) -> None:  # noqa: A002
+    """Writes a run's model for runtimes other than TensorFlow Serving, and prints where it is."""
+    from tfapp import api
+    from tfapp.core.terminal import console, print_json
+    from tfapp.errors import SettingsError
+
+    if run is None:
+        raise SettingsError(f"--format {format} needs a run's folder; a preset is published as a SavedModel")
+    if any(setting.startswith("export.encoder=") for setting in settings):
+        raise SettingsError(f"--encoder says how SavedModels compute; leave it out with --format {format}")
+    folder = api.export(run, to, format=format, overrides=settings)  # type: ignore[arg-type]
+    if as_json:
+        print_json({"model": folder.name, "path": str(folder)})
+    else:
+        console().print(f"Written to {folder}; its README.md says how to call it.", soft_wrap=True)

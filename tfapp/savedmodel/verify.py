@@ -14,7 +14,7 @@ from tfapp.core.rows import Row, row_line, to_columns
 from tfapp.errors import ExportError
 from tfapp.models import TaskModel
 
-__all__ = ["HARD_TEXTS", "TOLERANCE", "hard_rows", "verify"]
+__all__ = ["HARD_TEXTS", "TOLERANCE", "answer_difference", "hard_rows", "verify"]
 
 TOLERANCE: Final = 1e-4
 
@@ -80,7 +80,7 @@ def verify(folder: Path, model: TaskModel, rows: Sequence[Row], *, max_length: i
             for answer in (single_answer[name].numpy()[0], batch[name][number]):
                 if exact:
                     largest_difference = max(
-                        largest_difference, _difference(name, answer, value.numpy()[0], row_line(row), tolerance)
+                        largest_difference, answer_difference(name, answer, value.numpy()[0], row_line(row), tolerance)
                     )
                 else:
                     _check_form(name, answer, value.numpy()[0], row_line(row))
@@ -113,7 +113,19 @@ def _tensors(rows: Sequence[Row], model: TaskModel) -> dict[str, tf.Tensor]:
     return {name: tf.constant(texts, tf.string) for name, texts in to_columns(rows, model.inputs).items()}
 
 
-def _difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, tolerance: float) -> float:
+def answer_difference(name: str, answer: np.ndarray, expected: np.ndarray, text: str, tolerance: float) -> float:
+    """Returns the greatest difference of two answers to a row.
+
+    Args:
+        name: The output's name.
+        answer: The exported model's; [...], without an axis for rows.
+        expected: The Keras model's. Of one axis, either may be padded.
+        text: The row, for the error.
+        tolerance: The greatest difference that is allowed.
+
+    Raises:
+        ExportError: It is more.
+    """
     answer, expected = np.asarray(answer), np.asarray(expected)
     if expected.dtype.kind not in "if":
         return 0.0  # labels and choices follow from the floats; two equal probabilities may swap theirs

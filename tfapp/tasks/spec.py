@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
     from tfapp.models import Preset
+    from tfapp.onnx.form import OnnxForm
     from tfapp.training import TrainState
     from tfapp.training.evaluator import Evaluator
 
@@ -77,6 +78,7 @@ class TaskSpec:
             which hands it the preset, overrides, and `name`; None: a preset alone does not answer.
         pretraining_experiment: Returns the settings of a pretraining, for `tfapp pretrain`, which hands it the file,
             overrides, and `name`, `preset` and `from_scratch`; None: the task pretrains nothing.
+        onnx: Returns the ONNX form of its models, which needs the extra of that name; None: they have none.
     """
 
     contract: contract.Task
@@ -94,6 +96,7 @@ class TaskSpec:
     playground: PlaygroundForm | None = None
     preset_experiment: Callable[..., Experiment] | None = None
     pretraining_experiment: Callable[..., Experiment] | None = None
+    onnx: Callable[[], OnnxForm] | None = None
 
     @property
     def name(self) -> str:

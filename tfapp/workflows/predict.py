@@ -16,7 +16,7 @@ from tfapp.errors import ModelError
 from tfapp.registry import version_folder, versions
 
 if TYPE_CHECKING:
-    from tfapp.models import TaskModel
+    from tfapp.models import Preprocessor, TaskModel
 
 __all__ = ["Predictor", "graph_of", "load_predictor"]
 
@@ -129,15 +129,22 @@ def _from_run(folder: Path) -> Predictor:
     return Predictor(folder, identity, model.labels, answer, model.inputs, columns, answer_format)
 
 
-def graph_of(model: TaskModel) -> Callable[[Sequence[Row]], dict[str, np.ndarray]]:
-    """Returns a function that answers a batch of rows by a model, compiled for any number of them."""
+def graph_of(
+    model: TaskModel, *, preprocessor: Preprocessor | None = None
+) -> Callable[[Sequence[Row]], dict[str, np.ndarray]]:
+    """Returns a function that answers a batch of rows by a model, compiled for any number of them.
+
+    Args:
+        model: The model.
+        preprocessor: One with another limit than the model's own.
+    """
     import tensorflow as tf
 
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in model.inputs], autograph=False
     )
     def answer(*texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.predict_text(dict(zip(model.inputs, texts, strict=True)))
+        return model.predict_text(dict(zip(model.inputs, texts, strict=True)), preprocessor=preprocessor)
 
     return _as_arrays(answer, model.inputs)
 

@@ -23,7 +23,7 @@ from tfapp.workflows.precision_check import check_precision
 from tfapp.workflows.precision_choice import PrecisionChoice, choose_export_precision
 from tfapp.workflows.summarize_run import read_learning_curve, read_members
 
-__all__ = ["export_run", "export_untrained"]
+__all__ = ["export_run", "export_settings", "export_untrained"]
 
 # More would make the record of a version large; then the intervals tell.
 _MOST_WRONG: Final = 20_000
@@ -46,7 +46,7 @@ def export_run(
         OSError: The disk is full; nothing was published.
         SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
     """
-    experiment = _with_export(read_run_settings(folder.path), overrides)
+    experiment = export_settings(folder, overrides)
     if not folder.is_finished:
         raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
     model = load_model(folder.model)
@@ -104,7 +104,13 @@ def export_untrained(experiment: Experiment, models: Path, *, force: bool = Fals
     )
 
 
-def _with_export(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+def export_settings(folder: RunFolder, overrides: Sequence[str]) -> Experiment:
+    """Returns a run's settings with other ones of the export.
+
+    Raises:
+        SettingsError: A setting has an unknown name, breaks its rule, or is none of the export.
+    """
+    experiment = read_run_settings(folder.path)
     override = next((item for item in overrides if not item.strip().startswith("export.")), None)
     if override:
         raise SettingsError(

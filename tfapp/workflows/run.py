@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
-from tfapp.errors import TrainingError, did_you_mean
+from tfapp.errors import SettingsError, TrainingError, did_you_mean
 from tfapp.tasks.experiments import read_run_settings
 from tfapp.workflows.predict import Predictor, load_predictor
 
@@ -64,12 +64,24 @@ class Run:
         return evaluate_run(self.folder, None if data is None else str(data), quiet=quiet)
 
     def export(
-        self, to: str | Path = "models", *, overrides: Sequence[str] = (), force: bool = False, quiet: bool = False
+        self,
+        to: str | Path | None = None,
+        *,
+        format: Literal["savedmodel", "onnx"] = "savedmodel",  # noqa: A002
+        overrides: Sequence[str] = (),
+        force: bool = False,
+        quiet: bool = False,
     ) -> Path:
-        """Publishes the best weights, as `tfapp.export`."""
+        """Publishes the best weights, or writes them for other runtimes, as `tfapp.export`."""
+        if format == "onnx":
+            from tfapp.workflows.onnx_export import export_onnx
+
+            return export_onnx(self.folder, Path(to or "onnx"), overrides=overrides, quiet=quiet)
+        if format != "savedmodel":
+            raise SettingsError(f"format {format}: take savedmodel or onnx")
         from tfapp.workflows.publish import export_run
 
-        return export_run(self.folder, Path(to), overrides=overrides, force=force, quiet=quiet)
+        return export_run(self.folder, Path(to or "models"), overrides=overrides, force=force, quiet=quiet)
 
     def save_adapter(self, file: str | Path) -> Path:
         """Writes the trained adapter and head, without the preset: kilobytes, which `tfapp.AdaptedBackbone` loads.

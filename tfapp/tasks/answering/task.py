@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp_client import contract
 
@@ -16,6 +16,9 @@ from tfapp.tasks.answering.propose import propose_answering
 from tfapp.tasks.answering.settings import SETTINGS
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.onnx.form import OnnxForm
 
 __all__ = ["ANSWERING"]
 
@@ -39,6 +42,12 @@ def _classes() -> TaskClasses:
     from tfapp.tasks.answering.model import Answerer
 
     return TaskClasses({"bert": Answerer}, AnswerEvaluator)
+
+
+def _onnx() -> OnnxForm:
+    from tfapp.tasks.answering.onnx_form import ONNX_FORM
+
+    return ONNX_FORM
 
 
 ANSWERING: Final = TaskSpec(
@@ -67,4 +76,5 @@ ANSWERING: Final = TaskSpec(
     ),
     propose=propose_answering,
     playground=_FORM,
+    onnx=_onnx,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tfapp_client import contract
 
@@ -14,6 +14,9 @@ from tfapp.tasks.class_playground import TEXT_CLASSES_FORM
 from tfapp.tasks.classification.propose import propose_classification
 from tfapp.tasks.classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.onnx.form import OnnxForm
 
 __all__ = ["CLASSIFICATION"]
 
@@ -28,6 +31,12 @@ def _classes() -> TaskClasses:
     return TaskClasses(models, ClassEvaluator, find_method)
 
 
+def _onnx() -> OnnxForm:
+    from tfapp.tasks.classification.onnx_form import ONNX_FORM
+
+    return ONNX_FORM
+
+
 CLASSIFICATION: Final = TaskSpec(
     contract.CLASSIFICATION,
     settings=SETTINGS,
@@ -38,4 +47,5 @@ CLASSIFICATION: Final = TaskSpec(
     card=CardWords("raw text", 'classify("{name}", ["a text"])'),
     propose_named=propose_classification,
     playground=TEXT_CLASSES_FORM,
+    onnx=_onnx,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from tfapp_client import contract
@@ -23,6 +23,9 @@ from tfapp.tasks.embedding.experiment import preset_experiment
 from tfapp.tasks.embedding.settings import SETTINGS
 from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, PlaygroundModel
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.onnx.form import OnnxForm
 
 __all__ = ["EMBEDDING"]
 
@@ -75,6 +78,12 @@ def _classes() -> TaskClasses:
     return TaskClasses({"bert": TextEmbedder}, RetrievalEvaluator)
 
 
+def _onnx() -> OnnxForm:
+    from tfapp.tasks.embedding.onnx_form import ONNX_FORM
+
+    return ONNX_FORM
+
+
 EMBEDDING: Final = TaskSpec(
     contract.EMBEDDING,
     settings=SETTINGS,
@@ -93,4 +102,5 @@ EMBEDDING: Final = TaskSpec(
     choose=choose_embedding,
     preset_experiment=preset_experiment,
     playground=_FORM,
+    onnx=_onnx,
 )

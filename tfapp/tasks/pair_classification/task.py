@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tfapp_client import contract
 
@@ -16,6 +16,9 @@ from tfapp.tasks.pair_classification.propose import propose_pair_classification
 from tfapp.tasks.pair_classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
+if TYPE_CHECKING:
+    from tfapp.onnx.form import OnnxForm
+
 __all__ = ["PAIR_CLASSIFICATION"]
 
 
@@ -24,6 +27,12 @@ def _classes() -> TaskClasses:
     from tfapp.training.class_evaluator import ClassEvaluator
 
     return TaskClasses({"bert": PairClassifier}, ClassEvaluator)
+
+
+def _onnx() -> OnnxForm:
+    from tfapp.tasks.pair_classification.onnx_form import ONNX_FORM
+
+    return ONNX_FORM
 
 
 PAIR_CLASSIFICATION: Final = TaskSpec(
@@ -39,4 +48,5 @@ PAIR_CLASSIFICATION: Final = TaskSpec(
     propose=propose_pair_classification,
     choose=choose_pair_candidates,
     playground=PAIR_CLASSES_FORM,
+    onnx=_onnx,
 )

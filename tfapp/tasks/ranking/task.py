@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp_client import contract
 
@@ -16,6 +16,9 @@ from tfapp.tasks.ranking.evaluation_result import RankingEvaluation
 from tfapp.tasks.ranking.propose import suggest_ranking
 from tfapp.tasks.ranking.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.onnx.form import OnnxForm
 
 __all__ = ["RANKING"]
 
@@ -40,6 +43,12 @@ def _classes() -> TaskClasses:
     return TaskClasses({"bert": PairRanker}, RankingEvaluator)
 
 
+def _onnx() -> OnnxForm:
+    from tfapp.tasks.ranking.onnx_form import ONNX_FORM
+
+    return ONNX_FORM
+
+
 RANKING: Final = TaskSpec(
     contract.RANKING,
     settings=SETTINGS,
@@ -56,4 +65,5 @@ RANKING: Final = TaskSpec(
     suggest=suggest_ranking,
     choose=choose_pair_candidates,
     playground=_FORM,
+    onnx=_onnx,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp_client import contract
 
@@ -17,6 +17,9 @@ from tfapp.tasks.regression.evaluation_result import RegressionEvaluation
 from tfapp.tasks.regression.propose import propose_pair_regression, propose_regression, suggest_regression
 from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
+
+if TYPE_CHECKING:
+    from tfapp.onnx.form import OnnxForm
 
 __all__ = ["PAIR_REGRESSION", "REGRESSION"]
 
@@ -63,6 +66,12 @@ def _pair_classes() -> TaskClasses:
     return TaskClasses({"bert": PairRegressor}, RegressionEvaluator)
 
 
+def _onnx() -> OnnxForm:
+    from tfapp.tasks.regression.onnx_form import ONNX_FORM
+
+    return ONNX_FORM
+
+
 REGRESSION: Final = TaskSpec(
     contract.REGRESSION,
     settings=SETTINGS,
@@ -75,6 +84,7 @@ REGRESSION: Final = TaskSpec(
     suggest=suggest_regression,
     choose=choose_regression,
     playground=_FORM,
+    onnx=_onnx,
 )
 
 PAIR_REGRESSION: Final = TaskSpec(
@@ -93,4 +103,5 @@ PAIR_REGRESSION: Final = TaskSpec(
     propose=propose_pair_regression,
     choose=choose_pair_candidates,
     playground=_PAIR_FORM,
+    onnx=_onnx,
 )

@@ -195,7 +195,7 @@ class TextTagger(BertModel):
         if self.decoding == "crf":
             scores, tags = (tf.ragged.boolean_mask(values, mask) for values in (logits, targets))
             lengths = tf.cast(tags.row_lengths(), tf.int32)
-            return -crf.log_likelihood(scores.to_tensor(), tags.to_tensor(), lengths, self._transitions())
+            return -crf.log_likelihood(scores.to_tensor(), tags.to_tensor(), lengths, self.transitions())
         tags = tf.maximum(targets, 0)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, logits)
         token_weights = tf.gather(weights * tf.ones(logits.shape[-1]), tags) * tf.cast(mask, tf.float32)
@@ -240,16 +240,17 @@ class TextTagger(BertModel):
         if self.decoding == "greedy":
             tags = tf.argmax(scores, axis=-1, output_type=tf.int32)
         else:
-            tags = crf.best_tags(scores, lengths, self._transitions())
+            tags = crf.best_tags(scores, lengths, self.transitions())
         has_crf = self.decoding == "crf"
-        chances = crf.marginals(scores, lengths, self._transitions()) if has_crf else tf.nn.softmax(scores)
+        chances = crf.marginals(scores, lengths, self.transitions()) if has_crf else tf.nn.softmax(scores)
         return merge_words(tags, tf.gather(chances, tags, batch_dims=2), words, self.labels)
 
     def weights_beside_network(self) -> list[Any]:
         """Returns the scores of neighbouring tags that a CRF has learnt."""
         return list(self.network.get_layer("transitions").weights) if self.decoding == "crf" else []
 
-    def _transitions(self) -> crf.Transitions:
+    def transitions(self) -> crf.Transitions:
+        """Returns the scores of neighbouring tags by which sequences are found."""
         legal = legal_transitions(len(self.labels))
         return self.network.get_layer("transitions").constrain(legal) if self.decoding == "crf" else legal
 

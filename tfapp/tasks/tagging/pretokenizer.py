@@ -13,18 +13,21 @@ import tensorflow_text as tf_text
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.tasks.tagging.casing_features import casing_features, join_casing
 
-__all__ = ["Words", "split_words"]
+__all__ = ["FORMAT", "IDEOGRAPH", "SIGN", "SPACE", "Words", "split_words"]
 
 # BERT's basic tokenizer (google-research/bert, tokenization.py) sets these apart: punctuation, ASCII signs, ideographs.
-_IDEOGRAPHS: Final = (
-    r"\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}"
-    r"\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}"
+IDEOGRAPH: Final = (
+    r"[\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}"
+    r"\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}]"
 )
-_SPACE: Final = r"[\s\p{Z}\p{Cc}]+"
-_DELIMITER: Final = rf"{_SPACE}|[!-/:-@\[-`{{-~\p{{P}}]|[{_IDEOGRAPHS}]"
+SIGN: Final = r"[!-/:-@\[-`{-~\p{P}]"
+SPACE: Final = r"[\s\p{Z}\p{Cc}]"
 # Characters without a form, such as a zero-width space: inside a word they are passed over, at its ends none of it.
-_HEAD: Final = r"^\p{Cf}+"
-_TAIL: Final = r"\p{Cf}+$"
+FORMAT: Final = r"\p{Cf}"
+_SPACES: Final = f"{SPACE}+"
+_DELIMITER: Final = f"{_SPACES}|{SIGN}|{IDEOGRAPH}"
+_HEAD: Final = f"^{FORMAT}+"
+_TAIL: Final = f"{FORMAT}+$"
 
 
 class Words(NamedTuple):
@@ -87,7 +90,7 @@ def split_words(
         tf.ragged.boolean_mask(parts.with_values(values), are_words) for values in (starts, ends, first)
     )
     if by_spaces:
-        spaces = tf.cast(tf.strings.regex_full_match(parts.values, _SPACE), tf.int32)
+        spaces = tf.cast(tf.strings.regex_full_match(parts.values, _SPACES), tf.int32)
         before = _sums_by_row(parts.with_values(spaces))
         begins, finishes = _run_borders(tf.ragged.boolean_mask(parts.with_values(before), are_words))
         start, first_piece = (tf.ragged.boolean_mask(values, begins) for values in (start, first_piece))

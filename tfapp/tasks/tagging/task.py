@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp_client import contract
 
@@ -16,6 +16,9 @@ from tfapp.tasks.tagging.data import SpanTarget
 from tfapp.tasks.tagging.evaluation_result import EntityEvaluation
 from tfapp.tasks.tagging.propose import propose_tagging
 from tfapp.tasks.tagging.settings import SETTINGS, TaggingDataSettings
+
+if TYPE_CHECKING:
+    from tfapp.onnx.form import OnnxForm
 
 __all__ = ["TAGGING"]
 
@@ -37,6 +40,12 @@ def _classes() -> TaskClasses:
     from tfapp.tasks.tagging.model import TextTagger
 
     return TaskClasses({"bert": TextTagger}, SpanEvaluator)
+
+
+def _onnx() -> OnnxForm:
+    from tfapp.tasks.tagging.onnx_form import ONNX_FORM
+
+    return ONNX_FORM
 
 
 TAGGING: Final = TaskSpec(
@@ -61,4 +70,5 @@ TAGGING: Final = TaskSpec(
     ),
     propose=propose_tagging,
     playground=_FORM,
+    onnx=_onnx,
 )

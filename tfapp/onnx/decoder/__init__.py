@@ -1,0 +1,1 @@
+"""What exported ONNX models answer with: modules that are copied beside them, and import nothing of tfapp."""
