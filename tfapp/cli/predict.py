@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from tfapp.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from tfapp.workflows.predict import Predictor
+    from tfapp.workflows.predict_files import FileResult
 
 __all__ = [
     "default_output",
@@ -30,12 +31,17 @@ def predict(
         list[str],
         typer.Argument(
             help="A csv, tsv, jsonl, parquet or SQuAD file, or texts. Of a model that reads several texts at once: the "
-            "first ones, then each last one, such as a query and its candidates, or a question and its contexts."
+            "first ones, then each last one, such as a query and its candidates, or a question and its contexts. With "
+            "--output-dir: files, folders of files, and patterns such as 'parts/*.jsonl'."
         ),
     ],
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="By default FILE.predictions.SUFFIX, which only you can read.")
+    ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(help="Score many files into this folder; rows that fail are set aside in NAME.rejected.jsonl."),
     ] = None,
     text: Annotated[
         str | None, typer.Option(help="The file's column of texts; by default that of the file it learnt from.")
@@ -57,17 +63,33 @@ def predict(
 
     from tfapp.api import load_predictor
     from tfapp.data import score_file
+    from tfapp.workflows.predict_files import find_files, predict_files
 
-    file = file_to_score(inputs)
+    if output_dir is not None and output is not None:
+        raise SettingsError("--output names the file of one scored file, --output-dir the folder of many; give one")
+    files = find_files(inputs) if output_dir is not None else []
+    file = file_to_score(inputs) if output_dir is None else None
     predictor = load_predictor(model)
-    if file is None:
+    if file is None and output_dir is None:
         _print_answers(predictor, inputs, probabilities=probabilities, json=json)
         return
     known_columns = {**predictor.columns, **({"text": text} if text is not None else {})}
     columns = input_columns(predictor.inputs, known_columns, column or [])
     labels = tuple(predictor.labels) if probabilities else ()
-    score = partial(score_file, columns=columns, format=format, encoding=encoding, header=header, batch_rows=batch_rows)
-    _score(partial(score, labels=labels, resume=resume), predictor, file, output or default_output(file), json=json)
+    settings = {
+        "columns": columns,
+        "format": format,
+        "encoding": encoding,
+        "header": header,
+        "batch_rows": batch_rows,
+        "labels": labels,
+    }
+    if output_dir is not None:
+        results = predict_files(predictor, files, output_dir, resume=resume, quiet=json, **settings)
+        _score_files(results, json=json)
+    elif file is not None:
+        score = partial(score_file, resume=resume, **settings)  # type: ignore[arg-type]
+        _score(score, predictor, file, output or default_output(file), json=json)
 
 
 def _score(score: Callable[..., int], predictor: Predictor, file: Path, target: Path, *, json: bool) -> None:
@@ -87,6 +109,51 @@ def _score(score: Callable[..., int], predictor: Predictor, file: Path, target: 
         print_json({"rows": count, "output": str(target)})
     else:
         console().print(f"{pluralize(count, 'row')} scored: {target}", markup=False, soft_wrap=True)
+
+
+def _score_files(results: Iterator[FileResult], *, json: bool) -> None:
+    """Prints a line for each scored file, and one for all.
+
+    Raises:
+        DataError: Some files could not be scored.
+    """
+    from tfapp.core.terminal import console, error_console, print_json
+
+    finished, failed = [], 0
+    for result in results:
+        if result.error:
+            failed += 1
+            error_console().print(result.error, markup=False, soft_wrap=True)
+        else:
+            finished.append(result)
+        if json:
+            print_json(
+                {
+                    "file": str(result.source),
+                    "output": None if result.target is None else str(result.target),
+                    "rows": result.rows,
+                    "rejected": result.rejected,
+                    **({"error": result.error} if result.error else {}),
+                }
+            )
+        elif not result.error:
+            note = f"; {pluralize(result.rejected, 'row')} set aside: {result.rejected_file}" if result.rejected else ""
+            was_there = "" if result.seconds else ", finished before"
+            console().print(
+                f"{pluralize(result.rows, 'row')} scored: {result.target}{was_there}{note}",
+                markup=False,
+                soft_wrap=True,
+            )
+    rows, rejected = sum(result.rows for result in finished), sum(result.rejected for result in finished)
+    seconds = sum(result.seconds for result in finished)
+    scored_now = sum(result.rows for result in finished if result.seconds)
+    if json:
+        print_json({"files": len(finished), "failed": failed, "rows": rows, "rejected": rejected, "seconds": seconds})
+    else:
+        rate = f", {scored_now / seconds:.0f} a second" if seconds else ""
+        console().print(f"{pluralize(len(finished), 'file')}, {pluralize(rows, 'row')}{rate}", soft_wrap=True)
+    if failed:
+        raise DataError(f"{pluralize(failed, 'file')} could not be scored, see above; run the command again for them")
 
 
 def _print_answers(predictor: Predictor, inputs: Sequence[str], *, probabilities: bool, json: bool) -> None:
@@ -162,11 +229,6 @@ def rows_of(inputs: Sequence[str], texts: Sequence[str]) -> list[Row]:
 
 def default_output(file: Path) -> Path:
     """Names the scored file beside its input, with the suffix of the format as which such a file is scored."""
-    from tfapp.data.file_formats import FORMATS, SUFFIXES, data_suffix
+    from tfapp.workflows.predict_files import scored_name
 
-    input_suffix = data_suffix(file)
-    name = SUFFIXES.get(input_suffix)
-    # A file whose suffix says nothing may have values of any kind.
-    scored_as = FORMATS[name].scored_as if name else "jsonl"
-    suffix = input_suffix if scored_as in (name, None) else FORMATS[scored_as].suffixes[0]
-    return file.with_name(f"{file.name[: file.name.lower().rfind(input_suffix)]}.predictions{suffix}")
+    return file.with_name(scored_name(file, ending=".predictions"))

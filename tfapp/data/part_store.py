@@ -14,7 +14,7 @@ from typing import Any
 from tfapp.core.files import private_folder, replacing, write_text
 from tfapp.errors import DataError
 
-__all__ = ["PartStore", "file_identity"]
+__all__ = ["PartStore", "explain_errors", "file_identity"]
 
 _MANIFEST = "manifest.json"
 
@@ -48,7 +48,7 @@ class PartStore:
         if resume and store._manifest() == contents:
             return store
         store._refuse_foreign()
-        with _explain_errors(target):
+        with explain_errors(target):
             shutil.rmtree(store.folder, ignore_errors=True)
             private_folder(store.folder, exist_ok=False)
             write_text(store.folder / _MANIFEST, contents)
@@ -60,12 +60,12 @@ class PartStore:
 
     def write(self, index: int, write: Callable[[Path], object]) -> None:
         """Makes a part: `write` is given a draft's path to write to, and the draft is renamed into place."""
-        with _explain_errors(self.target), replacing(self.path(index)) as draft:
+        with explain_errors(self.target), replacing(self.path(index)) as draft:
             write(draft)
 
     def finish(self, merge: Callable[[Path], object]) -> None:
         """Makes the target: `merge` is given a draft's path to write to, which is renamed; the parts are removed."""
-        with _explain_errors(self.target):
+        with explain_errors(self.target):
             with replacing(self.folder / "all") as draft:
                 merge(draft)
             (self.folder / "all").replace(self.target)
@@ -85,8 +85,12 @@ class PartStore:
 
 
 @contextmanager
-def _explain_errors(target: Path) -> Iterator[None]:
-    """Translates a full disk or a read-only folder."""
+def explain_errors(target: Path) -> Iterator[None]:
+    """Names the target where a block cannot write what becomes it, as on a full disk or in a read-only folder.
+
+    Raises:
+        DataError: It cannot.
+    """
     try:
         yield
     except OSError as error:

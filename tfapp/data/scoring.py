@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+import pyarrow as pa
 
 from tfapp.config import FormatName
 from tfapp.core.progress import OnProgress
@@ -14,7 +16,9 @@ from tfapp.data.answer_format import AnswerColumn, AnswerFormat
 from tfapp.data.file_formats import FORMATS, detect_format, output_writer
 from tfapp.data.part_store import PartStore, file_identity
 from tfapp.data.readers.json_lines import iter_objects, replace_surrogates
+from tfapp.data.readers.read_options import OnBadRow, ReadOptions
 from tfapp.data.readers.row_blocks import group_rows
+from tfapp.data.rejected_rows import RejectedRows
 from tfapp.data.scored_rows import InputRows, JsonLinesWriter, RowWriter
 from tfapp.data.sources import existing_path
 from tfapp.data.table_reader import as_text, check_column, read_batches
@@ -43,6 +47,7 @@ def score_file(
     labels: Sequence[str] = (),
     identity: str = "",
     resume: bool = True,
+    rejected: Path | str | None = None,
     on_progress: OnProgress | None = None,
 ) -> int:
     """Scores every row of a file, in bounded memory.
@@ -66,10 +71,13 @@ def score_file(
         labels: The model's labels, in the order of its probabilities, where these are wanted in the target.
         identity: Tells the model from others.
         resume: Use the parts of a run that was killed.
+        rejected: A jsonl file for rows that cannot be read or answered while others can: the `line` of each on which
+            it begins or, where only that is known, its `row` among those that were read, and the `reason`. There is
+            no file where there is no such row. None: such a row is an error.
         on_progress: Is told the rows done, and an estimate of all rows.
 
     Returns:
-        The number of rows.
+        The number of rows of the target.
 
     Raises:
         DataError: The input is missing or broken or lacks the column, or the target cannot be written.
@@ -79,21 +87,48 @@ def score_file(
     inputs = dict(columns or {"text": text})
     settings = {"columns": inputs, "format": kind, "encoding": encoding, "header": header, "batch_rows": batch_rows}
     manifest = {"input": file_identity(source), "model": identity, "labels": list(labels), **settings}
+    if rejected is not None:
+        manifest["rejected"] = str(rejected)
     store = PartStore.open(target, manifest, resume=resume)
+    rejects = None if rejected is None else RejectedRows(store, Path(rejected))
     total = FORMATS[kind].count_rows(source)
     rows, parts = 0, 0
-    blocks = _read_blocks(source, kind, writer, encoding=encoding, header=header, batch_rows=batch_rows)
+    blocks = _read_blocks(
+        source,
+        kind,
+        writer,
+        encoding=encoding,
+        header=header,
+        batch_rows=batch_rows,
+        on_bad_row=None if rejects is None else rejects.add_line,
+    )
     for index, block in enumerate(blocks):
         if not store.path(index).exists():
-            texts = {name: _texts(source, block, name, column, rows) for name, column in inputs.items()}
-            answers = _answer_columns(predict, answer_format, to_rows(texts, tuple(inputs)), labels, len(inputs))
-            store.write(index, partial(writer.write, rows=block, answers=answers, first=index == 0))
+            questions, reasons = _questions(source, block, inputs, rows)
+            if rejects is None and reasons:
+                row, reason = min(reasons.items())
+                raise DataError(f"{source}, row {rows + 1 + row}: {reason}")
+            ask = partial(_answer_columns, predict, answer_format, labels=labels, inputs=len(inputs))
+            try:
+                answers = ask(_without(questions, reasons))
+            except Exception:
+                if rejects is None:
+                    raise
+                reasons |= _refused(ask, questions, reasons)
+                answers = ask(_without(questions, reasons))
+            if rejects is not None:
+                rejects.write(index, {rows + 1 + row: reason for row, reason in sorted(reasons.items())})
+            answered = _without(block, reasons)
+            store.write(index, partial(writer.write, rows=answered, answers=answers, first=index == 0))
+        elif rejects is not None:
+            rejects.forget()
         rows += len(block)
         parts = index + 1
         if on_progress:
             on_progress(rows, max(total or 0, rows))
+    unanswered = 0 if rejects is None else rejects.finish(parts)
     store.finish(lambda file: writer.merge(file, [store.path(index) for index in range(parts)]))
-    return rows
+    return rows - unanswered
 
 
 def _choose_formats(source: Path, target: Path, format: str) -> tuple[FormatName, RowWriter]:  # noqa: A002
@@ -108,17 +143,47 @@ def _choose_formats(source: Path, target: Path, format: str) -> tuple[FormatName
 
 
 def _read_blocks(
-    source: Path, kind: FormatName, writer: RowWriter, *, encoding: str, header: bool, batch_rows: int
+    source: Path,
+    kind: FormatName,
+    writer: RowWriter,
+    *,
+    encoding: str,
+    header: bool,
+    batch_rows: int,
+    on_bad_row: OnBadRow | None,
 ) -> Iterator[InputRows]:
     if kind != "jsonl" or not isinstance(writer, JsonLinesWriter):
-        yield from read_batches(source, format=kind, encoding=encoding, header=header, batch_rows=batch_rows)
+        yield from read_batches(
+            source, format=kind, encoding=encoding, header=header, batch_rows=batch_rows, on_bad_row=on_bad_row
+        )
         return
     # From jsonl to jsonl objects stay as they are: no types to agree on, no keys to add.
-    yield from (objects for _, objects in group_rows(iter_objects(source, encoding), batch_rows))
+    options = ReadOptions(encoding=encoding, on_bad_row=on_bad_row)
+    yield from (objects for _, objects in group_rows(iter_objects(source, options), batch_rows))
 
 
-def _texts(source: Path, block: InputRows, name: str, column: str, rows_before: int) -> list[str]:
-    """Returns the texts of one input."""
+def _questions(
+    source: Path, block: InputRows, inputs: Mapping[str, str], rows_before: int
+) -> tuple[list[Row], dict[int, str]]:
+    """Returns what the model is asked of each row of a block, and of rows that hold something else why that is so.
+
+    Raises:
+        DataError: The file lacks a column.
+    """
+    reasons: dict[int, str] = {}
+    texts = {}
+    for name, column in inputs.items():
+        texts[name] = [""] * len(block)
+        for row, value in enumerate(_values(source, block, name, column, rows_before)):
+            try:
+                texts[name][row] = replace_surrogates(as_text(value))
+            except ValueError as error:
+                reasons[row] = f"the {name} {error}"
+    return to_rows(texts, tuple(inputs)), reasons
+
+
+def _values(source: Path, block: InputRows, name: str, column: str, rows_before: int) -> list[Any]:
+    """Returns the values of one input."""
     if isinstance(block, list):
         columns = list(dict.fromkeys(key for values in block for key in values))
         values = [row.get(column) for row in block]
@@ -128,17 +193,34 @@ def _texts(source: Path, block: InputRows, name: str, column: str, rows_before: 
     if columns and (rows_before == 0 or not isinstance(block, list)):
         # Objects may leave keys out, but a key that none of the first batch has is a wrong name.
         check_column(source, column, columns, "--text" if name == "text" else f"--column {name}=NAME")
-    texts = []
-    for row, value in enumerate(values, start=rows_before + 1):
+    return values
+
+
+def _refused(ask: Callable[[list[Row]], object], questions: Sequence[Row], reasons: Container[int]) -> dict[int, str]:
+    """Asks each question by itself, and returns why the model has an error for some of them.
+
+    An error that it has for all of them is its own, and is raised.
+    """
+    refused: dict[int, str] = {}
+    rows = [row for row in range(len(questions)) if row not in reasons]
+    for row in rows:
         try:
-            texts.append(replace_surrogates(as_text(value)))
-        except ValueError as error:
-            raise DataError(f"{source}, row {row}: the {name} {error}") from error
-    return texts
+            ask([questions[row]])
+        except Exception as error:
+            refused[row] = f"the model refuses it: {' '.join(str(error).split())[:300]}"
+            if len(refused) == len(rows):
+                raise
+    return refused
+
+
+def _without(rows: Any, left_out: Container[int]) -> Any:
+    """Returns a list, or a batch, without some of its rows."""
+    kept = [row for row in range(len(rows)) if row not in left_out]
+    return [rows[row] for row in kept] if isinstance(rows, list) else rows.take(pa.array(kept, pa.int64()))
 
 
 def _answer_columns(
-    predict: Predict, answer_format: AnswerFormat, rows: list[Row], labels: Sequence[str], inputs: int
+    predict: Predict, answer_format: AnswerFormat, rows: list[Row], *, labels: Sequence[str], inputs: int
 ) -> dict[str, AnswerColumn]:
     # What is answered to nothing still has the names and types of all answers.
     questions = rows or ["" if inputs == 1 else ("",) * inputs]

@@ -15,7 +15,7 @@ from tfapp.data.file_formats import FORMATS, detect_format
 from tfapp.data.findings import Finding
 from tfapp.data.labels import as_label
 from tfapp.data.readers import folders, json_lines
-from tfapp.data.readers.read_options import ReadOptions
+from tfapp.data.readers.read_options import OnBadRow, ReadOptions
 from tfapp.data.readers.row_blocks import Block, ProblemCount
 from tfapp.data.readers.word_columns import WordColumns
 from tfapp.data.schemas import Schema
@@ -93,6 +93,7 @@ def read_batches(
     encoding: str = "utf-8",
     header: bool = True,
     batch_rows: int = 1024,
+    on_bad_row: OnBadRow | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Reads all columns of a file in bounded memory.
 
@@ -105,6 +106,8 @@ def read_batches(
         encoding: The encoding of csv, tsv and jsonl.
         header: Whether the first line of csv and tsv names the columns.
         batch_rows: Rows a batch, at most.
+        on_bad_row: Is told of each row of csv, tsv or jsonl that cannot be read, which is then left out; None: such a
+            row is refused.
 
     Yields:
         Batches of one schema in the file's order; at least one, possibly without rows.
@@ -112,7 +115,7 @@ def read_batches(
     Raises:
         DataError: The file is missing or broken; names the file and the line.
     """
-    options = ReadOptions(encoding=encoding, header=header, block_rows=batch_rows)
+    options = ReadOptions(encoding=encoding, header=header, block_rows=batch_rows, on_bad_row=on_bad_row)
     yield from FORMATS[detect_format(path, format)].iter_batches(path, options)
 
 

@@ -76,7 +76,7 @@ def _iter_blocks(path: Path, records: Iterator[NumberedFields], options: ReadOpt
         names = [str(index) for index in range(len(first[1]))]
         records = chain([first], records)
     indices = [(index, name) for index, name in enumerate(names) if options.selects(name)]
-    records = _check_widths(path, records, len(names))
+    records = _check_widths(path, records, len(names), options)
     for row, rows in group_rows(
         records, options.block_rows, weigh=lambda record: cell_bytes(record[1]), most_bytes=options.block_bytes
     ):
@@ -84,14 +84,19 @@ def _iter_blocks(path: Path, records: Iterator[NumberedFields], options: ReadOpt
         yield Block(row, columns_of, tuple(line for line, _ in rows))
 
 
-def _check_widths(path: Path, records: Iterator[NumberedFields], width: int) -> Iterator[NumberedFields]:
+def _check_widths(
+    path: Path, records: Iterator[NumberedFields], width: int, options: ReadOptions
+) -> Iterator[NumberedFields]:
     for line, fields in records:
-        if len(fields) != width:
-            raise DataError(
-                f"{path}, line {line}: {pluralize(len(fields), 'field')}, expected {width} as in the first line; "
-                "mend the row (in csv, a field that holds the separator needs quotes around it), or set data.separator"
-            )
-        yield line, fields
+        if len(fields) == width:
+            yield line, fields
+            continue
+        options.refuse_row(
+            path,
+            line,
+            f"{pluralize(len(fields), 'field')}, expected {width} as in the first line; mend the row (in csv, a field "
+            "that holds the separator needs quotes around it), or set data.separator",
+        )
 
 
 def _check_names(path: Path, names: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,27 @@ from tfapp.errors import DataError
 __all__ = ["as_json_text", "iter_batches", "iter_blocks", "iter_objects", "replace_surrogates", "to_batch"]
 
 
-def iter_objects(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
+def iter_objects(path: Path, options: ReadOptions) -> Iterator[dict[str, Any]]:
     """Yields the objects of a jsonl file; blank lines are skipped.
 
     Raises:
         DataError: A line is no JSON object; names the file and the line.
     """
-    return (values for _, values, _ in _numbered_objects(path, encoding))
+    return (values for _, values, _ in _numbered_objects(path, options))
 
 
-def _numbered_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any], int]]:
+def _numbered_objects(path: Path, options: ReadOptions) -> Iterator[tuple[int, dict[str, Any], int]]:
     """Yields the line of each object, the object, and the characters of the line."""
-    with open_text(path, encoding, newline="\n") as file:
+    with open_text(path, options.encoding, newline="\n") as file:
         for line, text in enumerate(iter_lines(path, file), start=1):
-            if not text.isspace():
-                yield line, _parse(path, line, text), len(text)
+            if text.isspace():
+                continue
+            try:
+                values = _parse(text)
+            except ValueError as error:
+                options.refuse_row(path, line, str(error))
+            else:
+                yield line, values, len(text)
 
 
 def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
@@ -48,7 +55,7 @@ def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
         # A row has a cell for the keys of the others, too.
         return row[2] + CELL_BYTES * len(all_names)
 
-    objects = _numbered_objects(path, options.encoding)
+    objects = _numbered_objects(path, options)
     for row, rows in group_rows(objects, options.block_rows, weigh=weigh, most_bytes=options.block_bytes):
         names = dict.fromkeys(name for _, values, _ in rows for name in values if options.selects(name))
         block = {name: [values.get(name) for _, values, _ in rows] for name in names}
@@ -57,7 +64,9 @@ def iter_blocks(path: Path, options: ReadOptions) -> Iterator[Block]:
 
 def iter_batches(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Yields the rows with the types that hold all values of the file, which is read twice, first to find them."""
-    schema = _infer_schema(path, options)
+    # What is wrong with a row is told once.
+    first_options = options if options.on_bad_row is None else replace(options, on_bad_row=lambda *_: None)
+    schema = _infer_schema(path, first_options)
     return (to_batch(block, schema) for block in iter_blocks(path, options))
 
 
@@ -106,15 +115,20 @@ def _to_array(field: pa.Field, values: list[Any]) -> pa.Array:
         ) from error
 
 
-def _parse(path: Path, line: int, text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
+    """Parses a line.
+
+    Raises:
+        ValueError: It is no JSON object; says why.
+    """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         problem = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataError(f"{path}, line {line}: not valid JSON: {problem}; jsonl has one object a line") from error
+        raise ValueError(f"not valid JSON: {problem}; jsonl has one object a line") from error
     if not isinstance(value, dict):
-        raise DataError(
-            f"{path}, line {line}: expected a JSON object, got {type(value).__name__}; jsonl has one object a line"
+        raise ValueError(  # noqa: TRY004 - the line is wrong, not an argument
+            f"expected a JSON object, got {type(value).__name__}; jsonl has one object a line"
         )
     return value
 
