@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # seqeval is there as source only, which pip's old way of building cannot build any more.
 export PIP_USE_PEP517 := 1
 
-.PHONY: help install demo demo-support demo-monitor demo-recommend console test test-full fuzz bench bench-full check format lock audit protos clean
+.PHONY: help install demo demo-support demo-monitor demo-recommend console test test-full test-interop fuzz bench bench-full check format lock audit protos clean
 
 help:
 	@echo "make demo       from labelled text to a served BERT, in one command"
@@ -16,6 +16,7 @@ help:
 	@echo "make console    shows the results of the demos in a browser"
 	@echo "make test       the tests, about 10 minutes on two cores"
 	@echo "make test-full  the slow tests: real weights, kill tests, more variants of each task"
+	@echo "make test-interop  exported models asked by ONNX Runtime, OpenVINO, Transformers and sentence-transformers"
 	@echo "make fuzz       the property tests with new examples, and ten minutes of hostile inputs (tests/hostile)"
 	@echo "make bench      speed compared with five other engines, in about 12 minutes; DATA=DIR for other texts"
 	@echo "make bench-full the same with more rounds, texts and contenders, in some hours"
@@ -62,6 +63,16 @@ test: $(VENV)/dev.stamp
 
 test-full: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+
+# Exported models are asked by the libraries of others, which have an environment of their own.
+INTEROP := .venv-interop
+$(INTEROP)/interop.stamp: tests/interop/requirements.txt
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet -r tests/interop/requirements.txt
+	@touch $@
+
+test-interop: $(VENV)/dev.stamp $(INTEROP)/interop.stamp
+	TFAPP_INTEROP_PYTHON=$(CURDIR)/$(INTEROP)/bin/python $(BIN)/python -m pytest tests/interop
 
 fuzz: $(VENV)/dev.stamp
 	TFAPP_EXAMPLES=fuzz $(BIN)/python -m pytest -m "hypothesis and not slow" -n 2

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
@@ -20,7 +20,7 @@ from tfapp.errors import SettingsError
 from tfapp.tasks.experiments import load_experiment, parse_experiment
 from tfapp.workflows.plan import Plan, make_plan
 from tfapp.workflows.predict import Predictor, load_predictor
-from tfapp.workflows.run import Run, open_run
+from tfapp.workflows.run import ExportFormat, Run, open_run
 from tfapp.workflows.run_data import load_splits
 from tfapp.workflows.serve import ServedModels, serve
 
@@ -195,7 +195,7 @@ def export(
     run: Run | str | Path,
     to: str | Path | None = None,
     *,
-    format: Literal["savedmodel", "onnx"] = "savedmodel",  # noqa: A002
+    format: ExportFormat = "savedmodel",  # noqa: A002
     overrides: Sequence[str] = (),
     force: bool = False,
     quiet: bool = False,
@@ -204,16 +204,17 @@ def export(
 
     Args:
         run: A run, or its folder.
-        to: The models folder that a server reads, by default "models"; of ONNX the folder in which that of the model
-            is written, by default "onnx".
-        format: "savedmodel" for TensorFlow Serving and `tfapp serve`; "onnx" for ONNX Runtime and others, which needs
-            the extra of that name.
+        to: The models folder that a server reads, by default "models"; of other formats the folder in which that of
+            the model is written, by default "onnx" or "huggingface".
+        format: "savedmodel" for TensorFlow Serving and `tfapp serve`; "onnx" for ONNX Runtime and others; "huggingface"
+            for Transformers or sentence-transformers. The latter need the extras of their names.
         overrides: Settings of the export, as `export.precision=bfloat16`.
         force: Publish in fewer bits than float32 whatever that loses on the dev split.
         quiet: Show no progress.
 
     Returns:
-        `MODELS/NAME/VERSION`, or `ONNX/NAME`; it appeared by one rename after its answers were compared with Keras's.
+        `MODELS/NAME/VERSION`, or `TO/NAME`; it appeared by one rename, and, but for Hugging Face's form, after its
+        answers were compared with Keras's.
 
     Raises:
         ExportError: The comparison failed, or the folder cannot be written; nothing was published.

@@ -16,8 +16,8 @@ import tfapp
 from tfapp import Run
 from tfapp.cli.app import app
 from tfapp.errors import ExportError, SettingsError
-from tfapp.onnx.decoder.text_model import TextModel
-from tfapp.onnx.graph import Graph
+from tfapp.exports.onnx.decoder.text_model import TextModel
+from tfapp.exports.onnx.graph import Graph
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_missing_extra_is_named(toy_run: Run, tmp_path: Path, monkeypatch: pyt
 
 
 def test_another_format_is_refused(toy_run: Run, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="take savedmodel or onnx"):
+    with pytest.raises(SettingsError, match="take savedmodel, onnx, huggingface"):
         tfapp.export(toy_run, tmp_path, format="pickle", quiet=True)  # type: ignore[arg-type]
 
 

@@ -38,14 +38,20 @@ def export(
     ] = False,
     to: Annotated[
         Path | None,
-        typer.Option(help="The models folder that a server reads, by default models; of ONNX its folder, onnx."),
+        typer.Option(
+            help="The models folder that a server reads, by default models; else a folder, by default named as it."
+        ),
     ] = None,
     format: Annotated[  # noqa: A002
-        str, typer.Option(help="savedmodel to be served; onnx for ONNX Runtime, OpenVINO and others.")
+        str,
+        typer.Option(
+            help="savedmodel to be served; onnx for ONNX Runtime, OpenVINO and others; huggingface for Transformers or "
+            "sentence-transformers."
+        ),
     ] = "savedmodel",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Publishes a run's model, or a preset's embeddings, as the next served version; or writes a run's as ONNX."""
+    """Publishes a run's model, or a preset's embeddings, as the next served version; or writes a run's otherwise."""
     from tfapp import api
     from tfapp.cli._published_version import PublishedVersion
     from tfapp.core.terminal import console, print_json

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tfapp.data.proposals.proposal import Proposal
     from tfapp.data.schemas import Schema
     from tfapp.evaluation import Evaluation
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
     from tfapp.models import Preset
-    from tfapp.onnx.form import OnnxForm
     from tfapp.training import TrainState
     from tfapp.training.evaluator import Evaluator
 
@@ -79,6 +80,8 @@ class TaskSpec:
         pretraining_experiment: Returns the settings of a pretraining, for `tfapp pretrain`, which hands it the file,
             overrides, and `name`, `preset` and `from_scratch`; None: the task pretrains nothing.
         onnx: Returns the ONNX form of its models, which needs the extra of that name; None: they have none.
+        hugging_face: Returns the form of a model for Transformers or sentence-transformers, or raises an ExportError
+            that says why it has none; None: no model of the task has one.
     """
 
     contract: contract.Task
@@ -97,6 +100,7 @@ class TaskSpec:
     preset_experiment: Callable[..., Experiment] | None = None
     pretraining_experiment: Callable[..., Experiment] | None = None
     onnx: Callable[[], OnnxForm] | None = None
+    hugging_face: Callable[[Any], StockModel] | None = None
 
     @property
     def name(self) -> str:

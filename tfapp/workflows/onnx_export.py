@@ -11,20 +11,18 @@ import numpy as np
 from tfapp.core.files import replacing_folder
 from tfapp.core.progress_bar import progress
 from tfapp.core.rows import Row, row_line, to_columns
-from tfapp.errors import DataError, ExportError, SettingsError, TrainingError
-from tfapp.models import BertModel, TaskModel
+from tfapp.errors import DataError, ExportError, TrainingError
+from tfapp.models import TaskModel
 from tfapp.savedmodel.verify import TOLERANCE, answer_difference, hard_rows
-from tfapp.tasks.models import load_model
-from tfapp.tasks.registry import find_task
+from tfapp.tasks.spec import TaskSpec
 from tfapp.training import RunFolder
+from tfapp.workflows.foreign_export import check_replaceable, load_run_model
 from tfapp.workflows.inference import packed_model
 from tfapp.workflows.predict import graph_of
-from tfapp.workflows.publish import export_settings
 from tfapp.workflows.run_data import load_run_splits
 
 if TYPE_CHECKING:
-    from tfapp.config import Experiment
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["export_onnx"]
 
@@ -54,52 +52,37 @@ def export_onnx(folder: RunFolder, to: Path, *, overrides: Sequence[str] = (), q
         SettingsError: Something else is in its place, or a setting is none of the export.
         TrainingError: The run is not finished.
     """
-    if not folder.is_finished:
-        raise TrainingError(f"{folder.path}: the run is not finished; go on with `tfapp train ... --resume` first")
-    experiment = export_settings(folder, overrides)
-    model, form = _load(folder, experiment)
-    target = to / experiment.name
-    if target.exists() and not (target / "model.onnx").is_file():
-        raise SettingsError(
-            f"{target}: exists and is no ONNX model, so it is not replaced; choose another folder by --to"
-        )
-    max_length = experiment.export.max_length or experiment.model.max_length
+    experiment, task, model = run_model = load_run_model(folder, "ONNX", overrides)
+    form = _form(task)
+    target = check_replaceable(to / experiment.name, "model.onnx", "ONNX")
     rows = [*_own_rows(folder, model), *hard_rows(len(model.inputs))]
-    from tfapp.onnx.write import write_onnx
+    from tfapp.exports.onnx.write import write_onnx
 
     try:
         with (
             progress("Exporting and comparing answers", "rows", quiet=quiet) as advance,
             replacing_folder(target) as draft,
         ):
-            write_onnx(model, draft, form, name=experiment.name, max_length=max_length)
-            for count in _check_answers(form, draft, model, rows, max_length=max_length):
+            write_onnx(model, draft, form, name=experiment.name, max_length=run_model.max_length)
+            for count in _check_answers(form, draft, model, rows, max_length=run_model.max_length):
                 advance(count, len(rows))
     except OSError as error:
         raise ExportError(f"{target}: cannot be written: {error.strerror or error}") from error
     return target
 
 
-def _load(folder: RunFolder, experiment: Experiment) -> tuple[BertModel, OnnxForm]:
-    """Returns a run's model, and the ONNX form of its task.
+def _form(task: TaskSpec) -> OnnxForm:
+    """Returns the ONNX form of a task's models.
 
     Raises:
-        ExportError: There is none for such a model, or the extra is missing.
+        ExportError: There is none, or the extra is missing.
     """
-    find_form = find_task(experiment.task).onnx
-    if find_form is None:
-        raise ExportError(f"models of {experiment.task} have no ONNX form; export as a SavedModel")
-    model = load_model(folder.model)
-    if not isinstance(model, BertModel):
-        raise ExportError(
-            f"a model of model.kind {model.kind} stands on no BERT and has no ONNX form; export as a SavedModel"
-        )
-    if experiment.export.precision not in ("float32", "auto"):
-        raise ExportError(f"export.precision {experiment.export.precision}: ONNX models are written in float32")
+    if task.onnx is None:
+        raise ExportError(f"models of {task.name} have no ONNX form; export as a SavedModel")
     try:
         import onnx  # noqa: F401
 
-        return model, find_form()
+        return task.onnx()
     except ImportError as error:
         raise ExportError(f"{error.name} is missing, which ONNX models need; pip install 'tfapp[onnx]'") from error
 

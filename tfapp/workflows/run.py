@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from tfapp.config import Experiment
 from tfapp.core.rows import Row, check_rows
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from tfapp.evaluation import Evaluation
     from tfapp.training import RunFolder
 
-__all__ = ["Run", "open_run"]
+__all__ = ["ExportFormat", "Run", "open_run"]
+
+ExportFormat: TypeAlias = Literal["savedmodel", "onnx", "huggingface"]
+"""What a run's model is written for: TensorFlow Serving; ONNX Runtime and others; Transformers and its like."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Run:
         self,
         to: str | Path | None = None,
         *,
-        format: Literal["savedmodel", "onnx"] = "savedmodel",  # noqa: A002
+        format: ExportFormat = "savedmodel",  # noqa: A002
         overrides: Sequence[str] = (),
         force: bool = False,
         quiet: bool = False,
@@ -76,9 +79,13 @@ class Run:
         if format == "onnx":
             from tfapp.workflows.onnx_export import export_onnx
 
-            return export_onnx(self.folder, Path(to or "onnx"), overrides=overrides, quiet=quiet)
+            return export_onnx(self.folder, Path(to or format), overrides=overrides, quiet=quiet)
+        if format == "huggingface":
+            from tfapp.workflows.huggingface_export import export_hugging_face
+
+            return export_hugging_face(self.folder, Path(to or format), overrides=overrides, quiet=quiet)
         if format != "savedmodel":
-            raise SettingsError(f"format {format}: take savedmodel or onnx")
+            raise SettingsError(f"format {format}: take {', '.join(get_args(ExportFormat))}")
         from tfapp.workflows.publish import export_run
 
         return export_run(self.folder, Path(to or "models"), overrides=overrides, force=force, quiet=quiet)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfapp.onnx.decoder.text_model import TextModel
+from tfapp.exports.onnx.decoder.text_model import TextModel
 
 __all__ = ["AnswerModel"]
 

@@ -7,10 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from tfapp.onnx.code_points import to_ranges
-from tfapp.onnx.form import OnnxForm
-from tfapp.onnx.graph import Graph, Value
-from tfapp.onnx.tokenizer_file import removed_code_points
+from tfapp.exports.onnx.form import OnnxForm
+from tfapp.exports.onnx.graph import Graph, Value
 from tfapp.tasks.answering.answer_model import AnswerModel
 from tfapp.tasks.answering.model import Answerer
 
@@ -28,7 +26,6 @@ def _describe(model: Answerer) -> Mapping[str, Any]:
     return {
         **{name: getattr(model, name) for name in names},
         "temperature": temperature,
-        "removed_characters": to_ranges(removed_code_points(model.preprocessor)),
     }
 
 

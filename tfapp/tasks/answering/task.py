@@ -18,7 +18,8 @@ from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, Playgr
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 if TYPE_CHECKING:
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["ANSWERING"]
 
@@ -42,6 +43,12 @@ def _classes() -> TaskClasses:
     from tfapp.tasks.answering.model import Answerer
 
     return TaskClasses({"bert": Answerer}, AnswerEvaluator)
+
+
+def _hugging_face(model: Any) -> StockModel:
+    from tfapp.tasks.answering.hugging_face import stock_model
+
+    return stock_model(model)
 
 
 def _onnx() -> OnnxForm:
@@ -77,4 +84,5 @@ ANSWERING: Final = TaskSpec(
     propose=propose_answering,
     playground=_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from tfapp.onnx.classes import add_class_answers
-from tfapp.onnx.form import OnnxForm
-from tfapp.onnx.graph import Graph, Value
+from tfapp.exports.onnx.classes import add_class_answers
+from tfapp.exports.onnx.form import OnnxForm
+from tfapp.exports.onnx.graph import Graph, Value
 from tfapp.tasks.classification.model import WindowClassifier
 
 __all__ = ["ONNX_FORM"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp_client import contract
 
@@ -16,7 +16,8 @@ from tfapp.tasks.classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 if TYPE_CHECKING:
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["CLASSIFICATION"]
 
@@ -29,6 +30,12 @@ def _classes() -> TaskClasses:
 
     models = {"bert": WindowClassifier, "lstm": LstmClassifier}
     return TaskClasses(models, ClassEvaluator, find_method)
+
+
+def _hugging_face(model: Any) -> StockModel:
+    from tfapp.exports.huggingface.classes import class_model
+
+    return class_model(model)
 
 
 def _onnx() -> OnnxForm:
@@ -48,4 +55,5 @@ CLASSIFICATION: Final = TaskSpec(
     propose_named=propose_classification,
     playground=TEXT_CLASSES_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from tfapp.exports.onnx.form import OnnxForm
+from tfapp.exports.onnx.graph import Graph, Value
 from tfapp.models import Embedder
-from tfapp.onnx.form import OnnxForm
-from tfapp.onnx.graph import Graph, Value
 
 __all__ = ["ONNX_FORM"]
 

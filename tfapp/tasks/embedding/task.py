@@ -25,7 +25,8 @@ from tfapp.tasks.playground import FormField, FormValues, PlaygroundForm, Playgr
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 if TYPE_CHECKING:
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["EMBEDDING"]
 
@@ -78,6 +79,12 @@ def _classes() -> TaskClasses:
     return TaskClasses({"bert": TextEmbedder}, RetrievalEvaluator)
 
 
+def _hugging_face(model: Any) -> StockModel:
+    from tfapp.tasks.embedding.hugging_face import stock_model
+
+    return stock_model(model)
+
+
 def _onnx() -> OnnxForm:
     from tfapp.tasks.embedding.onnx_form import ONNX_FORM
 
@@ -103,4 +110,5 @@ EMBEDDING: Final = TaskSpec(
     preset_experiment=preset_experiment,
     playground=_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tfapp.onnx.classes import add_class_answers
-from tfapp.onnx.form import OnnxForm
+from tfapp.exports.onnx.classes import add_class_answers
+from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["ONNX_FORM"]
 

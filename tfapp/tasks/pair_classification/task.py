@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tfapp_client import contract
 
@@ -17,7 +17,8 @@ from tfapp.tasks.pair_classification.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 if TYPE_CHECKING:
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["PAIR_CLASSIFICATION"]
 
@@ -27,6 +28,12 @@ def _classes() -> TaskClasses:
     from tfapp.training.class_evaluator import ClassEvaluator
 
     return TaskClasses({"bert": PairClassifier}, ClassEvaluator)
+
+
+def _hugging_face(model: Any) -> StockModel:
+    from tfapp.exports.huggingface.classes import class_model
+
+    return class_model(model)
 
 
 def _onnx() -> OnnxForm:
@@ -49,4 +56,5 @@ PAIR_CLASSIFICATION: Final = TaskSpec(
     choose=choose_pair_candidates,
     playground=PAIR_CLASSES_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )

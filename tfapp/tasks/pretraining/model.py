@@ -18,8 +18,8 @@ from tfapp.models.base import EncodedRows
 from tfapp.models.bert import BertModel
 from tfapp.models.preprocessor import Preprocessor
 from tfapp.models.presets import Preset
-from tfapp.tasks.pretraining.hugging_face_checkpoint import load_prediction_head, write_preset
 from tfapp.tasks.pretraining.masking import Masker, make_blocks, to_dense
+from tfapp.tasks.pretraining.prediction_head import load_prediction_head, write_preset
 from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT, MaskingSettings, PretrainingModelSettings
 
 __all__ = ["LanguageModel", "TokenPredictor", "compare_guesses", "prediction_head"]

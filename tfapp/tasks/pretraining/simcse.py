@@ -26,7 +26,7 @@ from tfapp.errors import ModelError
 from tfapp.models import Embedder
 from tfapp.models.base import EncodedRows
 from tfapp.models.word_dropout import drop_words
-from tfapp.tasks.pretraining.hugging_face_checkpoint import write_preset
+from tfapp.tasks.pretraining.prediction_head import write_preset
 from tfapp.tasks.pretraining.settings import PRETRAINING_CONTRACT
 
 __all__ = ["SimCse", "self_retrieval"]

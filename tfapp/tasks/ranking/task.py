@@ -18,7 +18,8 @@ from tfapp.tasks.ranking.settings import SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 if TYPE_CHECKING:
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["RANKING"]
 
@@ -41,6 +42,12 @@ def _classes() -> TaskClasses:
     from tfapp.tasks.ranking.model import PairRanker
 
     return TaskClasses({"bert": PairRanker}, RankingEvaluator)
+
+
+def _hugging_face(model: Any) -> StockModel:
+    from tfapp.tasks.ranking.hugging_face import stock_model
+
+    return stock_model(model)
 
 
 def _onnx() -> OnnxForm:
@@ -66,4 +73,5 @@ RANKING: Final = TaskSpec(
     choose=choose_pair_candidates,
     playground=_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from tfapp.onnx.form import OnnxForm
-from tfapp.onnx.graph import Graph, Value
+from tfapp.exports.onnx.form import OnnxForm
+from tfapp.exports.onnx.graph import Graph, Value
 from tfapp.tasks.regression.model import TextRegressor
 
 __all__ = ["ONNX_FORM"]

@@ -19,7 +19,8 @@ from tfapp.tasks.regression.settings import PAIR_SETTINGS, SETTINGS
 from tfapp.tasks.spec import CardWords, TaskClasses, TaskSpec
 
 if TYPE_CHECKING:
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["PAIR_REGRESSION", "REGRESSION"]
 
@@ -66,6 +67,12 @@ def _pair_classes() -> TaskClasses:
     return TaskClasses({"bert": PairRegressor}, RegressionEvaluator)
 
 
+def _hugging_face(model: Any) -> StockModel:
+    from tfapp.tasks.regression.hugging_face import stock_model
+
+    return stock_model(model)
+
+
 def _onnx() -> OnnxForm:
     from tfapp.tasks.regression.onnx_form import ONNX_FORM
 
@@ -85,6 +92,7 @@ REGRESSION: Final = TaskSpec(
     choose=choose_regression,
     playground=_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )
 
 PAIR_REGRESSION: Final = TaskSpec(
@@ -104,4 +112,5 @@ PAIR_REGRESSION: Final = TaskSpec(
     choose=choose_pair_candidates,
     playground=_PAIR_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from tfapp.onnx.code_points import CODE_POINTS, to_ranges
-from tfapp.onnx.form import OnnxForm
-from tfapp.onnx.graph import Graph, Value
+from tfapp.core.code_points import CODE_POINTS, to_ranges
+from tfapp.exports.onnx.form import OnnxForm
+from tfapp.exports.onnx.graph import Graph, Value
 from tfapp.tasks.tagging.model import TextTagger
 from tfapp.tasks.tagging.pretokenizer import FORMAT, IDEOGRAPH, SIGN, SPACE
 from tfapp.tasks.tagging.span_model import SpanModel

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfapp.onnx.decoder.text_model import TextModel, padded
+from tfapp.exports.onnx.decoder.text_model import TextModel, padded
 
 __all__ = ["SpanModel"]
 

@@ -18,7 +18,8 @@ from tfapp.tasks.tagging.propose import propose_tagging
 from tfapp.tasks.tagging.settings import SETTINGS, TaggingDataSettings
 
 if TYPE_CHECKING:
-    from tfapp.onnx.form import OnnxForm
+    from tfapp.exports.huggingface.stock_model import StockModel
+    from tfapp.exports.onnx.form import OnnxForm
 
 __all__ = ["TAGGING"]
 
@@ -40,6 +41,12 @@ def _classes() -> TaskClasses:
     from tfapp.tasks.tagging.model import TextTagger
 
     return TaskClasses({"bert": TextTagger}, SpanEvaluator)
+
+
+def _hugging_face(model: Any) -> StockModel:
+    from tfapp.tasks.tagging.hugging_face import stock_model
+
+    return stock_model(model)
 
 
 def _onnx() -> OnnxForm:
@@ -71,4 +78,5 @@ TAGGING: Final = TaskSpec(
     propose=propose_tagging,
     playground=_FORM,
     onnx=_onnx,
+    hugging_face=_hugging_face,
 )

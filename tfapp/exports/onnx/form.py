@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tfapp.onnx.decoder.text_model import TextModel
-from tfapp.onnx.graph import Graph, Value
+from tfapp.exports.onnx.decoder.text_model import TextModel
+from tfapp.exports.onnx.graph import Graph, Value
 
 __all__ = ["OnnxForm"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tfapp.exports.onnx.graph import Graph, Value
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.unknown import Unknown
-from tfapp.onnx.graph import Graph, Value
 
 __all__ = ["add_class_answers"]
 

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfapp.exports.onnx.graph import Graph, Value
 from tfapp.models import BertModel
 from tfapp.models.backbones import LayerParts, layer_parts
-from tfapp.onnx.graph import Graph, Value
 
 __all__ = ["add_network"]
 

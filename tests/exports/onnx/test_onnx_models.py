@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from tests.networks import LENGTH, MODELS, build
 from tfapp.core.rows import Row, to_columns
+from tfapp.exports.onnx.decoder.text_model import TextModel
+from tfapp.exports.onnx.write import write_onnx
 from tfapp.models import BertModel
 from tfapp.models.classes import ClassificationModel
 from tfapp.models.temperature_scaling import TemperatureScaling
 from tfapp.models.unknown import Unknown
-from tfapp.onnx.decoder.text_model import TextModel
-from tfapp.onnx.write import write_onnx
 from tfapp.savedmodel.verify import TOLERANCE, answer_difference, hard_rows
 from tfapp.tasks.registry import find_task
 from tfapp.workflows.predict import graph_of

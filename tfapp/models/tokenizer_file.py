@@ -11,8 +11,8 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from tfapp.core.code_points import CODE_POINTS, to_ranges
 from tfapp.models import Preprocessor
-from tfapp.onnx.code_points import CODE_POINTS, to_ranges
 
 __all__ = ["make_tokenizer", "removed_code_points"]
 

@@ -36,6 +36,7 @@ class Graph:
     def __init__(self) -> None:
         self.inputs: dict[str, TensorForm] = {}
         self.outputs: dict[str, TensorForm] = {}
+        self._names: dict[Value, str] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
 
@@ -45,10 +46,9 @@ class Graph:
         return name
 
     def output(self, name: str, value: Value, dtype: type[np.generic], shape: Sequence[str | int]) -> None:
-        """Adds an output of the graph."""
-        from onnx import helper
-
-        self._nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
+        """Makes a value an output of the graph."""
+        # By its own name: some runtimes drop a node that does nothing, and with it the name.
+        self._names[value] = name
         self.outputs[name] = dtype, shape
 
     def weight(self, value: ArrayLike, dtype: type[np.generic] = np.float32, *, name: str = "constant") -> Value:
@@ -120,6 +120,9 @@ class Graph:
             [helper.make_tensor_value_info(name, _element_type(dtype), list(shape)) for name, (dtype, shape) in forms]
             for forms in (self.inputs.items(), self.outputs.items())
         )
+        for node in self._nodes:
+            node.input[:] = [self._names.get(value, value) for value in node.input]
+            node.output[:] = [self._names.get(value, value) for value in node.output]
         graph = helper.make_graph(self._nodes, "tfapp", inputs, outputs, self._weights)
         model = helper.make_model(
             graph,

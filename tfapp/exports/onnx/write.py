@@ -8,19 +8,20 @@ from typing import Any, Final
 
 import numpy as np
 
+from tfapp.core.code_points import to_ranges
 from tfapp.core.files import write_json, write_text
+from tfapp.exports.onnx.bert import add_network
+from tfapp.exports.onnx.decoder import text_model
+from tfapp.exports.onnx.form import OnnxForm
+from tfapp.exports.onnx.graph import Graph
 from tfapp.models import BertModel
-from tfapp.onnx.bert import add_network
-from tfapp.onnx.decoder import text_model
-from tfapp.onnx.form import OnnxForm
-from tfapp.onnx.graph import Graph
-from tfapp.onnx.tokenizer_file import make_tokenizer
+from tfapp.models.tokenizer_file import make_tokenizer, removed_code_points
 
 __all__ = ["MODEL_FILE", "write_onnx"]
 
 MODEL_FILE: Final = "model.onnx"
 # How a decoder imports the base class here, and beside an exported model.
-_IMPORT: Final = "from tfapp.onnx.decoder.text_model import"
+_IMPORT: Final = "from tfapp.exports.onnx.decoder.text_model import"
 _IMPORT_BESIDE: Final = "from text_model import"
 
 
@@ -54,6 +55,7 @@ def write_onnx(model: BertModel, folder: Path, form: OnnxForm, *, name: str, max
         "task": model.task.name,
         "inputs": list(model.inputs),
         "network_inputs": list(graph.inputs),
+        "outputs": list(graph.outputs),
         "labels": list(model.labels) if "labels" in [output.name for output in model.task.outputs] else [],
         "unknown_label": model.unknown.label if model.unknown else None,
         "max_length": max_length,
@@ -61,6 +63,7 @@ def write_onnx(model: BertModel, folder: Path, form: OnnxForm, *, name: str, max
         "cls_id": preprocessor.cls_id,
         "sep_id": preprocessor.sep_id,
         "padding_id": preprocessor.padding_id,
+        "removed_characters": to_ranges(removed_code_points(preprocessor)),
         **form.describe(model),
     }
     write_json(folder / "model.json", settings, shared=True)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from tests.toy import VOCABULARY
+from tfapp.core.code_points import CODE_POINTS
 from tfapp.models import Preprocessor
-from tfapp.onnx.code_points import CODE_POINTS
-from tfapp.onnx.tokenizer_file import make_tokenizer
+from tfapp.models.tokenizer_file import make_tokenizer
 from tfapp.savedmodel.verify import HARD_TEXTS
 
 # Pieces of many scripts, so that not every word beyond ASCII is unknown.

@@ -9,7 +9,11 @@ FOLDER holds `model.onnx`, `tokenizer.json` and `model.json`. It needs numpy, to
 another runtime, of which this is OpenVINO's:
 
     compiled = openvino.compile_model("FOLDER/model.onnx")
-    model = TextModel("FOLDER", run=lambda inputs: {name.any_name: value for name, value in compiled(inputs).items()})
+
+    def run(inputs):
+        return {name: values for output, values in compiled(inputs).items() for name in output.names}
+
+    model = TextModel("FOLDER", run=run)
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ class TextModel:
 
     Args:
         folder: The exported folder; by default that of this file.
-        run: From inputs by name to outputs by name; by default ONNX Runtime, with `threads`.
+        run: From inputs by name to outputs by name, others beside them or not; by default ONNX Runtime, with `threads`.
         threads: Threads of ONNX Runtime; 0: one a core.
 
     Attributes:
@@ -78,7 +82,8 @@ class TextModel:
     def answer(self, texts: Sequence[tuple[str, ...]]) -> dict[str, np.ndarray]:
         """Answers a batch of texts."""
         rows = [self.rows(row) for row in texts]
-        outputs = dict(self.run(self.inputs(rows)))
+        values = self.run(self.inputs(rows))
+        outputs = {name: values[name] for name in self.settings["outputs"]}
         if self.labels:
             names = np.array(self.labels, object)
             best = outputs["probabilities"].argmax(axis=-1)
