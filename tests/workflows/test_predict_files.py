@@ -110,6 +110,14 @@ def test_a_model_that_fails_on_everything_is_no_row_s_fault(files: list[Path], t
     assert not (tmp_path / "out" / "a.jsonl").exists()
 
 
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_row_that_is_refused_alone_in_its_part_is_set_aside(count: int, tmp_path: Path) -> None:
+    file = write(tmp_path / "in.jsonl", ["a"] * count + ["refuse me"])
+    (result,) = score([file], tmp_path / "out")
+    assert (result.rows, result.rejected) == (count, 1)
+    assert read(result.rejected_file)[0]["row"] == count + 1
+
+
 class _Ended(BaseException):
     pass
 
