@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from tfapp.tasks.pretraining.hugging_face_checkpoint import write_preset
 
 from tfapp import assets
 from tfapp.data import load
 from tfapp.models import Preset, load_preset
 from tfapp.tasks.experiments import parse_experiment
+from tfapp.tasks.pretraining.prediction_head import write_preset
 from tfapp.tasks.pretraining.scratch_preset import ScratchPreset
 from tfapp.tasks.pretraining.settings import ScratchSettings
 from tfapp.tasks.registry import find_task

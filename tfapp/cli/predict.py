@@ -151,7 +151,8 @@ def _score_files(results: Iterator[FileResult], *, json: bool) -> None:
         print_json({"files": len(finished), "failed": failed, "rows": rows, "rejected": rejected, "seconds": seconds})
     else:
         rate = f", {scored_now / seconds:.0f} a second" if seconds else ""
-        console().print(f"{pluralize(len(finished), 'file')}, {pluralize(rows, 'row')}{rate}", soft_wrap=True)
+        note = f"; {pluralize(rejected, 'row')} set aside" if rejected else ""
+        console().print(f"{pluralize(len(finished), 'file')}, {pluralize(rows, 'row')}{rate}{note}", soft_wrap=True)
     if failed:
         raise DataError(f"{pluralize(failed, 'file')} could not be scored, see above; run the command again for them")
 

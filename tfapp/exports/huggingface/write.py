@@ -37,10 +37,13 @@ def write_stock_model(model: BertModel, folder: Path, form: StockModel, *, name:
     """
     model.check_length(max_length)
     prefix = "" if form.architecture == "BertModel" else "bert."
-    tensors = {f"{prefix}{part}": value for part, value in backbone_tensors(model.backbone)}
-    if form.architecture in ("BertForTokenClassification", "BertForQuestionAnswering"):
-        # These have no pooler.
-        tensors = {part: value for part, value in tensors.items() if ".pooler." not in part}
+    # Classes with a head have BERT's pooler where that reads it, `BertModel` always.
+    has_pooler = model.reads_pooler or not form.head
+    tensors = {
+        f"{prefix}{part}": value
+        for part, value in backbone_tensors(model.backbone)
+        if has_pooler or not part.startswith("pooler.")
+    }
     config = backbone_config(model.backbone, form.architecture, padding_id=model.preprocessor.padding_id)
     save_weights(folder, tensors | dict(form.head))
     write_json(folder / "config.json", config | dict(form.config), shared=True)
