@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
@@ -25,6 +25,8 @@ from tfapp.data.table_reader import as_text, check_column, read_batches
 from tfapp.errors import DataError
 
 __all__ = ["Predict", "score_file"]
+
+T = TypeVar("T")
 
 Predict = Callable[[Sequence[Any]], Mapping[str, Any]]
 """Gives the outputs of a task's contract for some rows, such as `label` [rows] and `probabilities` [rows, labels]."""
@@ -109,14 +111,10 @@ def score_file(
                 row, reason = min(reasons.items())
                 raise DataError(f"{source}, row {rows + 1 + row}: {reason}")
             ask = partial(_answer_columns, predict, answer_format, labels=labels, inputs=len(inputs))
-            try:
-                answers = ask(_without(questions, reasons))
-            except Exception:
-                if rejects is None:
-                    raise
-                reasons |= _refused(ask, questions, reasons)
-                answers = ask(_without(questions, reasons))
-            if rejects is not None:
+            if rejects is None:
+                answers = ask(questions)
+            else:
+                answers = _ask_tolerantly(ask, questions, reasons)
                 rejects.write(index, {rows + 1 + row: reason for row, reason in sorted(reasons.items())})
             answered = _without(block, reasons)
             store.write(index, partial(writer.write, rows=answered, answers=answers, first=index == 0))
@@ -194,6 +192,15 @@ def _values(source: Path, block: InputRows, name: str, column: str, rows_before:
         # Objects may leave keys out, but a key that none of the first batch has is a wrong name.
         check_column(source, column, columns, "--text" if name == "text" else f"--column {name}=NAME")
     return values
+
+
+def _ask_tolerantly(ask: Callable[[list[Row]], T], questions: list[Row], reasons: dict[int, str]) -> T:
+    """Returns the answers to all questions but those with a reason against them; it adds the reasons of the model."""
+    try:
+        return ask(_without(questions, reasons))
+    except Exception:  # noqa: BLE001 - where the model refuses all, it is asked again below, and that is raised
+        reasons.update(_refused(ask, questions, reasons))
+        return ask(_without(questions, reasons))
 
 
 def _refused(ask: Callable[[list[Row]], object], questions: Sequence[Row], reasons: Container[int]) -> dict[int, str]:

@@ -145,6 +145,11 @@ class BertModel(TaskModel):
         return backbone_fingerprint(self.backbone, self.preprocessor, pooler=self.reads_pooler)
 
     @property
+    def output_layer(self) -> Any:
+        """Returns the dense layer that makes the logits, of vectors or of tokens; None: the vectors are the output."""
+        return next((layer for layer in self.network.layers if layer.name == "logits"), None)
+
+    @property
     def reads_pooler(self) -> bool:
         """Returns whether the network reads the pooled vector of BERT."""
         return any(is_pooler(weight) for weight in self.network.weights)

@@ -55,7 +55,7 @@ class PackedEncoder(tf.Module):
         self._widths = padded_sizes(self.embedding.last + 1, together=True)
         self.layers = [_Layer(layer, shards, precision) for layer in backbone.transformer_layers]
         self.pooler = _dense(backbone.pooled_dense, PRECISIONS["float32"]) if self._head_input == "pooler" else None
-        output = {layer.name: layer for layer in model.network.layers}.get("logits")
+        output = model.output_layer
         self.head = _dense(output, PRECISIONS["float32"]) if output else None
 
     def __call__(self, ids: tf.RaggedTensor) -> tf.Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from tfapp.config import Experiment
+from tfapp.core.files import replacing_folder
 from tfapp.errors import ExportError, SettingsError, TrainingError
 from tfapp.models import BertModel
 from tfapp.tasks.models import load_model
@@ -15,7 +17,7 @@ from tfapp.tasks.spec import TaskSpec
 from tfapp.training import RunFolder
 from tfapp.workflows.publish import export_settings
 
-__all__ = ["RunModel", "check_replaceable", "load_run_model"]
+__all__ = ["RunModel", "export_folder", "load_run_model"]
 
 
 class RunModel(NamedTuple):
@@ -63,19 +65,25 @@ def load_run_model(folder: RunFolder, form: str, overrides: Sequence[str]) -> Ru
     return RunModel(experiment, find_task(experiment.task), model)
 
 
-def check_replaceable(target: Path, marker: str, form: str) -> Path:
-    """Returns the folder that an export becomes.
+@contextmanager
+def export_folder(target: Path, marker: str, form: str) -> Iterator[Path]:
+    """Yields an empty folder that becomes an export's by rename, when the block has filled it.
 
     Args:
-        target: The folder.
-        marker: The file that an earlier export has.
+        target: The export's folder; that of an earlier export is replaced.
+        marker: The file by which an earlier export is known.
         form: What it is, for errors.
 
     Raises:
+        ExportError: It cannot be written.
         SettingsError: Something else is there.
     """
     if target.exists() and not (target / marker).is_file():
         raise SettingsError(
             f"{target}: exists and is no {form} model, so it is not replaced; choose another folder by --to"
         )
-    return target
+    try:
+        with replacing_folder(target) as draft:
+            yield draft
+    except OSError as error:
+        raise ExportError(f"{target}: cannot be written: {error.strerror or error}") from error

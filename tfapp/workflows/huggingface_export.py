@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfapp.core.files import replacing_folder
 from tfapp.core.progress_bar import progress
 from tfapp.errors import ExportError
 from tfapp.training import RunFolder
-from tfapp.workflows.foreign_export import check_replaceable, load_run_model
+from tfapp.workflows.foreign_export import export_folder, load_run_model
 
 __all__ = ["export_hugging_face"]
 
@@ -44,10 +43,7 @@ def export_hugging_face(folder: RunFolder, to: Path, *, overrides: Sequence[str]
         raise ExportError(f"{error.name} is missing, which this needs; pip install 'tfapp[huggingface]'") from error
     except ExportError as error:
         raise ExportError(f"{folder.path}: no class of Transformers expresses the model: {error}") from error
-    target = check_replaceable(to / experiment.name, "config.json", _FORM)
-    try:
-        with progress("Exporting", quiet=quiet), replacing_folder(target) as draft:
-            write_stock_model(model, draft, form, name=experiment.name, max_length=run_model.max_length)
-    except OSError as error:
-        raise ExportError(f"{target}: cannot be written: {error.strerror or error}") from error
+    target = to / experiment.name
+    with export_folder(target, "config.json", _FORM) as draft, progress("Exporting", quiet=quiet):
+        write_stock_model(model, draft, form, name=experiment.name, max_length=run_model.max_length)
     return target

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tfapp.core.files import replacing_folder
 from tfapp.core.progress_bar import progress
 from tfapp.core.rows import Row, row_line, to_columns
 from tfapp.errors import DataError, ExportError, TrainingError
@@ -16,7 +15,7 @@ from tfapp.models import TaskModel
 from tfapp.savedmodel.verify import TOLERANCE, answer_difference, hard_rows
 from tfapp.tasks.spec import TaskSpec
 from tfapp.training import RunFolder
-from tfapp.workflows.foreign_export import check_replaceable, load_run_model
+from tfapp.workflows.foreign_export import export_folder, load_run_model
 from tfapp.workflows.inference import packed_model
 from tfapp.workflows.predict import graph_of
 from tfapp.workflows.run_data import load_run_splits
@@ -54,20 +53,16 @@ def export_onnx(folder: RunFolder, to: Path, *, overrides: Sequence[str] = (), q
     """
     experiment, task, model = run_model = load_run_model(folder, "ONNX", overrides)
     form = _form(task)
-    target = check_replaceable(to / experiment.name, "model.onnx", "ONNX")
-    rows = [*_own_rows(folder, model), *hard_rows(len(model.inputs))]
+    target, rows = to / experiment.name, [*_own_rows(folder, model), *hard_rows(len(model.inputs))]
     from tfapp.exports.onnx.write import write_onnx
 
-    try:
-        with (
-            progress("Exporting and comparing answers", "rows", quiet=quiet) as advance,
-            replacing_folder(target) as draft,
-        ):
-            write_onnx(model, draft, form, name=experiment.name, max_length=run_model.max_length)
-            for count in _check_answers(form, draft, model, rows, max_length=run_model.max_length):
-                advance(count, len(rows))
-    except OSError as error:
-        raise ExportError(f"{target}: cannot be written: {error.strerror or error}") from error
+    with (
+        export_folder(target, "model.onnx", "ONNX") as draft,
+        progress("Exporting and comparing answers", "rows", quiet=quiet) as advance,
+    ):
+        write_onnx(model, draft, form, name=experiment.name, max_length=run_model.max_length)
+        for count in _check_answers(form, draft, model, rows, max_length=run_model.max_length):
+            advance(count, len(rows))
     return target
 
 

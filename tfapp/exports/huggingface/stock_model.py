@@ -42,6 +42,6 @@ def logit_weights(
         scale: A number, or one a logit, float[K].
         shift: A number.
     """
-    layer = next(layer for layer in model.network.layers if layer.name == "logits")
+    layer = model.output_layer
     kernel, bias = np.asarray(layer.kernel, np.float64), np.asarray(layer.bias, np.float64)
     return {f"{name}.weight": (kernel * scale).T, f"{name}.bias": bias * scale + shift}

@@ -129,7 +129,7 @@ def _pool(graph: Graph, model: BertModel, x: Value, mask: Value) -> Value:
 def _head(graph: Graph, model: BertModel, vectors: Value) -> Value:
     if model.comparison:
         vectors = _compare(graph, vectors, cosine=model.comparison == "cosine", width=int(model.backbone.hidden_dim))
-    layer = next((layer for layer in model.network.layers if layer.name == "logits"), None)
+    layer = model.output_layer
     if layer is None:
         return graph.unit_length(vectors)
     return graph.dense(vectors, layer.kernel, layer.bias, name="logits")

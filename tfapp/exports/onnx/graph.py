@@ -64,17 +64,12 @@ class Graph:
         return self.weight(values, np.int64)
 
     def op(self, kind: str, *inputs: Value, **attributes: Any) -> Value:
-        """Adds an operation of ONNX by its name, and returns its first output."""
-        return self.ops(kind, *inputs, outputs=1, **attributes)[0]
-
-    def ops(self, kind: str, *inputs: Value, outputs: int, **attributes: Any) -> list[Value]:
-        """Adds an operation of several outputs."""
+        """Adds an operation of ONNX by its name, and returns its output, or the first of several."""
         from onnx import helper
 
-        number = len(self._nodes)
-        names = [f"{kind.lower()}_{number}_{output}" for output in range(outputs)]
-        self._nodes.append(helper.make_node(kind, list(inputs), names, name=f"{kind.lower()}_{number}", **attributes))
-        return names
+        name = f"{kind.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, list(inputs), [f"{name}_0"], name=name, **attributes))
+        return f"{name}_0"
 
     def dense(self, x: Value, kernel: ArrayLike, bias: ArrayLike, *, name: str) -> Value:
         """Multiplies [..., I] with a kernel [I, O] and adds a bias [O]."""

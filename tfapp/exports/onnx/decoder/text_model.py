@@ -63,7 +63,7 @@ class TextModel:
         """Answers N texts, or N texts of each of the model's inputs.
 
         Returns:
-            ArraysByName by output name, N rows each, as the served model has them; strings are Python's.
+            Arrays by output name, N rows each, as the served model has them; strings are Python's.
 
         Raises:
             ValueError: There are more or fewer columns than inputs, or columns of different lengths.
